@@ -1,0 +1,1 @@
+"""What the user told us, and where he said it."""

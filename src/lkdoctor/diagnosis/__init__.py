@@ -1,0 +1,1 @@
+"""The doctor: plan, run, fold."""

@@ -1,0 +1,172 @@
+"""What is secret, and how foreign text is made safe.
+
+The law of this file: a value that was ever wrapped in `Secret` never leaves the process by a
+sink that calls `clean`, not even in part. `Secret` registers the value; `clean` removes every
+run of eight or more characters of it, in the spellings that servers and clients echo
+(as is, URL-encoded, JSON-escaped, base64, hexadecimal), and everything that looks like a
+token or a credential although nobody registered it.
+"""
+
+import base64
+import json
+import re
+import urllib.parse
+from typing import Final, Never
+
+SLICE: Final = 8
+"""A run of this many characters of a secret is a leak; shorter secrets cannot be told from prose."""
+
+MAX_TEXT: Final = 2048
+"""Characters of one piece of foreign text that are shown; the rest is cut with a note."""
+
+REDACTED: Final = "<redacted>"
+
+_slices: set[str] = set()
+_seen: set[str] = set()
+
+
+class Secret:
+    """A value that never shows itself; `reveal` is the one way to it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value: Final = value
+        register(value)
+
+    def reveal(self) -> str:
+        """Hand the value to the host that it belongs to."""
+        return self._value
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __len__(self) -> int:
+        return len(self._value)
+
+    def __repr__(self) -> str:
+        return f"<secret, {len(self._value)} chars>"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str, /) -> str:
+        return format(repr(self), spec)
+
+    def __reduce__(self) -> Never:
+        msg = "a Secret is not written anywhere"
+        raise TypeError(msg)
+
+
+def register(value: str) -> None:
+    """Let `clean` know a secret value (and the parts of a token) from now on."""
+    if value in _seen:
+        return
+    _seen.add(value)
+    parts = value.split(".")
+    # A token's header is the same in every token and says nothing.
+    candidates = parts[1:] if len(parts) == 3 and value.startswith("eyJ") else [value]
+    for candidate in candidates:
+        for spelling in _spellings(candidate):
+            folded = spelling.lower()
+            _slices.update(folded[i : i + SLICE] for i in range(len(folded) - SLICE + 1))
+
+
+def _spellings(value: str) -> set[str]:
+    raw = value.encode("utf-8", "surrogateescape")
+    stripped = value.strip().strip("\"'")
+    spellings = {
+        value,
+        stripped,
+        urllib.parse.quote(value, safe="", errors="replace"),
+        urllib.parse.quote_plus(value, errors="replace"),
+        json.dumps(value)[1:-1],
+        raw.hex(),
+        # Base64 of the value at each of the three offsets in a longer text.
+        base64.b64encode(raw).decode().rstrip("="),
+        base64.b64encode(b"\0" + raw).decode()[2:].rstrip("="),
+        base64.b64encode(b"\0\0" + raw).decode()[3:].rstrip("="),
+    }
+    spellings |= {s.replace("+", "-").replace("/", "_") for s in spellings}
+    return spellings
+
+
+_PATTERNS: Final = (
+    # A JWT, whole or cut short.
+    (re.compile(r"eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){0,2}"), "<token>"),
+    (re.compile(r"(?i)(access_token=)[^&\s\"'<>]+"), r"\1" + REDACTED),
+    (re.compile(r"(?i)\b(Bearer|Basic)(\s+)(?!<)[A-Za-z0-9._~+/=-]{8,}"), r"\1\2" + REDACTED),
+    (re.compile(r"(?i)(\"?(?:turn_?password|credential)\"?\s*[:=]\s*\")[^\"]*"), r"\1" + REDACTED),
+    # scheme://user:password@host
+    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s@\"'<>?#]+@"), r"\1" + REDACTED + "@"),
+)
+
+
+def clean(text: str) -> str:
+    """The text without any secret; every sink calls this once more, whatever was done before."""
+    text = _without_known(text)
+    for pattern, replacement in _PATTERNS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def _without_known(text: str) -> str:
+    if not _slices or len(text) < SLICE:
+        return text
+    folded = text.lower()
+    if len(folded) != len(text):  # a few letters change length in lower case
+        folded = text
+    pieces: list[str] = []
+    start = 0  # of the text not yet copied
+    at = 0
+    last = len(text) - SLICE
+    while at <= last:
+        if folded[at : at + SLICE] not in _slices:
+            at += 1
+            continue
+        end = at + SLICE
+        while end < len(text) and folded[end - SLICE + 1 : end + 1] in _slices:
+            end += 1
+        pieces += (text[start:at], REDACTED)
+        start = at = end
+    return "".join(pieces) + text[start:] if pieces else text
+
+
+_INVISIBLE: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
+
+
+def _visible(match: re.Match[str]) -> str:
+    point = ord(match[0])
+    if point < 0x100:
+        return f"\\x{point:02x}"
+    return f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"
+
+
+def visible(text: str) -> str:
+    r"""Foreign text in which no character can act: controls, bidi and zero-width become ``\x1b``."""
+    return _INVISIBLE.sub(_visible, text)
+
+
+def safe(text: str, limit: int = MAX_TEXT) -> str:
+    """One line of foreign text, fit to be shown: secrets out, controls escaped, length bounded."""
+    # Redact before cutting: the start of a cut secret could no longer be recognised.
+    text = visible(clean(text[: 64 * 1024]))
+    if len(text) > limit:
+        return text[:limit] + " (cut)"
+    return text
+
+
+def masked_key(key: str) -> str:
+    """An API key's beginning and end, enough to tell two apart: ``APIxk…7Qm``."""
+    key = safe(key, 64)
+    if len(key) <= 9:
+        return key
+    return f"{key[:5]}…{key[-3:]}"

@@ -1,0 +1,1 @@
+"""A LiveKit stand-in on loopback, healthy or with faults."""

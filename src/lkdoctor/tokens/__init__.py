@@ -1,0 +1,1 @@
+"""The token tool: mint, decode, compare. No network."""

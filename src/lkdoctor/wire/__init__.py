@@ -1,0 +1,1 @@
+"""Bytes to records and back: generators and functions, no socket, loop or clock."""
