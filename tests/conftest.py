@@ -1,0 +1,39 @@
+"""Fixtures with a lifetime that more than one folder of tests needs."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import servers
+
+
+@pytest.fixture(scope="session")
+def server_pool() -> Iterator[servers.Pool]:
+    """Real livekit-servers by version, each started when a test first asks for it."""
+    pool = servers.Pool()
+    yield pool
+    pool.close()
+
+
+def _started(pool: servers.Pool, version: str) -> servers.RunningServer:
+    try:
+        return pool.get(version)
+    except servers.ServerMissingError as missing:
+        if os.environ.get("LKDOCTOR_REQUIRE_SERVER") == "1":
+            pytest.fail(str(missing), pytrace=False)
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def real_server(server_pool: servers.Pool) -> servers.RunningServer:
+    """The newest livekit-server; the test is skipped where there is none."""
+    return _started(server_pool, servers.NEWEST)
+
+
+@pytest.fixture(params=servers.VERSIONS)
+def each_real_server(
+    request: pytest.FixtureRequest, server_pool: servers.Pool
+) -> servers.RunningServer:
+    """A livekit-server of each version on record, one after the other."""
+    version: str = request.param
+    return _started(server_pool, version)
