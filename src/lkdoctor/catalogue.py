@@ -1,0 +1,61 @@
+"""Every check and every rule, in layer order; explain, the docs pages and the tests read it here.
+
+A layer's module is imported when its rules are asked for, so that a command that judges two
+layers does not pay for twelve.
+"""
+
+import importlib
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Final
+
+from lkdoctor.findings import Layer
+
+if TYPE_CHECKING:
+    from lkdoctor.rules.base import Check, Rule
+
+LAYERS: Final = (
+    Layer.ENV,
+    Layer.URL,
+    Layer.NETWORK,
+    Layer.TLS,
+    Layer.PROXY,
+    Layer.CLOCK,
+    Layer.TOKEN,
+    Layer.NAME,
+    Layer.SIGNAL,
+    Layer.SERVER,
+    Layer.API,
+)
+"""The layers that have rules; each is a module of `lkdoctor.rules` with ``CHECKS`` and ``RULES``."""
+
+
+def checks(layers: Iterable[Layer] = LAYERS) -> Iterator["Check"]:
+    """The checks of these layers, in layer order."""
+    for module in _modules(layers):
+        yield from module.CHECKS
+
+
+def rules(layers: Iterable[Layer] = LAYERS) -> Iterator["Rule"]:
+    """The rules of these layers, in layer order."""
+    for module in _modules(layers):
+        yield from module.RULES
+
+
+def by_code() -> dict[str, "Rule"]:
+    """All rules by their code."""
+    return {rule.code: rule for rule in rules()}
+
+
+def _modules(layers: Iterable[Layer]) -> Iterator["_Module"]:
+    wanted = set(layers)
+    for layer in LAYERS:
+        if layer in wanted:
+            yield importlib.import_module(f"lkdoctor.rules.{layer}")
+
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class _Module(Protocol):
+        CHECKS: tuple[Check, ...]
+        RULES: tuple[Rule, ...]

@@ -1,0 +1,250 @@
+"""What the signalling endpoint answered: validate, upgrade, first message, pings, leave."""
+
+from enum import StrEnum
+from typing import Literal, NamedTuple
+
+from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer
+
+
+class Whose(StrEnum):
+    """Whose token was sent."""
+
+    NONE = "none"
+    """None: LiveKit's own 401 shows that the request reached it."""
+    MINTED = "minted"
+    """lkdoctor's own: a throw-away identity in a throw-away room, for a minute."""
+    GIVEN = "given"
+    """The user's."""
+
+
+class Validation(NamedTuple):
+    """What ``/rtc/validate`` says about a token, without joining."""
+
+    whose: Whose
+    path: str
+    answer: Exchange
+
+
+class Upgraded(NamedTuple):
+    """101, and the handshake is right."""
+
+    took_ms: float
+    """From the request's last byte sent to the answer's last byte read: the session's start."""
+    headers: tuple[tuple[str, str], ...] = ()
+    kind: Literal["upgraded"] = "upgraded"
+
+
+class UpgradeRefused(NamedTuple):
+    """A complete HTTP answer that is not 101."""
+
+    answer: HttpAnswer
+    kind: Literal["refused"] = "refused"
+
+
+class UpgradeInvalid(NamedTuple):
+    """101, but not a WebSocket handshake as RFC 6455 §4.1 wants it (wrong Accept, headers missing …)."""
+
+    answer: HttpAnswer
+    error: str
+    kind: Literal["invalid"] = "invalid"
+
+
+class UpgradeUnanswered(NamedTuple):
+    """No usable HTTP answer."""
+
+    answer: NoAnswer
+    kind: Literal["unanswered"] = "unanswered"
+
+
+Upgrade = Upgraded | UpgradeRefused | UpgradeInvalid | UpgradeUnanswered
+
+
+class UpgradeAttempt(NamedTuple):
+    whose: Whose
+    path: str
+    """``/rtc`` or ``/rtc/v1``, behind the URL's own prefix."""
+    result: Upgrade
+
+
+class ParticipantSeen(NamedTuple):
+    """A participant as a JoinResponse shows it."""
+
+    identity: str
+    name: str
+    sid: str
+    state: str
+    """``JOINING``, ``JOINED``, ``ACTIVE``, ``DISCONNECTED``"""
+    joined_at: float
+    publishing: int = 0
+    """Number of tracks."""
+    hidden: bool = False
+
+
+class IceServer(NamedTuple):
+    """An ICE server offered to the participant; its credential stays out of the facts."""
+
+    urls: tuple[str, ...]
+    username: str
+    """Masked."""
+    has_credential: bool
+
+
+class Candidate(NamedTuple):
+    """Where the server says that media must arrive (RFC 8839 §5.1)."""
+
+    protocol: str
+    """``udp`` or ``tcp``"""
+    address: str
+    port: int
+    type: str
+    """``host``, ``srflx``, ``prflx``, ``relay``"""
+    tcp_type: str = ""
+    """``passive``, ``active``, ``so`` for TCP (RFC 6544)"""
+
+
+class Joined(NamedTuple):
+    """The first message is a JoinResponse."""
+
+    took_ms: float
+    """From the upgrade to the message."""
+    room: str
+    room_sid: str
+    identity: str
+    participant_sid: str
+    server_version: str
+    protocol: int
+    region: str
+    node_id: str
+    edition: str
+    """``Standard`` (self-hosted) or ``Cloud``"""
+    ping_interval_s: int
+    ping_timeout_s: int
+    room_created_at: float
+    num_participants: int
+    max_participants: int
+    others: tuple[ParticipantSeen, ...] = ()
+    ice_servers: tuple[IceServer, ...] = ()
+    subscriber_primary: bool = False
+    alternative_url: str = ""
+    message_bytes: int = 0
+    kind: Literal["joined"] = "joined"
+
+
+class LeftAtOnce(NamedTuple):
+    """The first message is a LeaveRequest: the server does not want this session."""
+
+    took_ms: float
+    reason: str
+    """``DUPLICATE_IDENTITY``, ``JOIN_FAILURE`` …"""
+    action: str
+    """``DISCONNECT``, ``RESUME``, ``RECONNECT``"""
+    kind: Literal["left"] = "left"
+
+
+class FirstMessageProblem(StrEnum):
+    """What came in place of a first message."""
+
+    SILENCE = "silence"
+    """Nothing in the time given."""
+    SLOW = "slow"
+    """Bytes came, but no whole message in the time given."""
+    CLOSED = "closed"
+    """A close frame."""
+    DROPPED = "dropped"
+    """The connection ended without a close frame."""
+    NOT_LIVEKIT = "not-livekit"
+    """A message that is no SignalResponse, or a SignalResponse other than join or leave."""
+    BROKEN_FRAME = "broken-frame"
+    """Bytes that break RFC 6455."""
+    TOO_LARGE = "too-large"
+    """A message beyond our bound."""
+
+
+class NoFirstMessage(NamedTuple):
+    """The upgrade succeeded, but no JoinResponse followed."""
+
+    problem: FirstMessageProblem
+    detail: str
+    """What was seen, safe to show: a close code and reason, the first bytes …"""
+    took_ms: float
+    kind: Literal["none"] = "none"
+
+
+FirstMessage = Joined | LeftAtOnce | NoFirstMessage
+
+
+class Pings(NamedTuple):
+    """Application-level round trips (``ping_req`` → ``pong_resp``)."""
+
+    sent: int
+    round_trips_ms: tuple[float, ...]
+    """One for each pong, in order."""
+
+
+class Goodbye(NamedTuple):
+    """How the session ended after our LeaveRequest."""
+
+    answered: bool
+    """The server confirmed with a LeaveRequest of its own or closed with 1000."""
+    close_code: int | None
+    detail: str = ""
+
+
+class CleanUp(NamedTuple):
+    """What became of the throw-away room."""
+
+    room: str
+    removed: bool
+    detail: str = ""
+    """Why it could not be removed."""
+
+
+class PhaseName(StrEnum):
+    DNS = "dns"
+    TCP = "tcp"
+    TLS = "tls"
+    UPGRADE = "upgrade"
+    FIRST_MESSAGE = "first_message"
+
+
+class PhaseOutcome(StrEnum):
+    OK = "ok"
+    FAILED = "failed"
+    TIMEOUT = "timeout"
+    NOT_REACHED = "not_reached"
+
+
+class Phase(NamedTuple):
+    """One step of the way from nothing to the first message."""
+
+    name: PhaseName
+    outcome: PhaseOutcome
+    start_ms: float = 0.0
+    took_ms: float = 0.0
+    detail: str = ""
+
+
+class SignalFact(NamedTuple):
+    """All that was asked of the signalling endpoint."""
+
+    validations: tuple[Validation, ...] = ()
+    upgrades: tuple[UpgradeAttempt, ...] = ()
+    """At most one for each `Whose`; the last is the one that the rest speaks of."""
+    first: FirstMessage | None = None
+    """None: no upgrade succeeded, or none was meant to join."""
+    phases: tuple[Phase, ...] = ()
+    """Of the connection that joined (or tried to)."""
+    pings: Pings | None = None
+    candidates: tuple[Candidate, ...] = ()
+    goodbye: Goodbye | None = None
+    clean_up: CleanUp | None = None
+    room_minted: str | None = None
+    """The throw-away room's name, where one was used."""
+
+    def validation(self, whose: Whose) -> Validation | None:
+        """The answer about that token (the classic path first)."""
+        return next((v for v in self.validations if v.whose is whose), None)
+
+    def upgrade(self, whose: Whose) -> UpgradeAttempt | None:
+        """The attempt with that token."""
+        return next((u for u in self.upgrades if u.whose is whose), None)
