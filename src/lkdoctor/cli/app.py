@@ -1,0 +1,181 @@
+"""Which command is which module, and the one place where an exception becomes a line.
+
+A command's module is imported when it is called: ``check-env`` does not pay for ``ws-probe``.
+"""
+
+import contextlib
+import sys
+from typing import Annotated, Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+from lkdoctor.errors import UsageError
+from lkdoctor.redact import clean
+
+COMMANDS: Final = {
+    "diagnose": ("diagnose", "Everything that the inputs allow, one verdict."),
+    "check-env": ("check_env", "The variables: found where, shadowed by what, valid?"),
+    "check-room": ("check_room", "Room-name and identity format."),
+    "token": ("token", "Mint, decode and compare tokens."),
+    "ws-probe": ("ws_probe", "Raw handshake to LIVEKIT_WS_URL, phase by phase."),
+    "rooms": ("rooms", "List, show and end rooms through the server API."),
+    "explain": ("explain", "The catalogue of causes, offline."),
+    "sandbox": ("sandbox", "A LiveKit stand-in on loopback, healthy or with faults."),
+    "demo": ("demo", "Diagnose the sandbox: no account, no network, no set-up."),
+    "schema": ("schema", "The JSON Schema of a report."),
+    "completion": ("completion", "The completion script of a shell."),
+}
+"""Command → module of `lkdoctor.cli` with a Typer ``app``, and its line in the help."""
+
+EXAMPLES: Final = """\
+Examples:
+
+  lkdoctor demo                            see it work, no account needed
+  lkdoctor diagnose                        what LIVEKIT_URL and the keys allow
+  lkdoctor token --booking B1 --user U1    mint a token and see what it allows
+"""
+
+CONTEXT: Final = {"help_option_names": ["-h", "--help"]}
+
+
+class LazyGroup(TyperGroup):
+    """A group whose commands are imported when they are called."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        # Typer looks here for a command's nearest name.
+        self.commands = dict.fromkeys(COMMANDS)  # type: ignore[assignment]  # names are all it reads
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # Typer's own Context
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: typer.Context, cmd_name: str):  # type: ignore[no-untyped-def,override]  # noqa: ANN201 - Typer keeps its command classes private
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        import importlib
+
+        module = importlib.import_module(f"lkdoctor.cli.{COMMANDS[cmd_name][0]}")
+        command = typer.main.get_command(module.app)
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: typer.Context, formatter) -> None:  # type: ignore[no-untyped-def,override]  # noqa: ANN001 - as above
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def format_epilog(self, ctx: typer.Context, formatter) -> None:  # type: ignore[no-untyped-def,override]  # noqa: ANN001 - as above
+        del ctx
+        formatter.write_paragraph()
+        formatter.write(EXAMPLES)
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    name="lkdoctor",
+    help="Why does a LiveKit user sit on “Connecting…”, and what should I change?",
+    context_settings=CONTEXT,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    pretty_exceptions_show_locals=False,
+    add_completion=False,
+    no_args_is_help=True,
+)
+
+
+def subcommand(help_text: str = "", **settings: object) -> typer.Typer:
+    """The Typer app of one command's module, under the same policy as the root."""
+    return typer.Typer(
+        help=help_text,
+        context_settings=CONTEXT,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        pretty_exceptions_show_locals=False,
+        add_completion=False,
+        **settings,  # type: ignore[arg-type]  # passed on as given
+    )
+
+
+def _print_version(asked: bool) -> None:  # noqa: FBT001 - the form of a Typer callback
+    if not asked:
+        return
+    import platform
+    import ssl
+
+    from lkdoctor import __version__
+
+    sys.stdout.write(
+        f"lkdoctor {__version__}\n"
+        f"Python {platform.python_version()}\n"
+        f"{' '.join(ssl.OPENSSL_VERSION.split()[:2])}\n"
+        f"CA-bundle {ssl.get_default_verify_paths().cafile or 'of the system'}\n"
+    )
+    raise typer.Exit
+
+
+@app.callback()
+def root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            "-V",
+            is_eager=True,
+            callback=_print_version,
+            help="Version of lkdoctor, Python, OpenSSL and the CA bundle.",
+        ),
+    ] = False,
+) -> None:
+    del version
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command line and return its exit code; nothing is ever raised."""
+    try:
+        app(arguments, prog_name="lkdoctor", standalone_mode=True)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else (0 if end.code is None else 1)
+    except UsageError as error:
+        _complain(f"Error: {error.message}", *(f"  {advice}" for advice in error.advice))
+        return 2
+    except BrokenPipeError:
+        _discard_stdout()
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:  # noqa: BLE001 - the one place where our own bug becomes a line
+        return _own_fault(error)
+    return 0
+
+
+def _own_fault(error: Exception) -> int:
+    import os
+    import traceback
+
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    _complain(
+        f"lkdoctor broke: {type(error).__name__}: {error}",
+        f"  in {os.path.basename(where.filename)}:{where.lineno} ({where.name})",  # noqa: PTH119 - pathlib is not loaded here
+        "  This is our fault. Please report it with the command that you ran: lkdoctor --version",
+    )
+    if os.environ.get("LKDOCTOR_DEBUG"):
+        _complain("".join(traceback.format_exception(error)))
+    return 5
+
+
+def _complain(*lines: str) -> None:
+    with contextlib.suppress(OSError, ValueError):  # nobody listens any more
+        for text in lines:
+            sys.stderr.write(clean(text) + "\n")
+
+
+def _discard_stdout() -> None:
+    """Let the interpreter's last flush go nowhere: the reader of the pipe has left."""
+    import os
+
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

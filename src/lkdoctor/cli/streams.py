@@ -1,0 +1,151 @@
+"""Standard input, output and error: looked up once, handed on.
+
+No other module asks what the terminal is like. Everything written passes `redact.clean`, except
+the token that a person asked to mint (`reveal`).
+"""
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import NamedTuple, Self, TextIO
+
+from lkdoctor.errors import UsageError
+from lkdoctor.redact import Secret, clean
+from lkdoctor.report.layout import Canvas, Line, plain
+
+
+class ColorChoice(StrEnum):
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class Streams(NamedTuple):
+    """Where a command reads and writes, and what each stream can show."""
+
+    out: TextIO
+    err: TextIO
+    stdin: TextIO
+    canvas: Canvas
+    """Of standard output."""
+    err_canvas: Canvas
+    color: bool
+    err_color: bool
+    live: bool
+    """Progress may be drawn and erased on standard error."""
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        color: ColorChoice = ColorChoice.AUTO,
+        ascii_only: bool = False,
+        accessible: bool = False,
+        quiet: bool = False,
+        environ: Mapping[str, str] | None = None,
+    ) -> Self:
+        """This process's streams under the terminal policy."""
+        env = os.environ if environ is None else environ
+        out, err = sys.stdout, sys.stderr
+        for stream in (out, err):
+            # A character that the encoding lacks is shown as an escape, never as a traceback.
+            reconfigure = getattr(stream, "reconfigure", None)
+            if reconfigure is not None:
+                reconfigure(errors="backslashreplace")
+        accessible = accessible or env.get("ACCESSIBLE", "").lower() not in {"", "0", "false"}
+        dumb = env.get("TERM") == "dumb"
+
+        def canvas(stream: TextIO) -> Canvas:
+            utf8 = (getattr(stream, "encoding", "") or "").lower().replace("-", "") == "utf8"
+            return Canvas(
+                width=_width(stream, env),
+                unicode=utf8 and not ascii_only and not accessible and not dumb,
+                accessible=accessible,
+            )
+
+        return cls(
+            out=out,
+            err=err,
+            stdin=sys.stdin,
+            canvas=canvas(out),
+            err_canvas=canvas(err),
+            color=not accessible and _colored(out, color, env),
+            err_color=not accessible and _colored(err, color, env),
+            live=_is_terminal(err) and not (dumb or accessible or quiet or env.get("CI")),
+        )
+
+    def result(self, lines: Iterable[Line]) -> None:
+        """The answer, on standard output."""
+        _write(self.out, lines, color=self.color)
+
+    def result_text(self, text: str) -> None:
+        """The answer in a machine's form."""
+        self.out.write(clean(text))
+        self.out.flush()
+
+    def note(self, lines: Iterable[Line]) -> None:
+        """What accompanies the answer, on standard error."""
+        _write(self.err, lines, color=self.err_color)
+
+    def reveal(self, token: Secret) -> None:
+        """The token that a person asked to mint, alone on standard output."""
+        self.out.write(token.reveal() + "\n")
+        self.out.flush()
+
+    def read(self, what: str, limit: int = 16 * 1024 * 1024) -> str:
+        """All of standard input, saying on a terminal what is expected there.
+
+        Raises:
+            UsageError: nothing came, or more than ``limit`` characters.
+        """
+        if _is_terminal(self.stdin):
+            self.err.write(f"reading {what} from standard input, end with Ctrl-D\n")
+        buffer = getattr(self.stdin, "buffer", None)
+        text = (
+            self.stdin.read(limit + 1)
+            if buffer is None
+            else buffer.read(limit + 1).decode("utf-8", "replace")
+        )
+        if len(text) > limit:
+            raise UsageError(f"standard input holds more than {limit // 1024 // 1024} MB")
+        return text
+
+
+def _write(stream: TextIO, lines: Iterable[Line], *, color: bool) -> None:
+    if color:
+        from lkdoctor.report.terminal import draw
+
+        draw(lines, stream, attributes=_is_terminal(stream))
+    else:
+        stream.write(plain(lines))
+    stream.flush()
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    try:
+        return stream.isatty()
+    except (AttributeError, ValueError):  # closed, or not a real stream
+        return False
+
+
+def _colored(stream: TextIO, choice: ColorChoice, env: Mapping[str, str]) -> bool:
+    if choice is not ColorChoice.AUTO:
+        return choice is ColorChoice.ALWAYS
+    if env.get("NO_COLOR"):
+        return False
+    if any(env.get(name, "0") not in {"", "0"} for name in ("FORCE_COLOR", "CLICOLOR_FORCE")):
+        return True
+    return env.get("TERM") != "dumb" and _is_terminal(stream)
+
+
+def _width(stream: TextIO, env: Mapping[str, str]) -> int | None:
+    columns = env.get("COLUMNS", "")
+    if columns.isdigit() and 0 < int(columns) < 100_000:
+        return int(columns)
+    if not _is_terminal(stream):
+        return None
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,296 @@
+"""Facts in, report out: judges, orders, folds consequences under their cause. Pure.
+
+What lives here: the order of findings, the status of a check, the exit code. Nothing else in
+lkdoctor decides any of them.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from lkdoctor import __version__, catalogue
+from lkdoctor.errors import InternalError
+from lkdoctor.facts import Facts
+from lkdoctor.findings import Confidence, Finding, Layer, Severity
+from lkdoctor.redact import clean
+from lkdoctor.report.model import (
+    CheckResult,
+    Counts,
+    ExitCode,
+    Report,
+    RunInfo,
+    SkipReason,
+    Status,
+    Summary,
+    TargetInfo,
+    ToolInfo,
+    Verdict,
+)
+from lkdoctor.rules.base import Check, Rule, Unsure
+
+_SEVERITIES: Final = tuple(Severity)
+_CONFIDENCES: Final = tuple(Confidence)
+_LAYERS: Final = tuple(Layer)
+
+
+class Skip(NamedTuple):
+    """Why a check was not asked."""
+
+    reason: SkipReason
+    blocked_by: str | None = None
+    words: str = ""
+
+
+def fold(
+    facts: Facts,
+    *,
+    run: RunInfo,
+    target: TargetInfo,
+    layers: Iterable[Layer] = catalogue.LAYERS,
+    skipped: Mapping[str, Skip] | None = None,
+    durations: Mapping[str, float] | None = None,
+    fail_on_warnings: bool = False,
+    not_tested: tuple[str, ...] = (),
+) -> Report:
+    """The report on these facts.
+
+    Args:
+        facts: what was observed.
+        run: when and how.
+        target: where.
+        layers: whose checks and rules take part.
+        skipped: checks that were not asked although their layer takes part.
+        durations: milliseconds a check took, by its id.
+        fail_on_warnings: ``--fail-on warn``.
+        not_tested: what the run says nothing about, in words.
+    """
+    layers = tuple(layers)
+    found: list[Finding] = []
+    broken: dict[str, str] = {}
+    explains: dict[str, tuple[str, ...]] = {}
+    for rule in catalogue.rules(layers):
+        explains[rule.code] = rule.explains
+        try:
+            found += rule.findings(facts)
+        except Exception as error:  # noqa: BLE001 - one broken rule must not silence the others
+            broken[rule.check] = _own_fault(rule, error)
+    deselected = {
+        check for check, skip in (skipped or {}).items() if skip.reason is SkipReason.DESELECTED
+    }
+    found = [finding for finding in found if finding.check not in deselected]
+    causes, folded = _folded(sorted(found, key=_order), explains)
+    judged = _Judged(facts, tuple(found), broken, skipped or {}, durations or {})
+    results = judged.results(catalogue.checks(layers))
+    return Report(
+        tool=_tool(),
+        run=run,
+        target=_with_server(target, facts),
+        summary=_summary(
+            results, causes, run, fail_on_warnings=fail_on_warnings, not_tested=not_tested
+        ),
+        findings=causes,
+        folded=folded,
+        checks=results,
+        facts=facts,
+    )
+
+
+def fails(finding: Finding) -> bool:
+    """Whether the finding makes a run fail: an error that is more than a hint."""
+    return finding.severity is Severity.ERROR and finding.confidence is not Confidence.HINT
+
+
+def _order(finding: Finding) -> tuple[bool, int, int, int]:
+    return (
+        # A hint never stands above something that is known.
+        not fails(finding),
+        _SEVERITIES.index(finding.severity),
+        _CONFIDENCES.index(finding.confidence),
+        _LAYERS.index(finding.layer),
+    )
+
+
+def _folded(
+    ordered: list[Finding], explains: Mapping[str, tuple[str, ...]]
+) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+    causes: list[Finding] = []
+    consequences: list[Finding] = []
+    left = list(ordered)
+    # A cause may stand behind its consequence in the order; it still explains it, if it weighs as much.
+    for finding in ordered:
+        if finding not in left or finding.confidence is Confidence.HINT:
+            continue
+        under = [
+            other
+            for other in left
+            if other.code != finding.code
+            and other.code in explains[finding.code]
+            and (fails(finding) or not fails(other))
+        ]
+        if under:
+            left = [other for other in left if other not in under]
+            consequences += under
+            codes = tuple(dict.fromkeys(other.code for other in under))
+            left[left.index(finding)] = finding._replace(consequences=codes)
+    causes = left
+    return tuple(causes), tuple(consequences)
+
+
+class _Judged(NamedTuple):
+    """What a check's status follows from."""
+
+    facts: Facts
+    found: tuple[Finding, ...]
+    broken: Mapping[str, str]
+    """Our own faults, by check."""
+    skipped: Mapping[str, Skip]
+    durations: Mapping[str, float]
+
+    def results(self, checks: Iterable[Check]) -> tuple[CheckResult, ...]:
+        waiting = list(checks)
+        order = [check.id for check in waiting]
+        done: dict[str, CheckResult] = {}
+        while waiting:
+            # A check may need one of a later layer (the clock comes from an HTTP answer).
+            ready = [c for c in waiting if all(n in done or n not in order for n in c.needs)]
+            if not ready:
+                raise InternalError(f"checks need each other: {[c.id for c in waiting]}")
+            for check in ready:
+                done[check.id] = self._result(check, done)
+                waiting.remove(check)
+        return tuple(done[identifier] for identifier in order)
+
+    def _result(self, check: Check, done: Mapping[str, CheckResult]) -> CheckResult:
+        mine = [finding for finding in self.found if finding.check == check.id]
+        status, summary, reason, blocked_by = self._state(check, mine, done)
+        return CheckResult(
+            id=check.id,
+            layer=check.layer,
+            title=check.title,
+            status=status,
+            summary=clean(summary),
+            essential=check.essential,
+            effect=str(check.effect),
+            duration_ms=self.durations.get(check.id),
+            skip_reason=reason,
+            blocked_by=blocked_by,
+            findings=tuple(dict.fromkeys(finding.code for finding in mine)),
+        )
+
+    def _state(
+        self, check: Check, mine: list[Finding], done: Mapping[str, CheckResult]
+    ) -> tuple[Status, str, SkipReason | None, str | None]:
+        if mine:
+            worst = min(mine, key=_order)
+            if fails(worst):
+                return Status.FAIL, worst.title, None, None
+            if any(finding.severity is not Severity.INFO for finding in mine):
+                return Status.WARN, worst.title, None, None
+        if check.id in self.broken:
+            return Status.ERROR, self.broken[check.id], None, None
+        skip = self.skipped.get(check.id)
+        if skip is not None:
+            return Status.SKIP, skip.words or _words(skip.reason), skip.reason, skip.blocked_by
+        seen = check.see(self.facts)
+        if isinstance(seen, Unsure):
+            return Status.UNKNOWN, seen.summary, None, None
+        if seen is not None:
+            return Status.PASS, seen, None, None
+        root = _root(check, done)
+        if root is not None:
+            reason, blocked_by = root
+            return Status.SKIP, f"needs {blocked_by}", reason, blocked_by
+        return Status.SKIP, _words(SkipReason.NO_INPUT), SkipReason.NO_INPUT, None
+
+
+def _root(check: Check, done: Mapping[str, CheckResult]) -> tuple[SkipReason, str] | None:
+    """The reason and the first check on the way that could not be passed."""
+    for need in check.needs:
+        result = done.get(need)
+        if result is None or result.status in {Status.PASS, Status.WARN}:
+            continue
+        if result.status is not Status.SKIP:
+            return SkipReason.BLOCKED, need
+        if result.skip_reason is not SkipReason.NOT_APPLICABLE:
+            return result.skip_reason or SkipReason.BLOCKED, result.blocked_by or need
+    return None
+
+
+def _words(reason: SkipReason) -> str:
+    return {
+        SkipReason.BLOCKED: "something before it failed",
+        SkipReason.NOT_APPLICABLE: "does not apply here",
+        SkipReason.NO_INPUT: "nothing was given to look at",
+        SkipReason.NEEDS_CONSENT: "would change something; needs your word",
+        SkipReason.DESELECTED: "left out on request",
+        SkipReason.OUT_OF_TIME: "no time was left",
+        SkipReason.INTERRUPTED: "the run was interrupted",
+    }[reason]
+
+
+def _own_fault(rule: Rule, error: Exception) -> str:
+    return f"lkdoctor's rule {rule.code} broke: {type(error).__name__}"
+
+
+def _summary(
+    results: tuple[CheckResult, ...],
+    causes: tuple[Finding, ...],
+    run: RunInfo,
+    *,
+    fail_on_warnings: bool,
+    not_tested: tuple[str, ...],
+) -> Summary:
+    tally = {status: sum(r.status is status for r in results) for status in Status}
+    counts = Counts(
+        passed=tally[Status.PASS],
+        warn=tally[Status.WARN],
+        fail=tally[Status.FAIL],
+        unknown=tally[Status.UNKNOWN],
+        skip=tally[Status.SKIP],
+        error=tally[Status.ERROR],
+    )
+    unsettled = any(
+        result.essential
+        and (
+            result.status in {Status.UNKNOWN, Status.ERROR}
+            or result.skip_reason in {SkipReason.OUT_OF_TIME, SkipReason.INTERRUPTED}
+        )
+        for result in results
+    )
+    warned = any(not fails(cause) and cause.severity is not Severity.INFO for cause in causes)
+    if any(fails(cause) for cause in causes):
+        verdict, code = Verdict.PROBLEMS, ExitCode.PROBLEM
+    elif unsettled:
+        verdict, code = Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE
+    elif warned:
+        verdict = Verdict.WARNINGS
+        code = ExitCode.WARNINGS if fail_on_warnings else ExitCode.HEALTHY
+    else:
+        verdict, code = Verdict.HEALTHY, ExitCode.HEALTHY
+    if run.interrupted_by == "signal":
+        code = ExitCode.INTERRUPTED
+    shown = [cause for cause in causes if cause.severity is not Severity.INFO]
+    return Summary(
+        verdict=verdict,
+        exit_code=code,
+        counts=counts,
+        primary=shown[0].code if shown else None,
+        not_tested=not_tested,
+    )
+
+
+def _tool() -> ToolInfo:
+    import platform
+    import sys
+
+    return ToolInfo(
+        name="lkdoctor",
+        version=__version__,
+        python=platform.python_version(),
+        platform=f"{sys.platform}-{platform.machine()}",
+    )
+
+
+def _with_server(target: TargetInfo, facts: Facts) -> TargetInfo:
+    first = facts.signal.first if facts.signal else None
+    version = getattr(first, "server_version", None)
+    return target._replace(server=version) if version else target
