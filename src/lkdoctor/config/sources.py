@@ -1,0 +1,447 @@
+"""Where values are read: options, the environment, .env files, the project file.
+
+The one part of the configuration that touches the disk and the environment. All that it reads
+is bounded; what is not about LiveKit is forgotten at once.
+"""
+
+import re
+import stat
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final, NamedTuple
+
+from lkdoctor.config.resolve import (
+    Kind,
+    Meaning,
+    NamedTarget,
+    Resolution,
+    Source,
+    Value,
+    Writing,
+    name_of,
+    resolve,
+)
+from lkdoctor.config.target import Setting
+from lkdoctor.errors import UsageError
+from lkdoctor.redact import Secret, register, safe
+
+if TYPE_CHECKING:
+    from lkdoctor.config.project import Project, ProjectEntry
+
+FOLDER_FILES: Final = (".env.local", ".env")
+"""What frameworks read in the working directory, strongest first."""
+
+MAX_FILE: Final = 1024 * 1024
+MAX_VALUE: Final = 64 * 1024
+"""Characters of one value after interpolation: a few lines could otherwise fill the memory."""
+MAX_BLANKS: Final = 256
+"""Blanks in a row: python-dotenv looks at them once for each, so a million take an hour."""
+
+DEV_URL: Final = "ws://localhost:7880"
+DEV_KEY: Final = "devkey"
+DEV_SECRET: Final = "secret"
+"""The placeholder pair of ``livekit-server --dev`` (cmd/server/main.go)."""
+
+_PROXIES: Final = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
+
+
+class Given(NamedTuple):
+    """The options that say where to connect, as the user gave them."""
+
+    url: str | None = None
+    api_key: str | None = None
+    api_secret: str | None = None
+    api_secret_file: str | None = None
+    token: str | None = None
+    token_file: str | None = None
+    env_files: tuple[str, ...] = ()
+    project: str | None = None
+    dev: bool = False
+
+
+NOTHING_GIVEN: Final = Given()
+
+
+def load(
+    given: Given,
+    *,
+    environ: Mapping[str, str],
+    directory: Path,
+    stdin: IO[bytes] | None = None,
+) -> Resolution:
+    """All that is configured for a command started in this directory.
+
+    Raises:
+        UsageError: something that the user named cannot be read.
+    """
+    project = read_project(directory)
+    options = read_options(given, stdin=stdin)
+    environment = read_environment(environ)
+    # A later file's references see what the stronger ones have set, as in an app that loads them all.
+    seen = dict(environ)
+    files = [
+        *(
+            _file(Path(name), name, Kind.NAMED_FILE, seen, base=directory)
+            for name in given.env_files
+        ),
+        *(_file(Path(name), name, Kind.FOLDER_FILE, seen, base=directory) for name in FOLDER_FILES),
+    ]
+    projects = [_named_target(entry, seen) for entry in project.projects]
+    entry = project.entry(given.project)
+    chosen = _project_source(entry, seen) if entry is not None else None
+    if chosen is not None and given.project is not None:
+        chosen = chosen._replace(label=f"--project {safe(given.project, 80)}", kind=Kind.OPTION)
+        sources = [options, chosen, environment, *files]
+    else:
+        sources = [options, environment, *files]
+        if chosen is not None:
+            sources.append(chosen)
+    return resolve(
+        [source for source in sources if source is not None],
+        directory=safe(str(directory), 400),
+        container=find_container(environ),
+        proxies=read_proxies(environ),
+        projects=projects,
+    )
+
+
+# ------------------------------------------------------------------ options
+
+
+def read_options(given: Given, *, stdin: IO[bytes] | None = None) -> Source | None:
+    """The values given on the command line; None where there are none.
+
+    Raises:
+        UsageError: a file that holds one cannot be read, or two options say the same.
+    """
+    if given.api_secret is not None and given.api_secret_file is not None:
+        raise UsageError(
+            "--api-secret and --api-secret-file say the same",
+            advice=["--api-secret-file FILE alone: other users see a secret in the process list"],
+        )
+    if given.api_secret_file == "-" and given.token_file == "-":
+        raise UsageError(
+            "standard input cannot hold both the secret and the token",
+            advice=["write one of them to a file"],
+        )
+    values = tuple(_option_values(given, stdin))
+    return Source("options", Kind.OPTION, values) if values else None
+
+
+def _option_values(given: Given, stdin: IO[bytes] | None) -> Iterator[Value]:
+    for name, text, option in (
+        ("LIVEKIT_URL", given.url, "--url"),
+        ("LIVEKIT_API_KEY", given.api_key, "--api-key"),
+        ("LIVEKIT_API_SECRET", given.api_secret, "--api-secret"),
+        ("LIVEKIT_TOKEN", given.token, "--token"),
+    ):
+        if text is not None:
+            yield _value(name, text, option)
+    for name, path, option in (
+        ("LIVEKIT_API_SECRET", given.api_secret_file, "--api-secret-file"),
+        ("LIVEKIT_TOKEN", given.token_file, "--token-file"),
+    ):
+        if path is not None:
+            yield _value(
+                name, _read_secret(path, option, stdin), f"{option} {safe(path, 200)}".strip()
+            )
+    if given.dev:
+        yield Value("LIVEKIT_URL", DEV_URL, "--dev")
+        yield Value("LIVEKIT_API_KEY", DEV_KEY, "--dev")
+        yield _value("LIVEKIT_API_SECRET", DEV_SECRET, "--dev")
+
+
+def _read_secret(name: str, option: str, stdin: IO[bytes] | None) -> str:
+    if name == "-":
+        data = (stdin or sys.stdin.buffer).read(MAX_VALUE + 1)
+    else:
+        try:
+            with Path(name).open("rb") as file:
+                data = file.read(MAX_VALUE + 1)
+        except (OSError, ValueError) as error:
+            problem = "is a directory" if Path(name).is_dir() else _os_problem(error)
+            raise UsageError(f"{option} {safe(name, 200)}: {problem}") from None
+    if len(data) > MAX_VALUE:
+        raise UsageError(f"{option} {safe(name, 200)}: larger than {MAX_VALUE // 1024} KiB")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{option} {safe(name, 200)}: {_encoding_problem(data, error)}") from None
+    # An editor's last line end is no part of a secret; more than one is the user's to see.
+    text = re.sub(r"\r?\n\Z", "", text)
+    if not text.strip():
+        raise UsageError(f"{option} {safe(name, 200)}: empty")
+    return text
+
+
+# ------------------------------------------------------------------ the environment
+
+
+def read_environment(environ: Mapping[str, str]) -> Source:
+    """The LiveKit variables of a process environment."""
+    values = tuple(
+        _value(name, text, "environment")
+        for name, text in environ.items()
+        if name_of(name) is not None
+    )
+    return Source("process environment", Kind.ENVIRONMENT, values)
+
+
+def read_proxies(environ: Mapping[str, str]) -> tuple[Setting, ...]:
+    """The proxy variables that clients honour, in either case."""
+    return tuple(
+        Setting(environ[name], name)
+        for upper in _PROXIES
+        for name in (upper.lower(), upper)
+        if environ.get(name)
+    )
+
+
+def find_container(environ: Mapping[str, str], root: Path = Path("/")) -> str | None:
+    """What shows that this process runs in a container; None where nothing does."""
+    if environ.get("KUBERNETES_SERVICE_HOST"):
+        return "KUBERNETES_SERVICE_HOST is set"
+    for mark in (".dockerenv", "run/.containerenv"):
+        if (root / mark).exists():
+            return f"/{mark} exists"
+    try:
+        with (root / "proc/1/cgroup").open("rb") as file:
+            groups = file.read(4096)
+    except OSError:
+        return None
+    found = re.search(rb"docker|kubepods|containerd|libpod|lxc", groups)
+    return f"/proc/1/cgroup names {found[0].decode()}" if found else None
+
+
+# ------------------------------------------------------------------ .env files
+
+
+class _ProblemError(Exception):
+    """Why a file cannot be used, in words."""
+
+
+def read_env_file(path: Path, label: str, kind: Kind, environ: Mapping[str, str]) -> Source:
+    """The LiveKit variables of a .env file, as python-dotenv's ``load_dotenv`` would set them.
+
+    Args:
+        path: the file.
+        label: its name, for origins: ``.env.local``.
+        kind: whether the user named it.
+        environ: what ``${NAME}`` sees beside the file's own lines.
+    """
+    return _file(path, label, kind, dict(environ), base=Path())
+
+
+def _file(path: Path, name: str, kind: Kind, seen: dict[str, str], *, base: Path) -> Source:
+    label = safe(name, 200)
+    try:
+        text = _read_text(base / path, named=kind is Kind.NAMED_FILE)
+        if text is None:
+            return Source(label, kind, found=False)
+        values, unread, everything = _parse(text, label, seen)
+    except _ProblemError as problem:
+        if kind is Kind.NAMED_FILE:
+            raise UsageError(f"--env-file {label}: {problem}") from None
+        return Source(label, kind, problem=str(problem))
+    for variable, value in everything.items():
+        seen.setdefault(variable, value)
+    return Source(label, kind, values, unread_lines=unread)
+
+
+def _read_text(path: Path, *, named: bool) -> str | None:
+    """The file's text; None where an unnamed one does not exist."""
+    data = _read_bytes(path, named=named)
+    if data is None:
+        return None
+    if len(data) > MAX_FILE:
+        raise _ProblemError(f"larger than {MAX_FILE // 1024 // 1024} MiB")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _ProblemError(_encoding_problem(data, error)) from None
+    if re.search(rf"[^\S\r\n]{{{MAX_BLANKS}}}|\s{{{4 * MAX_BLANKS}}}", text):
+        raise _ProblemError(f"more than {MAX_BLANKS} blanks in a row")
+    return text
+
+
+def _read_bytes(path: Path, *, named: bool) -> bytes | None:
+    try:
+        if not named:
+            mode = path.stat().st_mode
+            if (path / "pyvenv.cfg").exists():  # a virtual environment that is called .env
+                return None
+            # A pipe in the working directory could keep us waiting for ever; a named one is meant.
+            if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+                raise _ProblemError("is not a regular file; name it with --env-file to read it")
+        with path.open("rb") as file:
+            return file.read(MAX_FILE + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        if named:
+            raise _ProblemError("no such file") from None
+        return None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        # Windows says "permission denied" of a directory.
+        problem = "is a directory" if path.is_dir() else _os_problem(error)
+        raise _ProblemError(problem) from None
+
+
+def _parse(
+    text: str, label: str, seen: Mapping[str, str]
+) -> tuple[tuple[Value, ...], tuple[int, ...], dict[str, str]]:
+    """Values (last line first), lines that could not be read, and everything that the file sets."""
+    import io
+
+    from dotenv.parser import parse_stream
+
+    mark = text.startswith("\ufeff")
+    # Older releases of python-dotenv take the mark for a part of the first name.
+    bindings = parse_stream(io.StringIO(text.removeprefix("\ufeff"), newline=""))
+    values: list[Value] = []
+    unread: list[int] = []
+    everything: dict[str, str] = {}
+    for binding in bindings:
+        original = binding.original.string
+        lead = re.match(r"\s*", original)
+        line = binding.original.line + len(re.findall(r"\r\n|\n|\r", lead[0] if lead else ""))
+        if binding.key is None or binding.value is None:
+            if (binding.error or binding.key) and re.search(r"(?i)livekit|\bLK_", original):
+                unread.append(line)
+            continue
+        value = _interpolate(binding.value, {**everything, **seen}, line)
+        everything[binding.key] = value
+        if name_of(binding.key) is not None:
+            writing = _writing(original, binding.value, value, mark=mark and line == 1)
+            values.append(_value(binding.key, value, f"{label}:{line}", writing))
+    return tuple(reversed(values)), tuple(unread), everything
+
+
+def _interpolate(value: str, env: Mapping[str, str], line: int) -> str:
+    # python-dotenv's resolve_variables with override=False: the environment before the file.
+    if "${" not in value:
+        return value
+    from dotenv.variables import parse_variables
+
+    pieces: list[str] = []
+    length = 0
+    for atom in parse_variables(value):
+        pieces.append(atom.resolve(env))
+        length += len(pieces[-1])
+        if length > MAX_VALUE:
+            raise _ProblemError(
+                f"line {line}: ${{…}} makes a value of more than {MAX_VALUE} characters"
+            )
+    return "".join(pieces)
+
+
+def _writing(original: str, parsed: str, value: str, *, mark: bool) -> Writing:
+    body = original.lstrip().partition("=")[2]
+    crlf = body.endswith("\r\n")
+    body = body.rstrip("\r\n")
+    start = body.lstrip(" \t")
+    quote = start[:1] if start[:1] in {"'", '"'} else ""
+    if quote:
+        # The parser has seen the closing mark; what follows it is blanks or a comment.
+        closed = re.match(r"(?s)'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"", start)
+        after = start[closed.end() :] if closed else ""
+        return Writing(
+            quote=quote,
+            blank_after=bool(after) and not after.strip(),
+            comment_after=after.lstrip().startswith("#"),
+            crlf=crlf,
+            byte_order_mark=mark,
+            references=parsed != value,
+        )
+    comment = bool(re.search(r"\s#", body))
+    bare = start.split("#")[0].strip()  # dotenv for Node: [^#\r\n]+, trimmed
+    return Writing(
+        blank_after=not comment and body != body.rstrip(),
+        comment_after=comment,
+        crlf=crlf,
+        byte_order_mark=mark,
+        node_length=len(bare) if bare != parsed else None,
+        references=parsed != value,
+    )
+
+
+def _os_problem(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    if isinstance(error, PermissionError):
+        return "may not be read (permission denied)"
+    return safe(getattr(error, "strerror", None) or str(error), 200)
+
+
+def _encoding_problem(data: bytes, error: UnicodeDecodeError) -> str:
+    if data[:2] in {b"\xff\xfe", b"\xfe\xff"} or b"\0" in data[:64]:
+        return "is UTF-16, as PowerShell's > writes it; save it as UTF-8"
+    line = data.count(b"\n", 0, error.start) + 1
+    return f"line {line}: is not UTF-8 (byte 0x{data[error.start]:02x}); save it as UTF-8"
+
+
+# ------------------------------------------------------------------ the project file
+
+
+def read_project(directory: Path) -> "Project":
+    """``lkdoctor.toml`` of this directory, else ``[tool.lkdoctor]`` of its pyproject.toml.
+
+    Raises:
+        UsageError: there is one, and it cannot be used.
+    """
+    from lkdoctor.config.project import Project, parse_project
+
+    for name, within in (("lkdoctor.toml", ()), ("pyproject.toml", ("tool", "lkdoctor"))):
+        try:
+            text = _read_text(directory / name, named=False)
+        except _ProblemError as problem:
+            if within:  # another tool's file: not ours to complain about
+                continue
+            raise UsageError(f"{name}: {problem}") from None
+        # Reading TOML takes time that a command without such a table need not spend.
+        if text is None or (within and "lkdoctor" not in text):
+            continue
+        project = parse_project(text.removeprefix("\ufeff"), name, within=within)
+        if project is not None:
+            return project
+    return Project()
+
+
+def _project_source(entry: "ProjectEntry", environ: Mapping[str, str]) -> Source:
+    return Source(
+        label=entry.origin,
+        kind=Kind.PROJECT,
+        values=tuple(_project_values(entry, environ)),
+    )
+
+
+def _project_values(entry: "ProjectEntry", environ: Mapping[str, str]) -> Iterator[Value]:
+    if entry.url is not None:
+        yield Value("LIVEKIT_URL", entry.url, entry.origin)
+    if entry.api_key is not None:
+        yield _value("LIVEKIT_API_KEY", entry.api_key, entry.origin)
+    if entry.api_secret_env is not None and entry.api_secret_env in environ:
+        origin = f"{entry.api_secret_env} (named in {entry.origin})"
+        yield _value("LIVEKIT_API_SECRET", environ[entry.api_secret_env], origin)
+
+
+def _named_target(entry: "ProjectEntry", environ: Mapping[str, str]) -> NamedTarget:
+    source = _project_source(entry, environ)
+    return NamedTarget(entry.name, resolve([source]).target)
+
+
+# ------------------------------------------------------------------ values
+
+_KEY: Final = re.compile(r"API[A-Za-z0-9]{8,20}|[A-Za-z0-9_-]{1,20}")
+"""What an API key looks like: ``API`` and 12 characters (livekit/protocol utils/id.go), or a short
+name that somebody chose for his own server."""
+
+
+def _value(name: str, text: str, origin: str, writing: Writing | None = None) -> Value:
+    """The value; wrapped where it is secret, or where a secret may stand in a wrong place."""
+    known = name_of(name)
+    meaning = known.meaning if known else Meaning.API_SECRET
+    if meaning in {Meaning.API_SECRET, Meaning.TOKEN}:
+        return Value(name, Secret(text), origin, writing)
+    if meaning is Meaning.API_KEY and not _KEY.fullmatch(text.strip().strip("\"'")):
+        register(text)
+    return Value(name, text, origin, writing)

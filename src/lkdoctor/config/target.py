@@ -1,0 +1,89 @@
+"""Where to connect, and with what: values, each with the place that it came from."""
+
+from typing import NamedTuple
+
+from lkdoctor.errors import UsageError
+from lkdoctor.redact import Secret
+
+
+class Setting(NamedTuple):
+    """A value that may be shown."""
+
+    value: str
+    origin: str
+    """``--url``, ``environment``, ``.env.local:1``"""
+
+
+class SecretSetting(NamedTuple):
+    """A value that is never shown."""
+
+    value: Secret
+    origin: str
+
+
+class KeyPair(NamedTuple):
+    """What signs a token."""
+
+    api_key: Setting
+    api_secret: SecretSetting
+
+
+class Target(NamedTuple):
+    """Where to connect: signalling URL and credentials; None where nothing (or an empty value) is set.
+
+    Values are what the app would see: neither trimmed nor mended.
+    """
+
+    url: Setting | None = None
+    api_key: Setting | None = None
+    api_secret: SecretSetting | None = None
+    token: SecretSetting | None = None
+
+    @property
+    def key_pair(self) -> KeyPair | None:
+        """Key and secret, where both are known."""
+        if self.api_key is None or self.api_secret is None:
+            return None
+        return KeyPair(self.api_key, self.api_secret)
+
+
+def need_url(target: Target) -> Setting:
+    """The URL, for a command that dials.
+
+    Raises:
+        UsageError: there is none; localhost is never assumed.
+    """
+    if target.url is None:
+        raise UsageError(
+            "no LiveKit URL is known",
+            advice=[
+                "--url wss://YOUR-PROJECT.livekit.cloud   for this run",
+                "LIVEKIT_URL=wss://…   in the environment, .env.local or .env (or --env-file F)",
+                "--dev   for a local server started with --dev (ws://localhost:7880)",
+            ],
+        )
+    return target.url
+
+
+def need_key_pair(target: Target) -> KeyPair:
+    """API key and secret, for a command that signs.
+
+    Raises:
+        UsageError: one of them is missing; says which.
+    """
+    pair = target.key_pair
+    if pair is None:
+        missing = [
+            name
+            for name, setting in (("API key", target.api_key), ("API secret", target.api_secret))
+            if setting is None
+        ]
+        raise UsageError(
+            f"no {' and no '.join(missing)} is known",
+            advice=[
+                "LIVEKIT_API_KEY and LIVEKIT_API_SECRET   in the environment, .env.local or .env",
+                "--api-key KEY --api-secret-file FILE   for this run",
+                "--dev   for a local server started with --dev (devkey, secret)",
+            ],
+        )
+    return pair
