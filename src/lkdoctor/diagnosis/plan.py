@@ -1,0 +1,227 @@
+"""From what was given to what will be done: which steps, and which checks are left out, and why.
+
+Pure: nothing is dialled here. ``--dry-run`` prints a plan, `run` carries it out; what a plan
+does not name is not done.
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from lkdoctor.diagnosis.fold import Skip
+from lkdoctor.errors import UsageError
+from lkdoctor.facts.signal import Whose
+from lkdoctor.facts.url import ParsedUrl, UrlFact
+from lkdoctor.report.model import SkipReason
+from lkdoctor.rules.base import Check, Effect
+
+
+class Step(StrEnum):
+    """What a run can do; each fills one or more layers of the facts."""
+
+    ROUTE = "route"
+    """DNS, TCP, TLS."""
+    ROOT = "root"
+    """``GET /``, and the server's clock."""
+    VALIDATE = "validate"
+    """``GET /rtc/validate``: the server's word on a token, without joining."""
+    UPGRADE = "upgrade"
+    """A WebSocket upgrade without a token: LiveKit's own 401 shows that upgrades get through."""
+    JOIN = "join"
+    """Upgrade with a token, first message, pings, Leave."""
+    API = "api"
+    """Signed, read-only calls: ListRooms, ListParticipants."""
+
+
+STEP_OF: Final[Mapping[str, Step]] = {
+    "net.dns": Step.ROUTE,
+    "net.tcp": Step.ROUTE,
+    "tls.handshake": Step.ROUTE,
+    "http.root": Step.ROOT,
+    "clock.skew": Step.ROOT,
+    "signal.validate": Step.VALIDATE,
+    "signal.upgrade": Step.UPGRADE,
+    "signal.join": Step.JOIN,
+    "signal.ping": Step.JOIN,
+    "api.key": Step.API,
+    "api.room": Step.API,
+}
+"""Which step answers a check; a check that is not here needs none."""
+
+
+class Inputs(NamedTuple):
+    """What a plan depends on; whose values they are does not matter here."""
+
+    url: UrlFact | None
+    keys: bool
+    """API key and secret are known."""
+    token: bool
+    """A token was given (or minted for a booking): somebody's, not lkdoctor's own."""
+    token_words: str = "the token that was given"
+    """How to speak of it: ``the token of alice for room demo``."""
+    room: str | None = None
+    """The room in question, where one is known."""
+    join: bool = False
+    """``--join``: with that token, too."""
+    offline: bool = False
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+
+
+class Plan(NamedTuple):
+    """What will be done."""
+
+    steps: frozenset[Step]
+    joins: Whose
+    """Whose token joins, if any."""
+    skipped: Mapping[str, Skip]
+    room: str | None
+
+
+def make(inputs: Inputs, checks: Iterable[Check], *, codes: Mapping[str, str]) -> Plan:
+    """The plan for these inputs.
+
+    Args:
+        inputs: what was given.
+        checks: all checks that exist.
+        codes: the check of each finding's code, for ``--only CODE``.
+
+    Raises:
+        UsageError: ``--only`` or ``--skip`` names nothing that exists.
+    """
+    checks = tuple(checks)
+    chosen = _chosen(inputs, checks, codes)
+    # What a chosen check needs is done too, unless it was left out by name.
+    wanted = _with_needs(chosen, checks) - _matching(inputs.skip, checks, codes, "--skip")
+    skipped = {check.id: Skip(SkipReason.DESELECTED) for check in checks if check.id not in wanted}
+    for check in checks:
+        if check.id in wanted:
+            skip = _obstacle(check, inputs)
+            if skip is not None:
+                skipped[check.id] = skip
+    steps = {STEP_OF[i] for i in wanted if i in STEP_OF and i not in skipped}
+    if steps:
+        steps.add(Step.ROUTE)
+    joins = _joins(inputs) if Step.JOIN in steps else Whose.NONE
+    return Plan(steps=frozenset(steps), joins=joins, skipped=skipped, room=inputs.room)
+
+
+def describe(plan: Plan, inputs: Inputs) -> tuple[str, ...]:
+    """The plan in sentences, as ``--dry-run`` prints it."""
+    if not plan.steps or inputs.url is None or not isinstance(inputs.url.result, ParsedUrl):
+        return ("reads the configuration; dials nothing",)
+    url = inputs.url.result
+    where = f"{url.host}:{url.port}"
+    sentences = [
+        f"looks up {url.host} and connects to {where}" + (" over TLS" if url.secure else "")
+    ]
+    if Step.ROOT in plan.steps:
+        sentences.append(f"asks {where} for GET / without credentials")
+    if Step.VALIDATE in plan.steps:
+        if inputs.token:
+            sentences.append(f"asks /rtc/validate about {inputs.token_words}; nobody joins")
+        if inputs.keys:
+            sentences.append("asks /rtc/validate about a token of its own; nobody joins")
+    if Step.UPGRADE in plan.steps:
+        sentences.append("asks for a WebSocket upgrade without a token, which LiveKit refuses")
+    if plan.joins is Whose.MINTED:
+        sentences.append(
+            "joins a room of its own (lkdoctor-…) as lkdoctor-probe-… for less than a minute, "
+            "leaves, and deletes that room"
+        )
+    elif plan.joins is Whose.GIVEN:
+        sentences.append(
+            f"JOINS with {inputs.token_words}: a participant of that identity who is in the room "
+            "now would be disconnected; leaves at once"
+        )
+    if Step.API in plan.steps:
+        sentences.append(
+            "asks the server API for the list of rooms"
+            + (f" and for the participants of {inputs.room}" if inputs.room else "")
+        )
+    sentences.append("changes nothing else, and ends no room of yours")
+    return tuple(sentences)
+
+
+def _joins(inputs: Inputs) -> Whose:
+    if inputs.token and inputs.join:
+        return Whose.GIVEN
+    return Whose.MINTED if inputs.keys else Whose.NONE
+
+
+def _obstacle(check: Check, inputs: Inputs) -> Skip | None:
+    """Why a check cannot be asked with these inputs, if so."""
+    if check.effect is Effect.NONE and check.id not in STEP_OF:
+        return None
+    if inputs.url is None:
+        return Skip(SkipReason.NO_INPUT, words="no URL given")
+    if not isinstance(inputs.url.result, ParsedUrl):
+        return Skip(SkipReason.BLOCKED, "url.form", "needs url.form")
+    if inputs.offline:
+        return Skip(SkipReason.DESELECTED, words="left out: --offline")
+    if check.id == "tls.handshake" and not inputs.url.result.secure:
+        return Skip(SkipReason.NOT_APPLICABLE, words=f"{inputs.url.result.scheme} has no TLS")
+    return _missing(check, inputs)
+
+
+def _missing(check: Check, inputs: Inputs) -> Skip | None:
+    """What the user would have to give, or to allow, so that a check can be asked."""
+    step = STEP_OF.get(check.id)
+    if step is Step.API and not inputs.keys:
+        return Skip(SkipReason.NO_INPUT, words="needs API key and secret")
+    if check.id == "api.room" and inputs.room is None:
+        return Skip(SkipReason.NO_INPUT, words="no room given: --room, --booking or a token")
+    if step is Step.VALIDATE and not (inputs.keys or inputs.token):
+        return Skip(SkipReason.NO_INPUT, words="needs a token, or API key and secret")
+    if step is Step.JOIN and _joins(inputs) is Whose.NONE:
+        if inputs.token:
+            return Skip(
+                SkipReason.NEEDS_CONSENT, words=f"would join with {inputs.token_words}: add --join"
+            )
+        return Skip(SkipReason.NO_INPUT, words="needs API key and secret, or a token and --join")
+    return None
+
+
+def _chosen(inputs: Inputs, checks: Sequence[Check], codes: Mapping[str, str]) -> frozenset[str]:
+    if not inputs.only:
+        return frozenset(check.id for check in checks)
+    return _matching(inputs.only, checks, codes, "--only")
+
+
+def _matching(
+    names: Sequence[str], checks: Sequence[Check], codes: Mapping[str, str], option: str
+) -> frozenset[str]:
+    """Check ids, prefixes of them (``net``), layers (``network``) and codes of findings."""
+    found: set[str] = set()
+    for name in names:
+        matched = {
+            check.id
+            for check in checks
+            if check.id == name or check.id.startswith(f"{name}.") or check.layer == name
+        }
+        if name in codes:
+            matched.add(codes[name])
+        if not matched:
+            known = sorted({c.id for c in checks} | {str(c.layer) for c in checks} | set(codes))
+            near = difflib.get_close_matches(name, known, n=3)
+            raise UsageError(
+                f"{option} {name}: no check, layer or finding has this name",
+                advice=[f"did you mean: {', '.join(near)}"]
+                if near
+                else [f"checks: {', '.join(c.id for c in checks)}"],
+            )
+        found |= matched
+    return frozenset(found)
+
+
+def _with_needs(chosen: frozenset[str], checks: Sequence[Check]) -> frozenset[str]:
+    needs = {check.id: check.needs for check in checks}
+    found: set[str] = set()
+    waiting = list(chosen)
+    while waiting:
+        identifier = waiting.pop()
+        if identifier not in found and identifier in needs:
+            found.add(identifier)
+            waiting += needs[identifier]
+    return frozenset(found)

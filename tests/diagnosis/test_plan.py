@@ -1,0 +1,186 @@
+"""What is done, and what is left out with which words, for each kind of input."""
+
+import pytest
+
+from lkdoctor.diagnosis.fold import Skip
+from lkdoctor.diagnosis.plan import STEP_OF, Inputs, Plan, Step, describe, make
+from lkdoctor.errors import UsageError
+from lkdoctor.facts.signal import Whose
+from lkdoctor.facts.url import HostKind, ParsedUrl, UnusableUrl, UrlFact, UrlProblem
+from lkdoctor.findings import Layer
+from lkdoctor.report.model import SkipReason
+from lkdoctor.rules.base import Check, Effect
+
+
+def check(identifier: str, layer: Layer, *needs: str, effect: Effect = Effect.NETWORK) -> Check:
+    return Check(
+        id=identifier,
+        layer=layer,
+        title=identifier,
+        look=lambda: None,
+        needs=needs,
+        effect=effect,
+    )
+
+
+CHECKS = (
+    check("env.set", Layer.ENV, effect=Effect.NONE),
+    check("url.form", Layer.URL, effect=Effect.NONE),
+    check("net.dns", Layer.NETWORK),
+    check("net.tcp", Layer.NETWORK, "net.dns"),
+    check("tls.handshake", Layer.TLS, "net.tcp"),
+    check("clock.skew", Layer.CLOCK, "http.root"),
+    check("token.form", Layer.TOKEN, effect=Effect.NONE),
+    check("signal.validate", Layer.SIGNAL, "tls.handshake"),
+    check("signal.upgrade", Layer.SIGNAL, "tls.handshake"),
+    check("signal.join", Layer.SIGNAL, "signal.upgrade", effect=Effect.JOIN),
+    check("signal.ping", Layer.SIGNAL, "signal.join"),
+    check("http.root", Layer.SERVER, "net.tcp", "tls.handshake"),
+    check("api.key", Layer.API, "tls.handshake", effect=Effect.API_READ),
+    check("api.room", Layer.API, "api.key", effect=Effect.API_READ),
+)
+CODES = {"proxy-upgrade-stripped": "signal.upgrade"}
+SECURE = ParsedUrl(
+    scheme="wss",
+    host="rtc.example.com",
+    port=443,
+    explicit_port=False,
+    path="",
+    query=False,
+    userinfo=False,
+    host_kind=HostKind.PUBLIC,
+)
+EVERYTHING = Inputs(
+    url=UrlFact("wss://rtc.example.com", "--url", SECURE), keys=True, token=True, room="demo"
+)
+
+
+def plan(inputs: Inputs) -> Plan:
+    return make(inputs, CHECKS, codes=CODES)
+
+
+def test_with_everything_at_hand_nothing_is_left_out() -> None:
+    assert plan(EVERYTHING) == Plan(
+        steps=frozenset(Step), joins=Whose.MINTED, skipped={}, room="demo"
+    )
+
+
+def test_a_given_token_joins_only_on_request() -> None:
+    """Without --join a real identity is never used to join, keys or not."""
+    assert plan(EVERYTHING._replace(join=True)).joins is Whose.GIVEN
+    without_keys = plan(EVERYTHING._replace(keys=False, token_words="the token of alice"))
+    assert without_keys.joins is Whose.NONE
+    assert without_keys.skipped["signal.join"] == Skip(
+        SkipReason.NEEDS_CONSENT, words="would join with the token of alice: add --join"
+    )
+
+
+@pytest.mark.parametrize(
+    ("inputs", "left_out"),
+    [
+        pytest.param(
+            EVERYTHING._replace(keys=False, token=False),
+            {
+                "signal.validate": "needs a token, or API key and secret",
+                "signal.join": "needs API key and secret, or a token and --join",
+                "signal.ping": "needs API key and secret, or a token and --join",
+                "api.key": "needs API key and secret",
+                "api.room": "needs API key and secret",
+            },
+            id="no credentials",
+        ),
+        pytest.param(
+            EVERYTHING._replace(room=None),
+            {"api.room": "no room given: --room, --booking or a token"},
+            id="no room",
+        ),
+        pytest.param(
+            EVERYTHING._replace(
+                url=UrlFact("ws://x", "--url", SECURE._replace(scheme="ws", port=80))
+            ),
+            {"tls.handshake": "ws has no TLS"},
+            id="no TLS in the URL",
+        ),
+    ],
+)
+def test_what_was_not_given_is_named(inputs: Inputs, left_out: dict[str, str]) -> None:
+    assert {i: skip.words for i, skip in plan(inputs).skipped.items()} == left_out
+
+
+@pytest.mark.parametrize(
+    ("inputs", "skip"),
+    [
+        pytest.param(
+            EVERYTHING._replace(url=None),
+            Skip(SkipReason.NO_INPUT, words="no URL given"),
+            id="none",
+        ),
+        pytest.param(
+            EVERYTHING._replace(url=UrlFact("", "--url", UnusableUrl(UrlProblem.EMPTY, "empty"))),
+            Skip(SkipReason.BLOCKED, "url.form", "needs url.form"),
+            id="unusable",
+        ),
+        pytest.param(
+            EVERYTHING._replace(offline=True),
+            Skip(SkipReason.DESELECTED, words="left out: --offline"),
+            id="offline",
+        ),
+    ],
+)
+def test_without_a_url_to_dial_nothing_is_dialled(inputs: Inputs, skip: Skip) -> None:
+    made = plan(inputs)
+    assert made.steps == frozenset()
+    assert made.joins is Whose.NONE
+    assert dict(made.skipped) == dict.fromkeys(STEP_OF, skip)
+
+
+@pytest.mark.parametrize(
+    ("only", "steps"),
+    [
+        pytest.param("net", {Step.ROUTE}, id="a prefix"),
+        pytest.param("clock", {Step.ROUTE, Step.ROOT}, id="a layer"),
+        pytest.param("signal.upgrade", {Step.ROUTE, Step.UPGRADE}, id="a check"),
+        pytest.param("proxy-upgrade-stripped", {Step.ROUTE, Step.UPGRADE}, id="a finding's code"),
+        pytest.param("env", set(), id="nothing to dial"),
+    ],
+)
+def test_only_does_what_it_names_and_what_that_needs(only: str, steps: set[Step]) -> None:
+    assert plan(EVERYTHING._replace(only=(only,))).steps == steps
+
+
+def test_skip_leaves_out_even_what_others_need() -> None:
+    made = plan(EVERYTHING._replace(skip=("api", "signal.join", "signal.ping")))
+    assert made.steps == {Step.ROUTE, Step.ROOT, Step.VALIDATE, Step.UPGRADE}
+    assert set(made.skipped) == {"api.key", "api.room", "signal.join", "signal.ping"}
+    assert {skip.reason for skip in made.skipped.values()} == {SkipReason.DESELECTED}
+
+
+def test_a_name_that_does_not_exist_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UsageError) as raised:
+        plan(EVERYTHING._replace(only=("signal.jion",)))
+    assert raised.value.message == "--only signal.jion: no check, layer or finding has this name"
+    assert "signal.join" in raised.value.advice[0]
+
+
+def test_a_dry_run_names_every_host_and_every_join() -> None:
+    inputs = EVERYTHING._replace(token_words="the token of alice for room demo")
+    assert describe(plan(inputs), inputs) == (
+        "looks up rtc.example.com and connects to rtc.example.com:443 over TLS",
+        "asks rtc.example.com:443 for GET / without credentials",
+        "asks /rtc/validate about the token of alice for room demo; nobody joins",
+        "asks /rtc/validate about a token of its own; nobody joins",
+        "asks for a WebSocket upgrade without a token, which LiveKit refuses",
+        (
+            "joins a room of its own (lkdoctor-…) as lkdoctor-probe-… for less than a minute, "
+            "leaves, and deletes that room"
+        ),
+        "asks the server API for the list of rooms and for the participants of demo",
+        "changes nothing else, and ends no room of yours",
+    )
+    joining = inputs._replace(join=True)
+    assert (
+        "JOINS with the token of alice for room demo: a participant of that identity who is in "
+        "the room now would be disconnected; leaves at once"
+    ) in describe(plan(joining), joining)
+    offline = inputs._replace(offline=True)
+    assert describe(plan(offline), offline) == ("reads the configuration; dials nothing",)
