@@ -1,1 +1,1 @@
-"""The token tool: mint, decode, compare. No network."""
+"""Access tokens: what may stand in one, how it is made, read, compared and judged by a server."""
