@@ -79,7 +79,7 @@ def shown(name: str, canvas: Canvas, width: int | None = None) -> str:
     return kept + mark
 
 
-def quoted(name: str, canvas: Canvas, width: int = _NAME) -> str:
+def quoted(name: str, canvas: Canvas, width: int = 44) -> str:
     """A foreign name in the middle of a sentence."""
     text = shown(name, canvas, width)
     return text if text.startswith('"') and text.endswith('"') else f'"{text}"'
