@@ -219,8 +219,10 @@ class SavedRun(NamedTuple):
     run: RunInfo
     target: TargetInfo
     facts: Facts
-    skipped: tuple[tuple[str, SkipReason, str | None], ...]
+    skipped: tuple[tuple[str, SkipReason, str | None, str], ...]
+    """Check, reason, root and words."""
     durations: tuple[tuple[str, float], ...]
+    not_tested: tuple[str, ...]
 
 
 def from_json(data: object) -> SavedRun:
@@ -244,8 +246,11 @@ def from_json(data: object) -> SavedRun:
     run = data.get("run")
     target = data.get("target")
     checks = data.get("checks")
+    summary = data.get("summary") or {}
     if not isinstance(run, dict) or not isinstance(target, dict) or not isinstance(checks, list):
         raise UsageError("the report lacks run, target or checks")
+    if not isinstance(summary, dict):
+        raise UsageError("summary: not an object")
     try:
         started = datetime.fromisoformat(str(run.get("started_at"))).timestamp()
     except ValueError as error:
@@ -259,11 +264,18 @@ def from_json(data: object) -> SavedRun:
         ),
         facts=codec.facts_from_json(data.get("facts", {})),
         skipped=tuple(
-            (check.id, check.skip_reason, check.blocked_by)
+            (check.id, check.skip_reason, check.blocked_by, check.summary)
             for check in results
             if check.status is Status.SKIP and check.skip_reason is not None
         ),
         durations=tuple(
             (check.id, check.duration_ms) for check in results if check.duration_ms is not None
         ),
+        not_tested=_texts(summary.get("not_tested", []), "summary.not_tested"),
     )
+
+
+def _texts(value: object, where: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise UsageError(f"{where}: not a list of texts")
+    return tuple(value)
