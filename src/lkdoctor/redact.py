@@ -73,17 +73,25 @@ def register(value: str) -> None:
     candidates = parts[1:] if len(parts) == 3 and value.startswith("eyJ") else [value]
     for candidate in candidates:
         for spelling in _spellings(candidate):
-            folded = spelling.lower()
+            folded = _folded(spelling)
             _slices.update(folded[i : i + SLICE] for i in range(len(folded) - SLICE + 1))
 
 
+def _folded(text: str) -> str:
+    """The text without letter case, a character for a character whatever stands around it."""
+    # The two letters of Unicode whose lower case is longer, or depends on what follows.
+    return text.replace("\u0130", "i").lower().replace("\u03c2", "\u03c3")
+
+
 def _spellings(value: str) -> set[str]:
-    raw = value.encode("utf-8", "surrogateescape")
+    raw = value.encode("utf-8", "surrogatepass")
     stripped = value.strip().strip("\"'")
     spellings = {
         value,
         stripped,
         urllib.parse.quote(value, safe="", errors="replace"),
+        # As JavaScript's encodeURIComponent spells it (ECMA-262 §19.2.6.4).
+        urllib.parse.quote(value, safe="!'()*", errors="replace"),
         urllib.parse.quote_plus(value, errors="replace"),
         json.dumps(value)[1:-1],
         raw.hex(),
@@ -96,31 +104,65 @@ def _spellings(value: str) -> set[str]:
     return spellings
 
 
+_TOKEN: Final = re.compile(r"eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){0,2}")
+"""A JWT, whole or cut short."""
+
 _PATTERNS: Final = (
-    # A JWT, whole or cut short.
-    (re.compile(r"eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){0,2}"), "<token>"),
     (re.compile(r"(?i)(access_token=)[^&\s\"'<>]+"), r"\1" + REDACTED),
-    (re.compile(r"(?i)\b(Bearer|Basic)(\s+)(?!<)[A-Za-z0-9._~+/=-]{8,}"), r"\1\2" + REDACTED),
-    (re.compile(r"(?i)(\"?(?:turn_?password|credential)\"?\s*[:=]\s*\")[^\"]*"), r"\1" + REDACTED),
-    # scheme://user:password@host
-    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s@\"'<>?#]+@"), r"\1" + REDACTED + "@"),
+    # `Bearer …` as a header has it, but not "Basic authentication" in a sentence.
+    (
+        re.compile(
+            r"(?i)\b(Bearer|Basic)(\s+)(?!<|(?:auth\w*|access|credentials?|scheme|challenge)\b)"
+            r"[A-Za-z0-9._~+/=-]{8,}"
+        ),
+        r"\1\2" + REDACTED,
+    ),
+    # "credential": "…" of an ICE server, turn_password of a room; also as JSON within JSON.
+    (
+        re.compile(
+            r"""(?i)\b((?:turn_?password|credential)\\?["']?\s*[:=]\s*\\?(["']))(?:(?!\\?\2).)*"""
+        ),
+        r"\1" + REDACTED,
+    ),
 )
+
+_WORD: Final = re.compile(r"""[^\s"'<>]+""")
+_PORT: Final = re.compile(r"\d{1,5}(?:[/?#]|$)")
+
+
+def _without_userinfo(match: re.Match[str]) -> str:
+    """``scheme://user:password@host`` without what stands before the ``@``.
+
+    By hand, as a regular expression for it takes quadratic time on text made for that.
+    """
+    first, *others = match[0].split("://")
+    return "://".join((first, *map(_after_userinfo, others)))
+
+
+def _after_userinfo(rest: str) -> str:
+    user, colon, password = rest.partition(":")
+    if colon and not _PORT.match(password) and not set(user) & set("/?#@["):
+        end = rest.rfind("@")  # a password may hold any of / ? # @
+    else:
+        end = re.split("[/?#]", rest, maxsplit=1)[0].rfind("@")
+    return rest if end < 0 else REDACTED + rest[end:]
 
 
 def clean(text: str) -> str:
     """The text without any secret; every sink calls this once more, whatever was done before."""
-    text = _without_known(text)
+    # Tokens first: one that is known would otherwise lose its parts and leave its header.
+    text = _without_known(_TOKEN.sub("<token>", text))
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
+    if "://" in text and "@" in text:
+        text = _WORD.sub(_without_userinfo, text)
     return text
 
 
 def _without_known(text: str) -> str:
     if not _slices or len(text) < SLICE:
         return text
-    folded = text.lower()
-    if len(folded) != len(text):  # a few letters change length in lower case
-        folded = text
+    folded = _folded(text)
     pieces: list[str] = []
     start = 0  # of the text not yet copied
     at = 0
