@@ -431,9 +431,8 @@ def _named_target(entry: "ProjectEntry", environ: Mapping[str, str]) -> NamedTar
 
 # ------------------------------------------------------------------ values
 
-_KEY: Final = re.compile(r"API[A-Za-z0-9]{8,20}|[A-Za-z0-9_-]{1,20}")
-"""What an API key looks like: ``API`` and 12 characters (livekit/protocol utils/id.go), or a short
-name that somebody chose for his own server."""
+_OPAQUE: Final = re.compile(r"(?!API[A-Za-z0-9]{8,17}\Z)[A-Za-z0-9+/=_-]{21,}")
+"""Longer than any API key (``API`` and 12 characters: livekit/protocol, utils/id.go): a secret, perhaps."""
 
 
 def _value(name: str, text: str, origin: str, writing: Writing | None = None) -> Value:
@@ -442,6 +441,6 @@ def _value(name: str, text: str, origin: str, writing: Writing | None = None) ->
     meaning = known.meaning if known else Meaning.API_SECRET
     if meaning in {Meaning.API_SECRET, Meaning.TOKEN}:
         return Value(name, Secret(text), origin, writing)
-    if meaning is Meaning.API_KEY and not _KEY.fullmatch(text.strip().strip("\"'")):
+    if meaning is Meaning.API_KEY and _OPAQUE.fullmatch(text.strip().strip("\"'")):
         register(text)
     return Value(name, text, origin, writing)

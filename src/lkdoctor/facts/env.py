@@ -1,0 +1,552 @@
+"""The variables: where each was found, what hides it, what shape it has; never what a secret is.
+
+The law of this file: of a secret's value nothing is kept but its length, its faults, and a
+fingerprint that is worthless without the value (the first digits of an HMAC, and only where the
+value is too long to be guessed from them).
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from lkdoctor.config.resolve import Kind, Meaning, Resolution, Resolved, Writing
+from lkdoctor.redact import masked_key, register, safe, visible
+
+ID_FROM: Final = 32
+"""Characters from which on a value is too long to be guessed from six digits of its fingerprint."""
+
+
+class FaultKind(StrEnum):
+    """What can be wrong with a value, or with the line that it stands in."""
+
+    QUOTES = "quotes"
+    EQUALS = "equals"
+    NAME = "name"
+    COMMENT = "comment"
+    LEADING_BLANK = "leading-blank"
+    TRAILING_BLANK = "trailing-blank"
+    LINE_END = "line-end"
+    INNER_BLANK = "inner-blank"
+    CONTROL = "control"
+    INVISIBLE = "invisible"
+    NOT_UTF8 = "not-utf8"
+    # Of the line: readers of .env files differ on it.
+    LINE_BLANK = "line-blank"
+    LINE_COMMENT = "line-comment"
+    LINE_HASH = "line-hash"
+    LINE_DOLLAR = "line-dollar"
+    LINE_REFERENCE = "line-reference"
+    BYTE_ORDER_MARK = "byte-order-mark"
+    # Of a secret: characters that shells, YAML and URLs are known to change.
+    FRAGILE = "fragile"
+
+
+LINE_FAULTS: Final = frozenset(
+    {
+        FaultKind.LINE_BLANK,
+        FaultKind.LINE_COMMENT,
+        FaultKind.LINE_HASH,
+        FaultKind.LINE_DOLLAR,
+        FaultKind.LINE_REFERENCE,
+        FaultKind.BYTE_ORDER_MARK,
+    }
+)
+
+
+class Fault(NamedTuple):
+    what: FaultKind
+    detail: str
+    """``the quotes are part of the value``"""
+
+
+class Looks(StrEnum):
+    """What a value looks like, whatever its name says."""
+
+    EMPTY = "empty"
+    PLACEHOLDER = "placeholder"
+    """A sample that nobody replaced, or a reference that nothing replaced."""
+    URL = "url"
+    KEY = "key"
+    """``API`` and some letters: what LiveKit Cloud and ``generate-keys`` make."""
+    DEV_KEY = "dev-key"
+    """``devkey``, of ``livekit-server --dev``."""
+    TOKEN = "token"
+    SECRET = "secret"
+    """Long, and of letters and digits only."""
+    OTHER = "other"
+
+
+class Variable(NamedTuple):
+    """One variable in one place."""
+
+    name: str
+    meaning: Meaning
+    source: Kind
+    origin: str
+    """``environment``, ``.env.local:3``, ``--url``"""
+    used: bool
+    length: int
+    looks: Looks
+    shown: str = ""
+    """A URL, or a masked key; empty for what is secret."""
+    id: str | None = None
+    """Six digits by which two people can compare long secrets without showing them."""
+    prefix: str = ""
+    """The public prefix: ``NEXT_PUBLIC_``."""
+    typo_of: str | None = None
+    hidden_by: str | None = None
+    """Where the value is that counts in place of this one."""
+    hidden_by_source: Kind | None = None
+    same: bool = False
+    """Equal, blanks aside, to the value that counts for its meaning."""
+    derived_from: str | None = None
+    """How this value came from a .env line that reads otherwise: ``.env:3, cut at its #``."""
+    host: str = ""
+    """Of a URL."""
+    faults: tuple[Fault, ...] = ()
+
+    @property
+    def location(self) -> str | None:
+        """File and line, where it stands in a file."""
+        files = {Kind.NAMED_FILE, Kind.FOLDER_FILE, Kind.PROJECT}
+        return self.origin if self.source in files and "(" not in self.origin else None
+
+
+class Place(NamedTuple):
+    """Where was looked."""
+
+    label: str
+    source: Kind
+    found: bool
+    problem: str | None = None
+    unread_lines: tuple[int, ...] = ()
+
+
+class TokenMatch(NamedTuple):
+    """How the token at hand and the key pair at hand go together."""
+
+    origin: str
+    issuer: str
+    """Masked."""
+    issuer_is_key: bool
+    issuer_is_secret: bool
+    issuer_elsewhere: str | None
+    """Where else that key stands: ``LIVEKIT_API_KEY of .env:2 (not used)``."""
+    verifies: bool | None
+    """With the secret as it is; None where there is no secret, or the algorithm is not HS256."""
+    verifies_with: str | None
+    """What it does verify with: ``the secret without its trailing blanks``."""
+
+
+class EnvFact(NamedTuple):
+    """All that is configured, as far as it may be shown."""
+
+    variables: tuple[Variable, ...] = ()
+    """By meaning, the one that counts first."""
+    places: tuple[Place, ...] = ()
+    """Strongest first."""
+    directory: str = "."
+    container: str | None = None
+    """What shows that this process runs in a container."""
+    token: TokenMatch | None = None
+
+    def used(self, meaning: Meaning) -> Variable | None:
+        """The value that counts: the plain name's, else the one with a public prefix."""
+        mine = [v for v in self.variables if v.used and v.meaning is meaning]
+        return next((v for v in mine if not v.prefix), mine[0] if mine else None)
+
+
+def env_fact(resolution: Resolution) -> EnvFact:
+    """What may be known of the configuration."""
+    values = [resolved for resolved in resolution.values if _belongs(resolved)]
+    for resolved in values:
+        _protect(resolved)
+    counts = {
+        meaning: next(
+            (
+                v.value.text
+                for v in sorted(values, key=lambda v: bool(v.name.prefix))
+                if v.used and v.name.meaning is meaning
+            ),
+            "",
+        )
+        for meaning in Meaning
+    }
+    variables = [_variable(resolved, values, counts) for resolved in values]
+    order = list(Meaning)
+    variables.sort(
+        key=lambda v: (order.index(v.meaning), v.typo_of is not None, bool(v.prefix), not v.used)
+    )
+    return EnvFact(
+        variables=tuple(variables),
+        places=tuple(
+            Place(s.label, s.kind, s.found, s.problem, s.unread_lines) for s in resolution.sources
+        ),
+        directory=resolution.directory,
+        container=resolution.container,
+        token=_token_match(resolution, values, counts),
+    )
+
+
+def _belongs(resolved: Resolved) -> bool:
+    # A name that only resembles one is worth a word where it holds something.
+    return resolved.name.typo_of is None or bool(resolved.value.text.strip())
+
+
+def _variable(
+    resolved: Resolved, values: Iterable[Resolved], counts: Mapping[Meaning, str]
+) -> Variable:
+    value, name = resolved.value, resolved.name
+    text = value.text
+    looks = looks_like(text)
+    winner = resolved.winner
+    counted = counts[name.meaning] if winner is None else winner.text
+    return Variable(
+        name=safe(value.name, 80),
+        meaning=name.meaning,
+        source=resolved.kind,
+        origin=value.origin,
+        used=resolved.used,
+        length=len(text),
+        looks=looks,
+        shown=_shown(text, name.meaning, looks),
+        id=_fingerprint(text, counts[Meaning.API_KEY])
+        if name.meaning is Meaning.API_SECRET
+        else None,
+        prefix=name.prefix,
+        typo_of=name.typo_of,
+        hidden_by=None if winner is None else _place(winner.name, value.name, winner.origin),
+        hidden_by_source=None
+        if winner is None
+        else next(v.kind for v in values if v.value is winner),
+        same=bool(text.strip()) and text.strip() == counted.strip(),
+        derived_from=_derived_from(resolved, values),
+        host=_host(text) if name.meaning is Meaning.URL else "",
+        faults=tuple(_faults(text, name.meaning, value.writing)),
+    )
+
+
+def _place(name: str, other: str, origin: str) -> str:
+    return origin if name == other else f"{safe(name, 80)}, {origin}"
+
+
+# ------------------------------------------------------------------ what may be shown
+
+
+def _protect(resolved: Resolved) -> None:
+    """Let the redaction know what stands where a URL or a key should be and may be a secret."""
+    text = resolved.value.text.strip()
+    if resolved.name.meaning is Meaning.URL and re.fullmatch(r"[A-Za-z0-9+/=_-]{20,}", text):
+        register(text)
+
+
+def _shown(text: str, meaning: Meaning, looks: Looks) -> str:
+    if meaning is Meaning.URL:
+        return safe(text, 200)
+    if meaning is not Meaning.API_KEY or looks in {Looks.EMPTY, Looks.TOKEN, Looks.SECRET}:
+        return ""
+    if looks is Looks.PLACEHOLDER:
+        return safe(text, 80)
+    core = text.strip().strip(_QUOTES)
+    if len(core) > 20:
+        return ""
+    start = text.find(core) if core else 0
+    return visible(text[:start][-3:] + masked_key(core) + text[start + len(core) :][:3])
+
+
+def _fingerprint(text: str, key: str) -> str | None:
+    text = text.strip()
+    if len(text) < ID_FROM or not key.strip():
+        return None
+    import hashlib
+    import hmac
+
+    digest = hmac.new(_bytes(key.strip()), _bytes(text), hashlib.sha256)
+    return digest.hexdigest()[:6]
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _host(url: str) -> str:
+    match = re.match(
+        r"(?i)\s*[\"']?(?:[a-z][a-z0-9+.-]*://)?(?:[^/@?#\s]*@)?(\[[0-9a-f:.%]*\]|[^/:?#\s\"']+)",
+        url,
+    )
+    return safe(match[1].strip("[]").lower(), 253) if match else ""
+
+
+# ------------------------------------------------------------------ what a value looks like
+
+_PLACEHOLDER: Final = re.compile(
+    r"""(?ix)
+      .*(?<![a-z])your[-_\ ]?[a-z].*          # your-api-key, wss://your-project.livekit.cloud
+    | .*<[^<>]*>.*                            # <key>, wss://<project>.livekit.cloud
+    | \[[^\]]*\] | \{\{.*\}\}                 # [key], {{ key }}
+    | (?:API)?(?:x{3,}|\.{2,}|…|\*{3,})[x.…*]*  # xxx, API..., ***
+    | .*(?:change|replace)[-_\ ]?(?:me|this|with).*
+    | (?:my|insert|paste|enter|add|set)[-_\ ](?:the[-_\ ])?(?:livekit[-_\ ])?
+      (?:api[-_\ ]?)?(?:key|secret|url|token)(?:[-_\ ]here)?
+    | .*(?:placeholder|todo|fixme).*
+    | (?:livekit[-_\ ]?)?api[-_\ ]?(?:key|secret)   # the name in place of the value
+    | (?:some|dummy|fake|sample|example)[-_\ ]?(?:api)?[-_\ ]?(?:key|secret|token|url)
+    | undefined | null | none | nil | n/?a | \[object\ object\]
+    | \$\{?[A-Za-z_]\w*(?::?-[^}]*)?\}? | %\w+% | \$env:\w+ | process\.env\.\w+   # never replaced
+    | (?:wss?|https?)://(?:x{3,}|\.{3}|…|(?:my|the)-(?:livekit-)?(?:app|project|subdomain|domain)
+      |(?:project|subdomain)(?:-subdomain|-name|-id)?)(?:\.livekit\.cloud)?/?
+    """
+)
+
+_TOKEN: Final = re.compile(r"(?:[Bb]earer\s+)?eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
+_KEY: Final = re.compile(r"API[A-Za-z0-9]{8,17}")
+_URL: Final = re.compile(r"(?i)(?:wss?|https?)://.*")
+_QUOTES: Final = "\"'“”‘’«»`"
+
+
+def looks_like(text: str) -> Looks:
+    """What a value looks like, blanks and quotes around it aside."""
+    core = text.strip().strip(_QUOTES).strip()
+    if not core:
+        return Looks.EMPTY
+    if _TOKEN.fullmatch(core):
+        return Looks.TOKEN
+    if len(core) < 200 and _PLACEHOLDER.fullmatch(core):
+        return Looks.PLACEHOLDER
+    if _URL.fullmatch(core):
+        return Looks.URL
+    if core == "devkey":
+        return Looks.DEV_KEY
+    if _KEY.fullmatch(core):
+        return Looks.KEY
+    if re.fullmatch(r"[A-Za-z0-9+/=_-]{21,}", core):
+        return Looks.SECRET
+    return Looks.OTHER
+
+
+# ------------------------------------------------------------------ faults
+
+_CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_INVISIBLE: Final = re.compile(
+    "[\xa0\xad\u061c\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff\ufff9-\ufffb]"
+)
+_NAMED: Final = {
+    "\xa0": "a non-breaking space",
+    "\xad": "a soft hyphen",
+    "\u200b": "a zero-width space",
+    "\u200c": "a zero-width non-joiner",
+    "\u200d": "a zero-width joiner",
+    "\ufeff": "a byte-order mark",
+    "\x00": "a NUL",
+    "\x1b": "an escape character",
+}
+
+
+def _faults(text: str, meaning: Meaning, writing: Writing | None) -> Iterator[Fault]:
+    yield from _value_faults(text, meaning)
+    if writing is not None:
+        yield from _line_faults(text, meaning, writing)
+
+
+def _value_faults(text: str, meaning: Meaning) -> Iterator[Fault]:
+    if not text:
+        return
+    if re.search("[\ud800-\udfff]", text):
+        yield Fault(FaultKind.NOT_UTF8, "holds bytes that are not UTF-8")
+    for kind, pattern, word in (
+        (FaultKind.CONTROL, _CONTROL, "a control character"),
+        (FaultKind.INVISIBLE, _INVISIBLE, "an invisible character"),
+    ):
+        found = pattern.search(text)
+        if found:
+            name = f"{_NAMED.get(found[0], word)} (U+{ord(found[0]):04X})"
+            yield Fault(kind, f"holds {name} as character {found.start() + 1}")
+    yield from _edge_faults(text)
+    core = text.strip(" \t\r\n")
+    yield from _form_faults(core)
+    if re.search(r"\s#", core):
+        yield Fault(FaultKind.COMMENT, "a # comment is part of the value")
+    elif re.search(r"\s", core) and not (meaning is Meaning.TOKEN and core.startswith("Bearer ")):
+        yield Fault(FaultKind.INNER_BLANK, "holds a blank in the middle")
+    if meaning is Meaning.API_SECRET and looks_like(text) is not Looks.PLACEHOLDER:
+        yield from _fragile(core)
+
+
+def _form_faults(core: str) -> Iterator[Fault]:
+    if core.startswith("="):
+        yield Fault(FaultKind.EQUALS, "begins with =, as if the line had two of them")
+    if re.match(r"(?:export\s+)?[A-Z_]*LIVEKIT_[A-Z_]+\s*=", core):
+        yield Fault(FaultKind.NAME, "begins with the variable's name: the whole line was pasted")
+    if len(core) > 1 and core[0] in _QUOTES and core[-1] in _QUOTES:
+        yield Fault(FaultKind.QUOTES, "the quotes are part of the value")
+    elif core and (core[0] in _QUOTES or core[-1] in _QUOTES):
+        yield Fault(FaultKind.QUOTES, "one quotation mark is part of the value")
+
+
+def _edge_faults(text: str) -> Iterator[Fault]:
+    if text[0] in " \t\r\n":
+        yield Fault(FaultKind.LEADING_BLANK, "begins with a blank")
+    tail = text[len(text.rstrip(" \t\r\n")) :]
+    if "\r" in tail or "\n" in tail:
+        end = {"\r": "a carriage return", "\n": "a line end"}.get(tail.strip(" \t"), "line ends")
+        yield Fault(FaultKind.LINE_END, f"ends with {end}")
+    elif tail:
+        yield Fault(FaultKind.TRAILING_BLANK, "ends with a blank")
+
+
+def _fragile(secret: str) -> Iterator[Fault]:
+    marks = [mark for mark in "$#\\:&%+=/" if mark in secret]
+    if not secret.isascii() and not _INVISIBLE.search(secret):
+        marks.append("letters beyond ASCII")
+    if secret.isdigit():
+        marks.append("digits alone")
+    if marks:
+        yield Fault(FaultKind.FRAGILE, " ".join(marks))
+
+
+def _line_faults(text: str, meaning: Meaning, writing: Writing) -> Iterator[Fault]:
+    if writing.blank_after and not writing.quote:
+        yield Fault(FaultKind.LINE_BLANK, "the line ends with a blank")
+    if writing.comment_after and not writing.quote:
+        yield Fault(FaultKind.LINE_COMMENT, "a # comment stands behind the value")
+    if writing.node_length is not None and not writing.comment_after:
+        yield Fault(
+            FaultKind.LINE_HASH,
+            f"dotenv for Node stops at the #: {writing.node_length} characters, "
+            f"python-dotenv reads {len(text)}",
+        )
+    if writing.references:
+        yield Fault(FaultKind.LINE_REFERENCE, "a ${…} in it was replaced")
+    elif meaning is not Meaning.URL and re.search(r"\$[A-Za-z_]", text):
+        yield Fault(
+            FaultKind.LINE_DOLLAR,
+            "Next, Vite and compose replace what follows a $, python-dotenv does not",
+        )
+    if writing.byte_order_mark:
+        yield Fault(FaultKind.BYTE_ORDER_MARK, "the file begins with a byte-order mark")
+
+
+def _derived_from(resolved: Resolved, values: Iterable[Resolved]) -> str | None:
+    """How an environment's value came from a .env line, where it reads otherwise there."""
+    if resolved.kind is not Kind.ENVIRONMENT or not resolved.value.text:
+        return None
+    text = resolved.value.text
+    for other in values:
+        if other.value.writing is None or other.value.name != resolved.value.name:
+            continue
+        written = other.value.text
+        if written == text or not written:
+            continue
+        for changed, how in _changes(written):
+            if changed == text:
+                return f"{other.value.origin}, {how}"
+    return None
+
+
+def _changes(written: str) -> Iterator[tuple[str, str]]:
+    for quote in "\"'":
+        yield quote + written + quote, "with the quotes that stand around it there"
+    yield written + " ", "with the blank at the end of the line"
+    yield written + "\r", "with the carriage return of a Windows line end"
+    yield written + "\n", "with a line end"
+    if "#" in written:
+        yield written.split("#", maxsplit=1)[0].rstrip(), "cut at its #"
+    if "$" in written:
+        yield re.sub(r"\$(?:\w+|\{[^}]*\})", "", written), "without what follows its $"
+        yield written.replace("$$", "$"), "with one $ of two"
+    if "\\" in written:
+        yield written.replace("\\", ""), "without its backslashes"
+    if written.endswith("="):
+        yield written.rstrip("="), "without the = at its end"
+
+
+# ------------------------------------------------------------------ token and key pair
+
+
+def _token_match(
+    resolution: Resolution, values: Iterable[Resolved], counts: Mapping[Meaning, str]
+) -> TokenMatch | None:
+    setting = resolution.target.token
+    if setting is None:
+        return None
+    parts = _signed_parts(setting.value.reveal())
+    if parts is None:
+        return None
+    signed, signature, algorithm, issuer = parts
+    key, secret = counts[Meaning.API_KEY].strip(), counts[Meaning.API_SECRET]
+
+    def verifies(candidate: str) -> bool:
+        import hashlib
+        import hmac
+
+        expected = hmac.digest(_bytes(candidate), signed, hashlib.sha256)
+        return hmac.compare_digest(expected, signature)
+
+    usable = algorithm == "HS256" and bool(secret)
+    return TokenMatch(
+        origin=setting.origin,
+        issuer="" if issuer == secret.strip() else masked_key(issuer),
+        issuer_is_key=bool(key) and issuer == key,
+        issuer_is_secret=bool(secret.strip()) and issuer == secret.strip(),
+        issuer_elsewhere=_elsewhere(
+            values, Meaning.API_KEY, key, lambda text: text.strip() == issuer
+        ),
+        verifies=verifies(secret) if usable else None,
+        verifies_with=_verifies_with(secret, values, verifies)
+        if usable and not verifies(secret)
+        else None,
+    )
+
+
+def _signed_parts(text: str) -> tuple[bytes, bytes, str, str] | None:
+    import base64
+    import binascii
+    import json
+
+    match = _TOKEN.fullmatch(text.strip().strip(_QUOTES))
+    if match is None or len(text) > 64 * 1024:
+        return None
+    head, payload, signature = match[0].split()[-1].split(".")
+    try:
+        header, claims = (
+            json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+            for part in (head, payload)
+        )
+        mac = base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4))
+    except (ValueError, binascii.Error, RecursionError):
+        return None
+    if not isinstance(header, dict) or not isinstance(claims, dict):
+        return None
+    issuer = claims.get("iss")
+    return (
+        f"{head}.{payload}".encode(),
+        mac,
+        str(header.get("alg")),
+        issuer if isinstance(issuer, str) else "",
+    )
+
+
+def _verifies_with(
+    secret: str, values: Iterable[Resolved], verifies: Callable[[str], bool]
+) -> str | None:
+    core = secret.strip()
+    for candidate, words in (
+        (core, "the secret without the blanks around it"),
+        (core.strip(_QUOTES), "the secret without the quotes around it"),
+        (secret.lstrip("="), "the secret without the = before it"),
+        (secret + "\n", "the secret followed by a line end"),
+    ):
+        if candidate and candidate != secret and verifies(candidate):
+            return words
+    return _elsewhere(values, Meaning.API_SECRET, secret, verifies)
+
+
+def _elsewhere(
+    values: Iterable[Resolved], meaning: Meaning, counted: str, test: Callable[[str], bool]
+) -> str | None:
+    for resolved in values:
+        text = resolved.value.text
+        if resolved.name.meaning is meaning and text not in {"", counted} and test(text):
+            return f"{safe(resolved.value.name, 80)} of {resolved.value.origin} (not used)"
+    return None
