@@ -12,7 +12,7 @@ from typing import NamedTuple, Self, TextIO
 
 from lkdoctor.errors import UsageError
 from lkdoctor.redact import Secret, clean
-from lkdoctor.report.layout import Canvas, Line, plain
+from lkdoctor.report.layout import Canvas, Line, plain, spelt
 
 
 class ColorChoice(StrEnum):
@@ -77,7 +77,7 @@ class Streams(NamedTuple):
 
     def result(self, lines: Iterable[Line]) -> None:
         """The answer, on standard output."""
-        _write(self.out, lines, color=self.color)
+        _write(self.out, spelt(lines, self.canvas), color=self.color)
 
     def result_text(self, text: str) -> None:
         """The answer in a machine's form."""
@@ -86,7 +86,7 @@ class Streams(NamedTuple):
 
     def note(self, lines: Iterable[Line]) -> None:
         """What accompanies the answer, on standard error."""
-        _write(self.err, lines, color=self.err_color)
+        _write(self.err, spelt(lines, self.err_canvas), color=self.err_color)
 
     def reveal(self, token: Secret) -> None:
         """The token that a person asked to mint, alone on standard output."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from lkdoctor.findings import Confidence, Evidence, Finding, FixStep, Severity
+from lkdoctor.report import accessible
 from lkdoctor.report.layout import (
     BLANK,
     Canvas,
@@ -11,6 +12,7 @@ from lkdoctor.report.layout import (
     Span,
     Style,
     cells,
+    inert,
     labelled,
     line,
     pad,
@@ -23,6 +25,12 @@ _WORDS: Final = {
     Severity.INFO: ("NOTE", Style.DIM),
 }
 
+_COLUMN: Final = 10
+"""Cells of a finding's labels."""
+
+_EVIDENCE_COLUMN: Final = 28
+"""Cells that what was looked at may take before what was seen."""
+
 
 def word(finding: Finding) -> Span:
     """``FAIL``, ``WARN`` or ``NOTE``: a hint never fails, so it never says so."""
@@ -33,6 +41,9 @@ def word(finding: Finding) -> Span:
 
 def findings(found: Iterable[Finding], canvas: Canvas) -> Iterator[Line]:
     """Every finding with its evidence and fix, a blank line before each."""
+    if canvas.accessible:
+        yield from accessible.findings(inert(tuple(found), canvas))
+        return
     for finding in found:
         yield BLANK
         yield from one(finding, canvas)
@@ -40,24 +51,18 @@ def findings(found: Iterable[Finding], canvas: Canvas) -> Iterator[Line]:
 
 def one(finding: Finding, canvas: Canvas) -> Iterator[Line]:
     """One finding."""
+    finding = inert(finding, canvas)
     room = None if canvas.width is None else canvas.columns - 6
     for i, text in enumerate(wrap(finding.title, room)):
         yield line(word(finding) if i == 0 else "    ", "  ", Span(text, Style.TITLE))
     where = f"   at {finding.location}" if finding.location else ""
     yield from labelled("code", [f"{finding.code}   {finding.confidence}{where}"], canvas)
     if finding.symptom:
-        yield from labelled(
-            "Shows as",
-            [
-                f"your user sees “{finding.symptom}”"
-                if canvas.unicode
-                else f'your user sees "{finding.symptom}"'
-            ],
-            canvas,
-        )
+        quoted = f"“{finding.symptom}”" if canvas.unicode else f'"{finding.symptom}"'
+        yield from labelled("Shows as", [f"your user sees {quoted}"], canvas)
     yield from labelled("Cause", finding.cause.splitlines(), canvas)
     yield from _evidence(finding.evidence, canvas)
-    yield from _fix(finding.fix, canvas)
+    yield from steps(finding.fix, canvas)
     if finding.consequences:
         yield from labelled("Explains", [", ".join(finding.consequences)], canvas)
     yield from labelled("More", [finding.docs], canvas)
@@ -70,41 +75,66 @@ def brief(found: Iterable[Finding]) -> Iterator[Line]:
             yield line(word(finding), f" {finding.code}: {finding.title}")
 
 
-def _evidence(evidence: tuple[Evidence, ...], canvas: Canvas) -> Iterator[Line]:
-    column = 0 if canvas.narrow else min(28, max(cells(e.label) for e in evidence))
-    rows: list[str] = []
-    for item in evidence:
-        expected = f"   expected {item.expected}" if item.expected else ""
-        rows.append(f"{pad(item.label, column)}   {item.observed}{expected}")
-    first = True
-    for row, item in zip(rows, evidence, strict=True):
-        label = "Evidence" if first else ""
-        fits = canvas.width is None or 12 + cells(row) <= canvas.columns
-        if fits and not canvas.narrow:
-            yield line("  ", Span(pad(label, 10), Style.DIM), row)
-        else:
-            # Too long for one line: the observation goes under its label, indented.
-            observed = item.observed + (f"   expected {item.expected}" if item.expected else "")
-            yield from labelled(label, [item.label], canvas)
-            indent = 4 if canvas.narrow else 14
-            room = None if canvas.width is None else max(20, canvas.columns - indent)
-            for text in wrap(observed, room):
-                yield line(" " * indent, text)
-        first = False
-
-
-def _fix(fix: tuple[FixStep, ...], canvas: Canvas) -> Iterator[Line]:
-    numbered = len(fix) > 1
+def steps(fix: tuple[FixStep, ...], canvas: Canvas) -> Iterator[Line]:
+    """A repair, numbered where it has several steps."""
+    hang = 3 if len(fix) > 1 else 0
     label = "Fix"
     for number, step in enumerate(fix, 1):
-        lead = f"{number}. " if numbered else ""
+        lead = f"{number}. " if hang else ""
         text = lead + step.text + ("   (deletes or restarts something)" if step.destructive else "")
-        yield from labelled(label, [text], canvas)
+        yield from labelled(label, [text], canvas, hang=hang)
         label = ""
-        indent = " " * ((4 if canvas.narrow else 15) if numbered else (4 if canvas.narrow else 14))
+        indent = " " * ((2 if canvas.narrow else _COLUMN + 2) + hang + 2)
         # Commands and snippets are for pasting: never cut, never wrapped.
         if step.command:
             yield line(indent, step.command)
         if step.snippet:
             for row in step.snippet.body.splitlines():
                 yield line(indent, row)
+
+
+def _evidence(evidence: tuple[Evidence, ...], canvas: Canvas) -> Iterator[Line]:
+    if canvas.narrow:
+        yield from _stacked(evidence, canvas)
+        return
+    column = min(_EVIDENCE_COLUMN, max((cells(e.label) for e in evidence), default=0))
+    for i, item in enumerate(evidence):
+        expected = f"   expected {item.expected}" if item.expected else ""
+        label = "Evidence" if i == 0 else ""
+        text = pad(item.label, column)
+        if item.observed:
+            text += f"   {item.observed}{expected}"
+        if canvas.width is None or _COLUMN + 2 + cells(text) <= canvas.columns:
+            yield line("  ", Span(pad(label, _COLUMN), Style.DIM), text)
+        else:
+            yield from _columns(item, label, column, canvas)
+
+
+def _columns(item: Evidence, label: str, column: int, canvas: Canvas) -> Iterator[Line]:
+    """What was seen beside what was looked at, in as many lines as it takes."""
+    lead = "  " + pad(label, _COLUMN)
+    indent = len(lead) + column + 3
+    beside = cells(item.label) <= column and canvas.columns - indent >= 24
+    if not beside:
+        yield from labelled(label, [item.label], canvas)
+        indent = len(lead) + 2
+    rows = wrap(item.observed, canvas.columns - indent)
+    if item.expected:
+        rows += wrap(f"expected {item.expected}", canvas.columns - indent)
+    for i, row in enumerate(rows):
+        if beside and i == 0:
+            yield line(
+                "  ", Span(pad(label, _COLUMN), Style.DIM), pad(item.label, column), "   ", row
+            )
+        else:
+            yield line(" " * indent, row)
+
+
+def _stacked(evidence: tuple[Evidence, ...], canvas: Canvas) -> Iterator[Line]:
+    yield line(Span("Evidence", Style.DIM))
+    for item in evidence:
+        yield from labelled("", [item.label], canvas)
+        expected = [f"expected {item.expected}"] if item.expected else []
+        for text in [item.observed, *expected]:
+            for row in wrap(text, canvas.columns - 4):
+                yield line("    ", row)

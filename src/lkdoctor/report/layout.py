@@ -7,10 +7,10 @@ that works offline never wait for one; `lkdoctor.report.terminal` draws them in 
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from enum import StrEnum
-from typing import Final, NamedTuple
+from enum import Enum, StrEnum
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
-from lkdoctor.redact import clean
+from lkdoctor.redact import clean, visible
 
 DESIGN_WIDTH: Final = 80
 MAX_WIDTH: Final = 100
@@ -29,6 +29,7 @@ class Style(StrEnum):
     FAIL = "fail"
     UNKNOWN = "unknown"
     SKIP = "skip"
+    ERROR = "error"
 
 
 class Span(NamedTuple):
@@ -66,6 +67,7 @@ GLYPHS: Final = {
     Style.FAIL: ("✗", "FAIL"),
     Style.UNKNOWN: ("?", "UNKN"),
     Style.SKIP: ("-", "skip"),
+    Style.ERROR: ("E", "BUG "),
 }
 
 
@@ -87,12 +89,13 @@ def cells(text: str) -> int:
     """How many cells of a terminal the text takes (Unicode Standard Annex 11)."""
     if text.isascii():
         return len(text)
-    width = 0
-    for character in text:
-        if unicodedata.combining(character) or character == "\u200d":
-            continue
-        width += 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
-    return width
+    return sum(map(_cell, text))
+
+
+def _cell(character: str) -> int:
+    if unicodedata.category(character) in {"Mn", "Me", "Cf"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
 
 
 def pad(text: str, width: int) -> str:
@@ -106,42 +109,132 @@ def length(row: Line) -> int:
 
 
 def wrap(text: str, width: int | None) -> list[str]:
-    """The text in lines of at most this many cells; words longer than that stay whole."""
+    """The text in lines of at most this many cells; words longer than that stay whole.
+
+    Whoever pastes a URL or a command wants it in one piece. Scripts without blanks between
+    words may break after any wide character (Unicode Standard Annex 14, class ID).
+    """
     if width is None:
         return [text]
     lines: list[str] = []
     current = ""
-    for word in re.split(r" +", text):
-        candidate = f"{current} {word}" if current else word
-        if current and cells(candidate) > width:
-            lines.append(current)
-            current = word
-        else:
+    for gap, word in re.findall(r"( *)([^ ]+)", text):
+        candidate = f"{current}{gap}{word}" if current else word
+        if cells(candidate) <= width:
             current = candidate
+            continue
+        if current:
+            lines.append(current)
+        *full, current = _pieces(word, width)
+        lines += full
     return [*lines, current]
 
 
+def _pieces(word: str, width: int) -> list[str]:
+    pieces = [""]
+    taken = 0
+    for character in word:
+        size = _cell(character)
+        if size == 2 and taken + size > width and pieces[-1]:
+            pieces.append("")
+            taken = 0
+        pieces[-1] += character
+        taken += size
+    return pieces
+
+
 def labelled(
-    label: str, body: Iterable[str], canvas: Canvas, *, column: int = 10
+    label: str, body: Iterable[str], canvas: Canvas, *, column: int = 10, hang: int = 0
 ) -> Iterator[Line]:
-    """Paragraphs behind a label, as findings have them: ``  Cause     nginx answers …``."""
-    room = None if canvas.width is None else max(20, canvas.columns - column - 2)
-    first = True
-    if canvas.narrow:
+    """Paragraphs behind a label, as findings have them: ``  Cause     nginx answers …``.
+
+    Args:
+        label: stands before the first line, or above it where columns no longer fit.
+        body: the paragraphs.
+        canvas: what they are laid out for.
+        column: cells from the label to the text.
+        hang: further cells that all but a paragraph's first line are indented by.
+    """
+    if canvas.narrow and label:
         yield line(Span(label, Style.DIM))
-        room = max(20, canvas.columns - 2)
+    indent = 2 if canvas.narrow else column + 2
+    room = None if canvas.width is None else max(20, canvas.columns - indent - hang)
+    first = not canvas.narrow
     for paragraph in body:
-        for text in wrap(paragraph, room):
-            if canvas.narrow:
-                yield line("  ", text)
-            else:
-                yield line("  ", Span(pad(label if first else "", column), Style.DIM), text)
+        for i, text in enumerate(wrap(paragraph, room)):
+            lead = Span(pad(label if first else "", indent - 2), Style.DIM)
+            yield line("  ", lead, " " * hang if i else "", text)
             first = False
 
 
 def plain(lines: Iterable[Line]) -> str:
     """The lines as text without any escape sequence."""
-    return "".join(clean("".join(span.text for span in row)).rstrip(" ") + "\n" for row in lines)
+    return "".join(plain_line(row) + "\n" for row in lines)
+
+
+def plain_line(row: Line) -> str:
+    """One line; nothing in it can act on a terminal, whoever wrote it."""
+    return visible(clean("".join(span.text for span in row))).rstrip(" ")
+
+
+def spelt(lines: Iterable[Line], canvas: Canvas) -> Iterator[Line]:
+    """The lines in the characters that the canvas understands; a screen reader reads them all."""
+    for row in lines:
+        if canvas.unicode or canvas.accessible:
+            yield row
+        else:
+            yield tuple(span._replace(text=_in_ascii(span.text)) for span in row)
+
+
+def _in_ascii(text: str) -> str:
+    if text.isascii():
+        return text
+    return text.translate(_TWINS).encode("ascii", "backslashreplace").decode()
+
+
+T = TypeVar("T")
+
+_TWINS: Final = str.maketrans(
+    {
+        "…": "...",
+        "“": '"',
+        "”": '"',
+        "‘": "'",
+        "’": "'",
+        "–": "-",
+        "—": "-",
+        "→": "->",
+        "≤": "<=",
+        "≥": ">=",
+        "×": "x",
+        "·": "-",
+        "±": "+/-",
+        "\xa0": " ",
+    }
+)
+"""Typographic characters and what stands for them where only ASCII is understood."""
+
+
+def inert(value: T, canvas: Canvas) -> T:
+    """A record whose every text is as it will be drawn, so that widths are counted right.
+
+    Secrets are out, and controls are visible except line ends, which some texts are meant to
+    have. Where the canvas knows only ASCII, every character has its twin or its escape; a screen
+    reader reads names as they are written.
+    """
+    return cast("T", _inert(value, ascii_only=not (canvas.unicode or canvas.accessible)))
+
+
+def _inert(value: Any, *, ascii_only: bool) -> Any:
+    if isinstance(value, Enum):
+        return value
+    if isinstance(value, str):
+        text = "\n".join(visible(row) for row in clean(value).expandtabs(4).split("\n"))
+        return _in_ascii(text) if ascii_only else text
+    if isinstance(value, tuple):
+        items = [_inert(item, ascii_only=ascii_only) for item in value]
+        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
+    return value
 
 
 def many(count: int, one: str, more: str | None = None) -> str:
@@ -173,3 +266,10 @@ def milliseconds(value: float) -> str:
     if value < 10:
         return f"{value:.1f} ms"
     return f"{value:,.0f} ms".replace(",", " ")
+
+
+def spoken_milliseconds(value: float) -> str:
+    """``48.9 milliseconds``, ``1.3 seconds``: units as a screen reader should say them."""
+    if value >= 1000:
+        return f"{value / 1000:.1f} seconds"
+    return f"{value:.1f} milliseconds" if value < 100 else f"{value:.0f} milliseconds"

@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, TextIO
 
-from lkdoctor.redact import clean
-from lkdoctor.report.layout import Line, Style
+from lkdoctor.report.layout import Line, Style, plain_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,6 +18,7 @@ STYLES: Final = {
     Style.FAIL: "red",
     Style.UNKNOWN: "magenta",
     Style.SKIP: "dim",
+    Style.ERROR: "magenta",
 }
 
 
@@ -26,13 +26,17 @@ def text_of(row: Line, *, attributes: bool = True) -> "Text":
     """One line as Rich text; nothing in it is ever read as markup."""
     from rich.text import Text
 
+    shown = plain_line(row)
+    if shown != "".join(span.text for span in row).rstrip(" "):
+        # Something had to be made harmless, perhaps across spans: what is shown goes unstyled.
+        return Text(shown, no_wrap=True, end="")
     text = Text(no_wrap=True, end="")
     for span in row:
         style = STYLES[span.style]
         if not attributes and style in {"bold", "dim"}:
             style = ""
-        text.append(clean(span.text), style)
-    text.rstrip()
+        # Blanks at the end of a line are not drawn, whichever span they are in.
+        text.append(span.text[: len(shown) - len(text)], style)
     return text
 
 

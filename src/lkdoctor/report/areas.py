@@ -1,0 +1,165 @@
+"""A report's checks as people look at them: by area, and what was not run by what it waits for."""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from lkdoctor.findings import Layer
+from lkdoctor.report.layout import Style, many
+from lkdoctor.report.model import CheckResult, Report, SkipReason, Status
+
+TITLES: Final = {
+    Layer.ENV: "Environment",
+    Layer.URL: "URL",
+    Layer.NETWORK: "Network",
+    Layer.TLS: "TLS",
+    Layer.PROXY: "Proxy",
+    Layer.CLOCK: "Clock",
+    Layer.TOKEN: "Token",
+    Layer.NAME: "Names",
+    Layer.SIGNAL: "Signalling",
+    Layer.SERVER: "Server",
+    Layer.API: "API",
+    Layer.MEDIA: "Media",
+    Layer.PAGE: "Page",
+    Layer.APP: "App",
+    Layer.CLOUD: "Cloud",
+}
+
+STYLES: Final = {
+    Status.PASS: Style.PASS,
+    Status.WARN: Style.WARN,
+    Status.FAIL: Style.FAIL,
+    Status.UNKNOWN: Style.UNKNOWN,
+    Status.SKIP: Style.SKIP,
+    Status.ERROR: Style.ERROR,
+}
+
+WORDS: Final = {
+    Status.WARN: "WARN",
+    Status.FAIL: "FAIL",
+    Status.UNKNOWN: "UNKN",
+    Status.ERROR: "BUG",
+}
+"""What carries the meaning where colour and glyph do not."""
+
+_WORST_FIRST: Final = (
+    Status.FAIL,
+    Status.ERROR,
+    Status.UNKNOWN,
+    Status.WARN,
+    Status.PASS,
+    Status.SKIP,
+)
+
+
+class Area(NamedTuple):
+    """The checks of one layer."""
+
+    layer: Layer
+    checks: tuple[CheckResult, ...]
+
+    @property
+    def title(self) -> str:
+        return TITLES[self.layer]
+
+    @property
+    def status(self) -> Status:
+        """The worst of its checks; skipped only if all of them were."""
+        return next(s for s in _WORST_FIRST if any(c.status is s for c in self.checks))
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What its checks say, as far as they are in the area's own state."""
+        status = self.status
+        said = dict.fromkeys(c.summary for c in self.checks if c.status is status and c.summary)
+        return tuple(said) if status is Status.PASS else tuple(said)[:1]
+
+    @property
+    def line_of_its_own(self) -> bool:
+        """Whether it says something that `unrun` does not say for several areas at once."""
+        return self.status is not Status.SKIP or any(map(self.explains, self.checks))
+
+    def explains(self, check: CheckResult) -> bool:
+        """Whether the reason why a check was not run is this area's own."""
+        own = check.blocked_by is None or any(c.id == check.blocked_by for c in self.checks)
+        return own and check.skip_reason is not SkipReason.DESELECTED
+
+    @property
+    def extent(self) -> str:
+        """``3 checks``, ``2 of 3 checks``."""
+        run = sum(check.status is not Status.SKIP for check in self.checks)
+        total = many(len(self.checks), "check")
+        return f"{run} of {total}" if 0 < run < len(self.checks) else total
+
+
+class Unrun(NamedTuple):
+    """Checks that were not run for one reason."""
+
+    why: str
+    checks: tuple[CheckResult, ...]
+
+    @property
+    def areas(self) -> tuple[str, ...]:
+        """Where they are."""
+        return tuple(dict.fromkeys(TITLES[check.layer] for check in self.checks))
+
+
+def areas(report: Report) -> tuple[Area, ...]:
+    """The report's areas, in the order of its checks."""
+    layers = dict.fromkeys(check.layer for check in report.checks)
+    return tuple(
+        Area(layer, tuple(c for c in report.checks if c.layer is layer)) for layer in layers
+    )
+
+
+_SPREADING: Final = {
+    SkipReason.DESELECTED: "left out on request",
+    SkipReason.OUT_OF_TIME: "no time was left",
+    SkipReason.INTERRUPTED: "the run was interrupted",
+}
+"""Reasons that hold for a check just as for the one that it needs."""
+
+
+def unrun(report: Report) -> tuple[Unrun, ...]:
+    """What was not run and no area's own line says so, those that wait for a check first."""
+    groups: dict[str, list[CheckResult]] = {}
+    for area in areas(report):
+        for check in area.checks:
+            if check.status is not Status.SKIP or check.skip_reason is SkipReason.NOT_APPLICABLE:
+                continue
+            if area.status is not Status.SKIP or not area.explains(check):
+                groups.setdefault(_why(check), []).append(check)
+    ordered = sorted(groups.items(), key=lambda group: group[1][0].blocked_by is None)
+    return tuple(Unrun(why, tuple(checks)) for why, checks in ordered)
+
+
+def _why(check: CheckResult) -> str:
+    if check.blocked_by is None or check.skip_reason is None:
+        return check.summary
+    return _SPREADING.get(check.skip_reason, f"they need {check.blocked_by}")
+
+
+def tally(report: Report) -> Iterator[str]:
+    """``1 failed``, ``2 warnings``, ``31 passed``, ``14 not run``: how the checks ended."""
+    counts = report.summary.counts
+    undecided = counts.unknown + counts.error
+    if counts.fail or undecided:
+        yield f"{counts.fail} failed"
+    if counts.warn:
+        yield many(counts.warn, "warning")
+    if counts.unknown:
+        yield f"{counts.unknown} unknown"
+    if counts.error:
+        yield f"{counts.error} broken in lkdoctor"
+    yield f"{counts.passed} passed"
+    if counts.skip:
+        yield f"{counts.skip} not run"
+
+
+def ending(report: Report) -> str | None:
+    """Why the run is not whole, if it is not."""
+    if report.run.completed:
+        return None
+    if report.run.interrupted_by == "deadline":
+        return "time ran out: this is what was seen until then"
+    return "interrupted: this is what was seen until then"

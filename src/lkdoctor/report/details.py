@@ -1,0 +1,366 @@
+"""What went over the wire, as pairs of a label and a text; nothing in it is judged."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Final, assert_never
+
+from lkdoctor.facts import Facts
+from lkdoctor.facts.api import ApiFact, ForeignAnswer, ParticipantsListed, RoomsListed, TwirpError
+from lkdoctor.facts.clock import ClockFact
+from lkdoctor.facts.network import (
+    DnsAnswer,
+    NameNotFound,
+    NetworkFact,
+    Resolved,
+    ResolverFailed,
+    TcpAttempt,
+    TcpConnected,
+    TcpRefused,
+    TcpTimedOut,
+    TcpUnreachable,
+)
+from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer, ServerFact
+from lkdoctor.facts.signal import (
+    Candidate,
+    FirstMessage,
+    IceServer,
+    Joined,
+    LeftAtOnce,
+    NoFirstMessage,
+    ParticipantSeen,
+    Pings,
+    SignalFact,
+    UpgradeAttempt,
+    Upgraded,
+    UpgradeInvalid,
+    UpgradeRefused,
+    UpgradeUnanswered,
+    Whose,
+)
+from lkdoctor.facts.tls import (
+    Certificate,
+    TlsAttempt,
+    TlsBroken,
+    TlsDistrusted,
+    TlsEstablished,
+    TlsFact,
+    TlsNotSpoken,
+    TlsTimedOut,
+)
+from lkdoctor.facts.url import ParsedUrl, UnusableUrl, UrlFact
+from lkdoctor.findings import Layer
+from lkdoctor.report.layout import many, milliseconds
+from lkdoctor.report.model import timestamp
+
+Rows = Iterator[tuple[str, str]]
+
+BODY: Final = 200
+"""Characters of a body that are shown; the JSON report has all that was read."""
+
+WHOSE: Final = {
+    Whose.NONE: "without a token",
+    Whose.MINTED: "a token of lkdoctor's own",
+    Whose.GIVEN: "your token",
+}
+
+
+def of(layer: Layer, facts: Facts) -> Rows:
+    """The observations of one layer, where there is more to them than its checks say."""
+    if layer is Layer.URL and facts.url:
+        yield from url(facts.url)
+    elif layer is Layer.NETWORK and facts.network:
+        yield from network(facts.network)
+    elif layer is Layer.TLS and facts.tls:
+        yield from tls(facts.tls)
+    elif layer is Layer.CLOCK and facts.clock:
+        yield "clocks", clock(facts.clock)
+    elif layer is Layer.SIGNAL and facts.signal:
+        yield from signal(facts.signal)
+    elif layer is Layer.SERVER and facts.server:
+        yield from server(facts.server)
+    elif layer is Layer.API and facts.api:
+        yield from api(facts.api)
+
+
+def url(fact: UrlFact) -> Rows:
+    yield "as written", f"{fact.raw}   from {fact.origin}"
+    match fact.result:
+        case ParsedUrl() as parsed:
+            yield "dialled", f"{parsed.host} port {parsed.port}, {parsed.scheme}"
+            if parsed.path:
+                yield "path", parsed.path
+        case UnusableUrl() as unusable:
+            yield "unusable", f"{unusable.problem}: {unusable.detail}"
+        case _:
+            assert_never(fact.result)
+
+
+def network(fact: NetworkFact) -> Rows:
+    yield "DNS", f"{fact.host}: {dns(fact.dns)}"
+    for attempt in fact.tcp:
+        yield "TCP", tcp(attempt)
+    if fact.proxy:
+        yield "proxy variable", f"{fact.proxy} (not used)"
+
+
+def dns(answer: DnsAnswer) -> str:
+    match answer:
+        case Resolved(literal=True):
+            return "an address, nobody was asked"
+        case Resolved():
+            return f"{', '.join(answer.addresses)} in {milliseconds(answer.took_ms)}"
+        case NameNotFound():
+            return f"no such name ({answer.error}) after {milliseconds(answer.took_ms)}"
+        case ResolverFailed():
+            return f"no answer ({answer.error}) after {milliseconds(answer.took_ms)}"
+        case _:
+            assert_never(answer)
+
+
+def endpoint(address: str, port: int) -> str:
+    """``203.0.113.10:443``, ``[2001:db8::10]:443``."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def tcp(attempt: TcpAttempt) -> str:
+    where = endpoint(attempt.address, attempt.port)
+    took = milliseconds(attempt.took_ms)
+    match attempt:
+        case TcpConnected():
+            return f"{where} connected in {took}"
+        case TcpRefused():
+            return f"{where} refused after {took}"
+        case TcpTimedOut():
+            return f"{where} did not answer in {took}"
+        case TcpUnreachable():
+            return f"{where} cannot be reached: {attempt.error}"
+        case _:
+            assert_never(attempt)
+
+
+def tls(fact: TlsFact) -> Rows:
+    yield "handshake", handshake(fact.attempt)
+    certificate = getattr(fact.attempt, "certificate", None)
+    if isinstance(certificate, Certificate):
+        yield "certificate", f"{certificate.subject}, issued by {certificate.issuer}"
+        yield "covers", ", ".join(certificate.names) or "no name"
+        span = f"{timestamp(certificate.not_before)} to {timestamp(certificate.not_after)}"
+        yield "valid", span
+    if isinstance(fact.attempt, TlsNotSpoken) and fact.attempt.plain_http is not None:
+        yield "without TLS", exchange(fact.attempt.plain_http)
+    if fact.ca_file:
+        yield "trusted", f"the certificates of {fact.ca_file}"
+
+
+def handshake(attempt: TlsAttempt) -> str:
+    took = milliseconds(attempt.took_ms)
+    match attempt:
+        case TlsEstablished():
+            seen = "verified" if attempt.verified else "NOT verified (--insecure)"
+            return f"{attempt.version}, {attempt.cipher}, {seen}, {took}"
+        case TlsDistrusted():
+            return f"not trusted ({attempt.reason}): {attempt.error}"
+        case TlsNotSpoken():
+            return f"the peer does not speak TLS: {attempt.error}"
+        case TlsBroken():
+            return f"broken off: {attempt.error}"
+        case TlsTimedOut():
+            return f"not finished after {took}"
+        case _:
+            assert_never(attempt)
+
+
+def clock(fact: ClockFact) -> str:
+    """Here, there, and the difference in words."""
+    here = f"here {timestamp(fact.local)}"
+    if fact.server is None or fact.skew_ms is None:
+        return f"{here}, the server did not tell its own"
+    seconds = fact.skew_ms / 1000
+    way = "behind" if seconds > 0 else "ahead of"
+    within = fact.uncertainty_ms / 1000
+    return f"this machine is {abs(seconds):.1f} s {way} the server, ±{within:.1f} s ({fact.source})"
+
+
+def exchange(answer: Exchange) -> str:
+    """As in ``200 OK, "success", 25 ms``."""
+    match answer:
+        case HttpAnswer():
+            body = answer.body
+            if len(body) > BODY:
+                body = f"{body[:BODY]} (cut)"
+            said = f'"{body}"' if body else "no body"
+            more = f" (the first {answer.body_bytes} bytes)" if answer.truncated else ""
+            status = f"{answer.status} {answer.reason}".rstrip()
+            return f"{status}, {said}{more}, {milliseconds(answer.took_ms)}"
+        case NoAnswer():
+            seen = f" ({answer.detail})" if answer.detail else ""
+            return f"{answer.problem}{seen} after {milliseconds(answer.took_ms)}"
+        case _:
+            assert_never(answer)
+
+
+def headers(pairs: tuple[tuple[str, str], ...]) -> Rows:
+    for name, value in pairs:
+        yield "header", f"{name}: {value}"
+
+
+def server(fact: ServerFact) -> Rows:
+    yield "GET /", exchange(fact.root)
+    if isinstance(fact.root, HttpAnswer):
+        yield from headers(fact.root.headers)
+
+
+def api(fact: ApiFact) -> Rows:
+    for label, answer in (
+        ("ListRooms", fact.rooms),
+        ("ListParticipants", fact.participants),
+        ("without a token", fact.without_token),
+    ):
+        match answer:
+            case None:
+                continue
+            case RoomsListed():
+                yield label, many(len(answer.rooms), "room")
+            case ParticipantsListed():
+                yield label, f"{many(len(answer.participants), 'participant')} in {answer.room}"
+            case TwirpError():
+                yield label, f'{answer.status} {answer.code}: "{answer.msg}"'
+            case ForeignAnswer():
+                yield label, f"not the API's: {exchange(answer.exchange)}"
+            case _:
+                assert_never(answer)
+
+
+def signal(fact: SignalFact) -> Rows:
+    for validation in fact.validations:
+        label = f"GET {validation.path}"
+        yield label, f"{WHOSE[validation.whose]}: {exchange(validation.answer)}"
+    for attempt in fact.upgrades:
+        yield f"upgrade {attempt.path}", f"{WHOSE[attempt.whose]}: {upgrade(attempt)}"
+        yield from headers(upgrade_headers(attempt))
+    if fact.first is not None:
+        yield "first message", first(fact.first)
+    if isinstance(fact.first, Joined):
+        yield from joined(fact.first)
+    if fact.candidates:
+        yield "candidates", ", ".join(map(candidate, fact.candidates))
+    if fact.pings:
+        yield "pings", pings(fact.pings)
+    if fact.goodbye:
+        code = f", close code {fact.goodbye.close_code}" if fact.goodbye.close_code else ""
+        answered = "confirmed" if fact.goodbye.answered else "not confirmed"
+        yield "leave", f"{answered}{code}{_more(fact.goodbye.detail)}"
+    if fact.clean_up:
+        yield "room", clean_up(fact)
+
+
+def clean_up(fact: SignalFact) -> str:
+    """What became of the throw-away room."""
+    if fact.clean_up is None:
+        return "not touched"
+    if fact.clean_up.removed:
+        return f"{fact.clean_up.room} removed"
+    return f"{fact.clean_up.room} could NOT be removed{_more(fact.clean_up.detail)}"
+
+
+def _more(detail: str) -> str:
+    return f": {detail}" if detail else ""
+
+
+def upgrade(attempt: UpgradeAttempt) -> str:
+    match attempt.result:
+        case Upgraded() as done:
+            return f"101, {milliseconds(done.took_ms)}"
+        case UpgradeRefused() as refused:
+            return exchange(refused.answer)
+        case UpgradeInvalid() as invalid:
+            return f"{invalid.answer.status}, but no WebSocket handshake: {invalid.error}"
+        case UpgradeUnanswered() as unanswered:
+            return exchange(unanswered.answer)
+        case _:
+            assert_never(attempt.result)
+
+
+def upgrade_headers(attempt: UpgradeAttempt) -> tuple[tuple[str, str], ...]:
+    match attempt.result:
+        case Upgraded(headers=pairs):
+            return pairs
+        case UpgradeRefused(answer=answer) | UpgradeInvalid(answer=answer):
+            return answer.headers
+        case UpgradeUnanswered():
+            return ()
+        case _:
+            assert_never(attempt.result)
+
+
+def first(message: FirstMessage) -> str:
+    match message:
+        case Joined():
+            return f"joined {message.room} as {message.identity}, {milliseconds(message.took_ms)}"
+        case LeftAtOnce():
+            return f"leave: {message.reason}, {message.action}"
+        case NoFirstMessage():
+            took = milliseconds(message.took_ms)
+            return f"{message.problem}{_more(message.detail)} after {took}"
+        case _:
+            assert_never(message)
+
+
+def joined(message: Joined) -> Rows:
+    edition = "LiveKit Cloud" if message.edition == "Cloud" else "self-hosted"
+    parts = [f"{message.server_version or 'version unknown'}, {edition}"]
+    parts += [f"protocol {message.protocol}"]
+    parts += [f"region {message.region}"] if message.region else []
+    parts += [f"node {message.node_id}"] if message.node_id else []
+    yield "server", ", ".join(parts)
+    limit = f" of {message.max_participants}" if message.max_participants else ""
+    yield "room", f"{message.room_sid}, {message.num_participants}{limit} counted by the server"
+    yield (
+        "keep-alive",
+        f"ping every {message.ping_interval_s} s, given up after {message.ping_timeout_s} s",
+    )
+    for other in message.others:
+        yield "in the room", person(other)
+    for offered in message.ice_servers:
+        yield "ICE server", ice_server(offered)
+    if message.alternative_url:
+        yield "other URL", message.alternative_url
+
+
+def person(seen: ParticipantSeen) -> str:
+    """Somebody who is in the room."""
+    named = f' "{seen.name}"' if seen.name else ""
+    tracks = f", {many(seen.publishing, 'track')}" if seen.publishing else ""
+    hidden = ", hidden" if seen.hidden else ""
+    return f"{seen.identity}{named}, {seen.state}{tracks}{hidden}"
+
+
+def ice_server(offered: IceServer) -> str:
+    urls = " ".join(offered.urls)
+    return f"{urls}   with a credential" if offered.has_credential else urls
+
+
+def candidate(seen: Candidate) -> str:
+    kind = f" {seen.tcp_type}" if seen.tcp_type else ""
+    return f"{seen.protocol} {endpoint(seen.address, seen.port)} {seen.type}{kind}"
+
+
+def pings(seen: Pings) -> str:
+    """As in ``5 of 5   min 24.8   median 25.2   max 27.1 ms   jitter 0.9``."""
+    trips = sorted(seen.round_trips_ms)
+    answered = f"{len(trips)} of {seen.sent}"
+    if not trips:
+        return f"{answered} answered"
+    middle = len(trips) // 2
+    median = trips[middle] if len(trips) % 2 else (trips[middle - 1] + trips[middle]) / 2
+    return (
+        f"{answered}   min {trips[0]:.1f}   median {median:.1f}   max {trips[-1]:.1f} ms   "
+        f"jitter {jitter(seen):.1f}"
+    )
+
+
+def jitter(seen: Pings) -> float:
+    """How much a round trip differs from the one before it, on average."""
+    trips = seen.round_trips_ms
+    steps = [abs(b - a) for a, b in itertools.pairwise(trips)]
+    return sum(steps) / len(steps) if steps else 0.0

@@ -1,0 +1,356 @@
+"""One connection, phase by phase, drawn to scale; and what the server told on the way."""
+
+import math
+from collections.abc import Iterator
+from typing import Final, NamedTuple, assert_never
+
+from lkdoctor.facts.network import NetworkFact, TcpConnected
+from lkdoctor.facts.signal import (
+    Joined,
+    Phase,
+    PhaseName,
+    PhaseOutcome,
+    SignalFact,
+    Upgraded,
+    UpgradeInvalid,
+    UpgradeRefused,
+    Whose,
+)
+from lkdoctor.facts.tls import TlsEstablished
+from lkdoctor.report import accessible, areas, details, human
+from lkdoctor.report.findings import findings
+from lkdoctor.report.layout import (
+    BLANK,
+    Canvas,
+    Line,
+    Span,
+    Style,
+    cells,
+    inert,
+    labelled,
+    line,
+    pad,
+    spoken_milliseconds,
+    wrap,
+)
+from lkdoctor.report.model import Report, Status
+
+NAMES: Final = {
+    PhaseName.DNS: "DNS",
+    PhaseName.TCP: "TCP connect",
+    PhaseName.TLS: "TLS handshake",
+    PhaseName.UPGRADE: "HTTP upgrade",
+    PhaseName.FIRST_MESSAGE: "First message",
+}
+
+_LEFT: Final = 34
+"""Cells before the bars: name, start, duration, gaps."""
+
+_DRAWN: Final = {PhaseOutcome.OK, PhaseOutcome.FAILED, PhaseOutcome.TIMEOUT}
+
+
+def render(report: Report, canvas: Canvas, *, verbose: int = 0) -> Iterator[Line]:
+    """The connection that `SignalFact` tells of, and the verdict on it.
+
+    Args:
+        report: what to show.
+        canvas: where to.
+        verbose: 1 shows every check, 2 what went over the wire, too.
+    """
+    report = inert(report, canvas)
+    if canvas.accessible:
+        yield from _spoken(report, verbose=verbose)
+        return
+    yield from _header(report, canvas)
+    signal = report.facts.signal
+    phases = signal.phases if signal else ()
+    if phases:
+        yield BLANK
+        yield from _phases(report, phases, canvas)
+    rows = list(_told(report, verbose=verbose))
+    if rows:
+        yield BLANK
+        column = max(cells(label) for label, _ in rows) + 2
+        for label, text in rows:
+            yield from labelled(label, [text], canvas, column=column)
+    if verbose:
+        yield BLANK
+        yield from human.body(report, canvas, verbose=verbose)
+    else:
+        yield from _open(report, canvas)
+    yield from findings(report.findings, canvas)
+    yield BLANK
+    yield from human.verdict(report, canvas, told=_outcome(report))
+
+
+def ready_ms(phases: tuple[Phase, ...]) -> float | None:
+    """When the first message was there; None where it never was."""
+    if not phases or any(phase.outcome is not PhaseOutcome.OK for phase in phases):
+        return None
+    if phases[-1].name is not PhaseName.FIRST_MESSAGE:
+        return None
+    return max(phase.start_ms + phase.took_ms for phase in phases)
+
+
+def slowest(phases: tuple[Phase, ...]) -> tuple[Phase, int] | None:
+    """The phase that took longest, and its share of the whole in percent."""
+    total = sum(phase.took_ms for phase in phases)
+    if total <= 0:
+        return None
+    longest = max(phases, key=lambda phase: phase.took_ms)
+    return longest, round(100 * longest.took_ms / total)
+
+
+def _header(report: Report, canvas: Canvas) -> Iterator[Line]:
+    signal = report.facts.signal
+    if signal is not None:
+        for text in _joining(signal):
+            yield from (line(row) for row in wrap(text, canvas.width and canvas.columns))
+    parts = [report.target.url or "no URL"]
+    network = report.facts.network
+    if network is not None and network.connected is not None:
+        parts.append(network.connected.address)
+    tls = report.facts.tls
+    if tls is not None and isinstance(tls.attempt, TlsEstablished):
+        verified = "" if tls.attempt.verified else ", certificate NOT verified (--insecure)"
+        parts.append(tls.attempt.version.replace("TLSv", "TLS ") + verified)
+    if report.target.server:
+        parts.append(f"server {report.target.server}")
+    yield from human.flowing(parts, canvas, style=Style.TITLE)
+
+
+def _joining(signal: SignalFact) -> Iterator[str]:
+    if not isinstance(signal.first, Joined):
+        return
+    room, identity = signal.first.room, signal.first.identity
+    removed = signal.clean_up is not None and signal.clean_up.removed
+    fate = "throw-away, removed afterwards" if removed else "throw-away"
+    made = f" ({fate})" if room == signal.room_minted else ""
+    yield f"joined room {room} as {identity}{made}"
+
+
+class _Scale(NamedTuple):
+    """Milliseconds to cells."""
+
+    end_ms: float
+    width: int
+
+    @classmethod
+    def of(cls, phases: tuple[Phase, ...], width: int) -> "_Scale":
+        last = max((p.start_ms + p.took_ms for p in phases if p.outcome in _DRAWN), default=1.0)
+        return cls(max(last, 0.1), width)
+
+    def bar(self, phase: Phase, canvas: Canvas) -> str:
+        """Blanks up to the phase's start, then its length, one cell at least."""
+        per_cell = self.end_ms / self.width
+        start = min(self.width - 1, math.floor(phase.start_ms / per_cell))
+        end = min(self.width, math.ceil((phase.start_ms + phase.took_ms) / per_cell))
+        block = "█" if canvas.unicode else "#"
+        bar = block * max(1, end - start)
+        if phase.outcome is PhaseOutcome.TIMEOUT:
+            bar = bar[:-1] + ">"
+        return " " * start + bar
+
+    def ticks(self) -> str:
+        """Round numbers along the top, as many as stand apart."""
+        step = _round_step(self.end_ms * 10 / self.width)
+        text = ""
+        tick = 0.0
+        while tick <= self.end_ms:
+            at = math.floor(tick / self.end_ms * self.width)
+            label = f"{tick:g}"
+            if at + cells(label) > self.width - 3:
+                break
+            text = pad(text, at) + label
+            tick += step
+        return pad(text, self.width - 2) + "ms"
+
+
+def _round_step(least: float) -> float:
+    """The smallest of 1, 2, 5, 10, 20, 50 … that is not below."""
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= least)
+
+
+def _phases(report: Report, phases: tuple[Phase, ...], canvas: Canvas) -> Iterator[Line]:
+    scale = None if canvas.narrow else _Scale.of(phases, canvas.columns - _LEFT)
+    head = f"{'PHASE':<16}{'START':>7}{'TOOK':>8}"
+    yield line(Span(head + ("   " + scale.ticks() if scale else f"{'SHARE':>8}"), Style.DIM))
+    total = sum(phase.took_ms for phase in phases)
+    for phase in phases:
+        name = NAMES[phase.name] + _status(report, phase)
+        if phase.outcome is PhaseOutcome.NOT_REACHED:
+            yield line(f"{name:<16}", " " * 18 if scale else "  ", Span("not reached", Style.DIM))
+            continue
+        numbers = f"{name:<16}{_number(phase.start_ms, 0):>7}{_number(phase.took_ms, 1):>8}"
+        style = Style.PASS if phase.outcome is PhaseOutcome.OK else Style.FAIL
+        if scale:
+            yield line(numbers, "   ", Span(scale.bar(phase, canvas), style))
+        else:
+            share = f"{round(100 * phase.took_ms / total) if total else 0} %"
+            yield line(numbers, f"{share:>8}")
+        yield from _stopped(phase, canvas)
+    yield from _ready(phases, canvas)
+
+
+def _status(report: Report, phase: Phase) -> str:
+    """`` 101`` behind the upgrade, where there was an answer."""
+    signal = report.facts.signal
+    if phase.name is not PhaseName.UPGRADE or signal is None or not signal.upgrades:
+        return ""
+    match signal.upgrades[-1].result:
+        case Upgraded():
+            return " 101"
+        case UpgradeRefused(answer=answer) | UpgradeInvalid(answer=answer):
+            return f" {answer.status}"
+        case _:
+            return ""
+
+
+def _stopped(phase: Phase, canvas: Canvas) -> Iterator[Line]:
+    if phase.outcome is PhaseOutcome.OK:
+        return
+    word = "TIMEOUT" if phase.outcome is PhaseOutcome.TIMEOUT else "FAILED"
+    text = f"{word}: {phase.detail}" if phase.detail else word
+    indent = 2 if canvas.narrow else _LEFT
+    for row in wrap(text, canvas.width and canvas.columns - indent):
+        yield line(" " * indent, Span(row, Style.FAIL))
+
+
+def _ready(phases: tuple[Phase, ...], canvas: Canvas) -> Iterator[Line]:
+    ready = ready_ms(phases)
+    longest = slowest(phases)
+    if ready is None or longest is None:
+        return
+    phase, share = longest
+    text = f"slowest: {NAMES[phase.name]}, {share} %"
+    row = f"{'Ready':<16}{_number(ready, 0):>7}"
+    if canvas.narrow:
+        yield line(row)
+        yield line(text)
+        return
+    yield line(pad(row, _LEFT), text)
+    if phase.name is PhaseName.UPGRADE:
+        # livekit-server 1.13.5 pkg/service/rtcservice.go: the session is started, then 101 is sent.
+        yield line(" " * _LEFT, Span("(LiveKit starts the session before it answers)", Style.DIM))
+
+
+def _number(value: float, digits: int) -> str:
+    """``12.4``, ``5 000``: no fraction where nobody reads it."""
+    if value >= 1000:
+        return f"{value:,.0f}".replace(",", " ")
+    return f"{value:.{digits}f}"
+
+
+def _told(report: Report, *, verbose: int) -> Iterator[tuple[str, str]]:
+    """What the connection and the server said, in the order in which it was learnt."""
+    facts = report.facts
+    if facts.network is not None:
+        yield from _addresses(facts.network)
+    if facts.signal is not None:
+        yield from _answers(facts.signal, verbose=verbose)
+        if isinstance(facts.signal.first, Joined):
+            yield from _session(facts.signal.first)
+        for candidate in facts.signal.candidates:
+            yield "CANDIDATE", details.candidate(candidate)
+    if facts.clock is not None:
+        yield "CLOCK", details.clock(facts.clock)
+    if facts.signal is not None and facts.signal.clean_up is not None:
+        yield "ROOM", details.clean_up(facts.signal)
+
+
+def _answers(signal: SignalFact, *, verbose: int) -> Iterator[tuple[str, str]]:
+    for validation in signal.validations:
+        yield (
+            "VALIDATE",
+            f"{details.WHOSE[validation.whose]}: {details.exchange(validation.answer)}",
+        )
+    for attempt in signal.upgrades:
+        # The one that joined is in the waterfall.
+        if attempt.whose is Whose.NONE or not signal.phases or verbose:
+            yield "UPGRADE", f"{details.WHOSE[attempt.whose]}: {details.upgrade(attempt)}"
+    if signal.pings:
+        yield "PING", details.pings(signal.pings)
+
+
+def _addresses(network: NetworkFact) -> Iterator[tuple[str, str]]:
+    attempts = [
+        details.tcp(attempt)
+        for attempt in network.tcp
+        if len(network.tcp) > 1 or not isinstance(attempt, TcpConnected)
+    ]
+    if attempts:
+        yield "ADDRESSES", "   ".join(attempts)
+
+
+def _session(first: Joined) -> Iterator[tuple[str, str]]:
+    labels = {"server": "SERVER", "keep-alive": "KEEP-ALIVE", "ICE server": "ICE SERVER"}
+    seen = list(details.joined(first))
+    for label, text in seen:
+        if label in labels:
+            yield labels[label], text
+    if not first.ice_servers:
+        yield "ICE SERVER", "none offered"
+    people = [details.person(other) for other in first.others]
+    yield "PEOPLE", "   ".join(people) if people else "nobody else was in the room"
+
+
+def _open(report: Report, canvas: Canvas) -> Iterator[Line]:
+    """What could not be told, and what was not tested, where no list of checks says so."""
+    rows = [
+        (areas.STYLES[check.status], f"{areas.WORDS[check.status]}  {check.summary}")
+        for check in report.checks
+        if check.status in {Status.UNKNOWN, Status.ERROR}
+    ]
+    rows += [(Style.SKIP, f"not tested: {words}") for words in report.summary.not_tested]
+    if rows:
+        yield BLANK
+    for style, text in rows:
+        yield from human.marked(style, text, canvas)
+
+
+def _outcome(report: Report) -> str | None:
+    signal = report.facts.signal
+    if signal is None:
+        return None
+    ready = ready_ms(signal.phases)
+    if ready is not None:
+        return f"ready in {_number(ready, 0)} ms"
+    stopped = next((p for p in signal.phases if p.outcome is not PhaseOutcome.OK), None)
+    if stopped is not None and stopped.outcome is not PhaseOutcome.NOT_REACHED:
+        return f"stopped at {NAMES[stopped.name]}"
+    return None
+
+
+def _spoken(report: Report, *, verbose: int) -> Iterator[Line]:
+    yield from accessible.verdict(report, _outcome(report))
+    signal = report.facts.signal
+    phases = signal.phases if signal else ()
+    total = sum(phase.took_ms for phase in phases)
+    for phase in phases:
+        yield line(_spoken_phase(report, phase, total))
+    for label, text in _told(report, verbose=verbose):
+        yield accessible.sentence(f"{label.capitalize()}: {text}")
+    yield from accessible.findings(report.findings)
+    for words in report.summary.not_tested:
+        yield accessible.sentence(f"Not tested: {words}")
+    if verbose:
+        yield from accessible.body(report, verbose=verbose)
+    yield accessible.sentence(f"Exit code {int(report.summary.exit_code)}")
+
+
+def _spoken_phase(report: Report, phase: Phase, total: float) -> str:
+    name = NAMES[phase.name] + _status(report, phase)
+    took = spoken_milliseconds(phase.took_ms)
+    match phase.outcome:
+        case PhaseOutcome.OK:
+            share = f", {round(100 * phase.took_ms / total)} percent" if total else ""
+            return f"{name}: {took}{share}."
+        case PhaseOutcome.FAILED:
+            return f"{name}: failed after {took}. {phase.detail}".rstrip()
+        case PhaseOutcome.TIMEOUT:
+            return f"{name}: timed out after {took}. {phase.detail}".rstrip()
+        case PhaseOutcome.NOT_REACHED:
+            return f"{name}: not reached."
+        case _:
+            assert_never(phase.outcome)
