@@ -1,0 +1,50 @@
+"""What a server says to a request without credentials, and what time it says it is."""
+
+from typing import NamedTuple
+
+from lkdoctor.facts.clock import ClockFact
+from lkdoctor.facts.server import ServerFact
+from lkdoctor.probes.base import Deadline
+from lkdoctor.probes.route import Exchanged, Route
+from lkdoctor.wire import http
+
+
+class Looked(NamedTuple):
+    """The answer to ``GET /`` and the clock read off it."""
+
+    server: ServerFact
+    clock: ClockFact
+
+
+async def look(route: Route, deadline: Deadline) -> Looked:
+    """``GET /``: LiveKit answers 200 ``OK``; redirects are reported, not followed."""
+    exchanged = await route.exchange(route.endpoint.request("GET", "/"), deadline)
+    return Looked(ServerFact(exchanged.fact), clock_of(exchanged))
+
+
+def clock_of(exchanged: Exchanged) -> ClockFact:
+    """The difference between the clocks, where the answer has a ``Date``."""
+    local = exchanged.ended
+    answer = exchanged.answer
+    date = _seconds(answer.header("date")) if isinstance(answer, http.Answer) else None
+    if date is None:
+        return ClockFact(local)
+    # The header has whole seconds, cut off, and is half a round trip old.
+    server = date + 0.5 + exchanged.took_ms / 2000
+    return ClockFact(
+        local=local,
+        server=server,
+        skew_ms=(server - local) * 1000,
+        uncertainty_ms=500.0 + exchanged.took_ms / 2,
+        source="Date header",
+    )
+
+
+def _seconds(date: str) -> float | None:
+    """An HTTP date (RFC 9110 §5.6.7) as seconds since 1970; None where it is none."""
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return parsedate_to_datetime(date).timestamp() if date else None
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None

@@ -1,0 +1,332 @@
+"""What the signalling endpoint says: validate, upgrade, first message, pings, Leave.
+
+A session takes no more round trips than it must: the upgrade, then the pings one after the
+other, then the Leave. What the server sends meanwhile (its offer, its candidates) is collected
+on the way.
+"""
+
+from typing import NamedTuple, TypeVar
+from urllib.parse import quote
+
+from lkdoctor.facts.clock import ClockFact
+from lkdoctor.facts.server import NoAnswer, Silence
+from lkdoctor.facts.signal import (
+    Candidate,
+    FirstMessage,
+    FirstMessageProblem,
+    Goodbye,
+    Joined,
+    LeftAtOnce,
+    NoFirstMessage,
+    Phase,
+    PhaseName,
+    PhaseOutcome,
+    Pings,
+    Upgrade,
+    UpgradeAttempt,
+    Upgraded,
+    UpgradeUnanswered,
+    Validation,
+    Whose,
+)
+from lkdoctor.probes.base import Connection, Deadline, Stopwatch, drive
+from lkdoctor.probes.route import Route
+from lkdoctor.redact import Secret, safe
+from lkdoctor.wire import signal
+from lkdoctor.wire.handshake import Message, NoMessage, WebSocket
+
+T = TypeVar("T")
+
+MAX_CANDIDATES = 64
+MAX_MESSAGES = 1000
+"""Messages looked at while waiting for one; a server sends about ten after a join."""
+
+GOODBYE_SECONDS = 1.0
+
+
+class Session(NamedTuple):
+    """A join, from the connection to the goodbye; the parts of a `SignalFact`."""
+
+    attempt: UpgradeAttempt
+    first: FirstMessage | None = None
+    phases: tuple[Phase, ...] = ()
+    pings: Pings | None = None
+    candidates: tuple[Candidate, ...] = ()
+    goodbye: Goodbye | None = None
+    clock: ClockFact | None = None
+    """From the quickest pong."""
+
+
+async def validate(
+    route: Route,
+    token: Secret | None,
+    whose: Whose,
+    deadline: Deadline,
+    *,
+    path: str = signal.CLASSIC_PATH,
+    in_query: bool = False,
+) -> Validation:
+    """Ask ``/rtc/validate`` (or ``/rtc/v1/validate``) about a token, without joining.
+
+    Args:
+        route: to whom.
+        token: None asks without one.
+        whose: for the record.
+        deadline: for all of it.
+        path: the path of the join that this stands for.
+        in_query: send the token as old clients do, in the query string.
+    """
+    asked = f"{path}/validate"
+    target = f"{asked}?{_query(path, token if in_query else None)}"
+    request = route.endpoint.request("GET", target, token=None if in_query else token)
+    exchanged = await route.exchange(request, deadline)
+    return Validation(whose, asked, exchanged.fact)
+
+
+async def upgrade_only(
+    route: Route,
+    deadline: Deadline,
+    *,
+    token: Secret | None = None,
+    whose: Whose = Whose.NONE,
+    path: str = signal.CLASSIC_PATH,
+) -> UpgradeAttempt:
+    """Ask for the upgrade and go; without a token LiveKit's own 401 shows that it got there."""
+    async with route.connection(deadline) as connection:
+        if isinstance(connection, NoAnswer):
+            return UpgradeAttempt(whose, path, UpgradeUnanswered(connection))
+        websocket = _websocket(route, path)
+        result = await _upgrade(connection, websocket, token, deadline)
+        websocket.close()
+        connection.send_at_once(websocket.pending())
+        return UpgradeAttempt(whose, path, result)
+
+
+async def join(
+    route: Route,
+    token: Secret,
+    whose: Whose,
+    deadline: Deadline,
+    *,
+    path: str = signal.CLASSIC_PATH,
+    pings: int = 3,
+    in_query: bool = False,
+) -> Session:
+    """Join, see what the server says, measure, leave.
+
+    However it ends, cancellation included, the server is told that we leave and the
+    connection is closed. The room that the join may have made is the caller's to remove.
+    """
+    async with route.connection(deadline) as connection:
+        if isinstance(connection, NoAnswer):
+            attempt = UpgradeAttempt(whose, path, UpgradeUnanswered(connection))
+            return Session(attempt, phases=not_reached(route.phases))
+        websocket = _websocket(route, path, token if in_query else None)
+        try:
+            upgrade = await _upgrade(connection, websocket, None if in_query else token, deadline)
+            attempt = UpgradeAttempt(whose, path, upgrade)
+            asked = _phase(connection.phases, PhaseName.UPGRADE, *_upgrade_outcome(upgrade))
+            if not isinstance(upgrade, Upgraded):
+                return Session(attempt, phases=not_reached(asked))
+            return await _session(_Talk(connection, websocket), attempt, asked, pings, deadline)
+        finally:
+            # Whatever is still to be said: the Leave where we were interrupted, the close frame.
+            websocket.send(signal.leave())
+            websocket.close()
+            connection.send_at_once(websocket.pending())
+
+
+def not_reached(phases: tuple[Phase, ...]) -> tuple[Phase, ...]:
+    """All phases of a join, those behind the last one given as not reached."""
+    known = {phase.name for phase in phases}
+    behind = False
+    rest: list[Phase] = []
+    for name in PhaseName:
+        if name in known:
+            rest.clear()
+            behind = True
+        elif behind:
+            rest.append(Phase(name, PhaseOutcome.NOT_REACHED))
+    return (*phases, *rest)
+
+
+def _websocket(route: Route, path: str, token: Secret | None = None) -> WebSocket:
+    url = route.endpoint.url
+    return WebSocket(
+        secure=url.secure,
+        host=url.host,
+        port=url.port,
+        path=route.endpoint.path(path),
+        query=_query(path, token),
+    )
+
+
+def _query(path: str, token: Secret | None) -> str:
+    query = signal.query(path)
+    return query if token is None else f"{query}&access_token={quote(token.reveal(), safe='')}"
+
+
+async def _upgrade(
+    connection: Connection, websocket: WebSocket, token: Secret | None, deadline: Deadline
+) -> Upgrade:
+    result, took = await drive(connection, websocket.upgrade(token), deadline)
+    match result:
+        case Upgraded():
+            return result._replace(took_ms=took)
+        case UpgradeUnanswered():
+            return UpgradeUnanswered(result.answer._replace(took_ms=took))
+        case _:
+            return result._replace(answer=result.answer._replace(took_ms=took))
+
+
+async def _session(
+    talk: "_Talk",
+    attempt: UpgradeAttempt,
+    phases: tuple[Phase, ...],
+    pings: int,
+    deadline: Deadline,
+) -> Session:
+    incoming, took = await talk.next(deadline)
+    first = _first(incoming, took)
+    phases = _phase(phases, PhaseName.FIRST_MESSAGE, *_first_outcome(first))
+    if not isinstance(first, Joined):
+        return Session(attempt, first, phases)
+    # Half of what is left, so that a server that never answers a ping still hears our goodbye.
+    await talk.ping(pings, deadline.sooner(deadline.remaining() / 2))
+    if first.subscriber_primary and not talk.complete:
+        trip = min(talk.round_trips, default=phases[-2].took_ms) / 1000
+        await talk.listen(deadline.sooner(trip))
+    goodbye = await talk.leave(deadline.sooner(GOODBYE_SECONDS))
+    return Session(
+        attempt=attempt,
+        first=first,
+        phases=phases,
+        pings=Pings(talk.sent, tuple(talk.round_trips)),
+        candidates=tuple(talk.candidates),
+        goodbye=goodbye,
+        clock=talk.clock,
+    )
+
+
+class _Talk:
+    """An open session, and what it has brought so far."""
+
+    def __init__(self, connection: Connection, websocket: WebSocket) -> None:
+        self._connection = connection
+        self._websocket = websocket
+        self.sent = 0
+        self.round_trips: list[float] = []
+        self.candidates: dict[Candidate, None] = {}
+        self.complete = False
+        """The server has said that there are no more candidates."""
+        self.clock: ClockFact | None = None
+
+    async def next(self, deadline: Deadline) -> tuple[Message | NoMessage, float]:
+        """The next message, and the ms that it took."""
+        return await drive(self._connection, self._websocket.message(), deadline)
+
+    async def ping(self, times: int, deadline: Deadline) -> None:
+        """So many pings, each after the answer to the last."""
+        for _ in range(times):
+            now_ms = int(deadline.clock.now() * 1000)
+            last = round(self.round_trips[-1]) if self.round_trips else 0
+            self._websocket.send(signal.ping(now_ms, last))
+            self.sent += 1
+            watch = Stopwatch(deadline.clock)
+            pong = await self._until(signal.Pong, deadline)
+            if pong is None:
+                return
+            self._ponged(pong, watch.ms, deadline.clock.now())
+
+    async def listen(self, deadline: Deadline) -> None:
+        """Collect candidates until there are no more of them."""
+        while not self.complete:
+            trickled = await self._until(signal.Trickled, deadline)
+            if trickled is None:
+                return
+
+    async def leave(self, deadline: Deadline) -> Goodbye:
+        """Say that we leave, and wait for the server to agree."""
+        self._websocket.send(signal.leave())
+        answered = await self._until(LeftAtOnce, deadline) is not None
+        for _ in range(MAX_MESSAGES):
+            incoming, _ = await self.next(deadline)
+            if isinstance(incoming, NoMessage):
+                answered = answered or incoming.close_code == 1000
+                return Goodbye(answered, incoming.close_code, "" if answered else incoming.detail)
+        return Goodbye(answered, None, "the server went on talking")
+
+    async def _until(self, kind: type[T], deadline: Deadline) -> T | None:
+        """The next message of that kind; None where none came."""
+        for _ in range(MAX_MESSAGES):
+            incoming, _ = await self.next(deadline)
+            if isinstance(incoming, NoMessage):
+                return None
+            message = signal.read(incoming.data)
+            if isinstance(message, signal.Trickled):
+                self._trickled(message)
+            if isinstance(message, kind):
+                return message
+        return None
+
+    def _trickled(self, message: signal.Trickled) -> None:
+        self.complete = self.complete or message.final
+        if message.candidate is not None and len(self.candidates) < MAX_CANDIDATES:
+            self.candidates[message.candidate] = None
+
+    def _ponged(self, pong: signal.Pong, took_ms: float, local: float) -> None:
+        if not self.round_trips or took_ms < min(self.round_trips):
+            # The server cuts its clock to milliseconds (livekit-server, signalhandler.go).
+            server = pong.server_ms / 1000 + 0.0005 + took_ms / 2000
+            self.clock = ClockFact(
+                local=local,
+                server=server,
+                skew_ms=(server - local) * 1000,
+                uncertainty_ms=took_ms / 2 + 0.5,
+                source="pong",
+            )
+        self.round_trips.append(took_ms)
+
+
+def _first(incoming: Message | NoMessage, took: float) -> FirstMessage:
+    if isinstance(incoming, NoMessage):
+        return NoFirstMessage(incoming.problem, incoming.detail, took)
+    foreign = FirstMessageProblem.NOT_LIVEKIT
+    if incoming.text:
+        sample = safe(incoming.data[:200].decode("utf-8", "replace"), 200)
+        return NoFirstMessage(foreign, f"text: {sample}", took)
+    message = signal.read(incoming.data)
+    if isinstance(message, Joined | LeftAtOnce):
+        return message._replace(took_ms=took)
+    if isinstance(message, signal.Unreadable):
+        return NoFirstMessage(foreign, f"not a signalling message: {message.detail}", took)
+    name = message.name if isinstance(message, signal.Other) else message.kind
+    return NoFirstMessage(foreign, f"{name} in place of a join", took)
+
+
+def _upgrade_outcome(upgrade: Upgrade) -> tuple[PhaseOutcome, float, str]:
+    if isinstance(upgrade, Upgraded):
+        return PhaseOutcome.OK, upgrade.took_ms, ""
+    took = upgrade.answer.took_ms
+    if isinstance(upgrade, UpgradeUnanswered):
+        late = upgrade.answer.problem in {Silence.TIMEOUT, Silence.SLOW}
+        outcome = PhaseOutcome.TIMEOUT if late else PhaseOutcome.FAILED
+        return outcome, took, upgrade.answer.problem
+    return PhaseOutcome.FAILED, took, f"HTTP {upgrade.answer.status}"
+
+
+def _first_outcome(first: FirstMessage) -> tuple[PhaseOutcome, float, str]:
+    if isinstance(first, Joined):
+        return PhaseOutcome.OK, first.took_ms, ""
+    if isinstance(first, LeftAtOnce):
+        return PhaseOutcome.FAILED, first.took_ms, f"leave {first.reason}"
+    late = first.problem in {FirstMessageProblem.SILENCE, FirstMessageProblem.SLOW}
+    outcome = PhaseOutcome.TIMEOUT if late else PhaseOutcome.FAILED
+    return outcome, first.took_ms, first.problem
+
+
+def _phase(
+    before: tuple[Phase, ...], name: PhaseName, outcome: PhaseOutcome, took: float, detail: str
+) -> tuple[Phase, ...]:
+    start = before[-1].start_ms + before[-1].took_ms if before else 0.0
+    return (*before, Phase(name, outcome, start, took, detail))

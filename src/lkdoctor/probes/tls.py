@@ -1,0 +1,340 @@
+"""The TLS handshake, and why it failed."""
+
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from lkdoctor.errors import UsageError
+from lkdoctor.facts.server import HttpAnswer, NoAnswer
+from lkdoctor.facts.tls import (
+    Certificate,
+    Distrust,
+    TlsAttempt,
+    TlsBroken,
+    TlsDistrusted,
+    TlsEstablished,
+    TlsFact,
+    TlsNotSpoken,
+    TlsTimedOut,
+)
+from lkdoctor.facts.url import ParsedUrl
+from lkdoctor.probes.base import CHUNK, Connection, Deadline, Stopwatch, drive
+from lkdoctor.redact import safe
+from lkdoctor.wire import http
+from lkdoctor.wire.base import End
+from lkdoctor.wire.url import authority
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+Reopen = Callable[[], Awaitable[socket.socket | None]]
+"""Opens another TCP connection to the same address."""
+
+_MAX_NAMES: Final = 50
+
+_REASONS: Final = {
+    # OpenSSL's x509_vfy.h
+    9: Distrust.NOT_YET_VALID,
+    10: Distrust.EXPIRED,
+    18: Distrust.SELF_SIGNED,
+    19: Distrust.UNKNOWN_ISSUER,
+    20: Distrust.UNKNOWN_ISSUER,
+    21: Distrust.UNKNOWN_ISSUER,
+    62: Distrust.HOSTNAME,
+    64: Distrust.HOSTNAME,
+}
+
+
+def context(*, insecure: bool = False, ca_file: str | None = None) -> ssl.SSLContext:
+    """What a client trusts: the system's store (or SSL_CERT_FILE), and the given file beside it.
+
+    Raises:
+        UsageError: the file cannot be read or holds no certificate.
+    """
+    made = ssl.create_default_context()
+    # Python 3.13 refuses certificates that every client of LiveKit takes (RFC 5280 to the letter).
+    made.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    made.set_alpn_protocols(["http/1.1"])
+    if ca_file is not None:
+        try:
+            made.load_verify_locations(ca_file)
+        except (OSError, ssl.SSLError) as problem:
+            raise UsageError(
+                f"--ca-file {safe(ca_file, 200)}: no certificate could be read ({problem})",
+                advice=["Name a file with PEM certificates, beginning -----BEGIN CERTIFICATE-----"],
+            ) from None
+    if insecure:
+        made.check_hostname = False
+        made.verify_mode = ssl.CERT_NONE
+    return made
+
+
+class TlsConnection(Connection):
+    """A connection whose bytes go through TLS."""
+
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext, host: str) -> None:
+        super().__init__(sock)
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+        self.first_bytes = b""
+        """What the peer answered to our ClientHello."""
+        self.end: End | None = None
+        """How the layer below ended during the handshake, if it did."""
+
+    async def handshake(self) -> None:
+        """Agree on keys.
+
+        Raises:
+            ssl.SSLError: there is no agreement; `end` and `first_bytes` say more.
+        """
+        while True:
+            try:
+                self.tls.do_handshake()
+            except ssl.SSLWantReadError:
+                await self._flush()
+            except ssl.SSLError:
+                await self._flush()  # the alert that says why we go
+                raise
+            else:
+                await self._flush()
+                return
+            incoming = await super().receive()
+            if isinstance(incoming, End):
+                self.end = incoming
+                self._incoming.write_eof()
+            else:
+                self.first_bytes = (self.first_bytes + incoming)[:80]
+                self._incoming.write(incoming)
+
+    async def send(self, data: bytes) -> None:
+        try:
+            self.tls.write(data)
+        except ssl.SSLError:
+            return
+        await self._flush()
+
+    async def receive(self) -> bytes | End:
+        while True:
+            try:
+                return self.tls.read(CHUNK) or End.CLOSED
+            except ssl.SSLWantReadError:
+                await self._flush()
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                return End.CLOSED
+            except ssl.SSLError:
+                return End.RESET
+            incoming = await super().receive()
+            if isinstance(incoming, End):
+                return incoming
+            self._incoming.write(incoming)
+
+    def send_at_once(self, data: bytes) -> None:
+        try:
+            self.tls.write(data)
+        except ssl.SSLError:
+            return
+        super().send_at_once(self._outgoing.read())
+
+    async def _flush(self) -> None:
+        if self._outgoing.pending:
+            await super().send(self._outgoing.read())
+
+
+async def handshake(
+    sock: socket.socket,
+    url: ParsedUrl,
+    deadline: Deadline,
+    reopen: Reopen,
+    trust: ssl.SSLContext,
+    *,
+    ca_file: str | None = None,
+) -> tuple[TlsFact, TlsConnection | None]:
+    """Shake hands over a connected socket; on failure look a second time to say why.
+
+    The second look sends the host's name and nothing else; it verifies nothing and is closed
+    at once. Where TLS is not spoken at all, ``GET /`` without TLS shows what is.
+
+    Args:
+        sock: connected; closed here when there is no agreement.
+        url: whose host is named and verified.
+        deadline: for all of it.
+        reopen: for the second look.
+        trust: what `context` made.
+        ca_file: for the record.
+    """
+    attempt, connection = await _attempt(sock, url, deadline, reopen, trust)
+    insecure = trust.verify_mode is ssl.CERT_NONE
+    return TlsFact(url.host, attempt, insecure, ca_file), connection
+
+
+async def _attempt(
+    sock: socket.socket,
+    url: ParsedUrl,
+    deadline: Deadline,
+    reopen: Reopen,
+    trust: ssl.SSLContext,
+) -> tuple[TlsAttempt, TlsConnection | None]:
+    watch = Stopwatch(deadline.clock)
+    connection = TlsConnection(sock, trust, url.host)
+    try:
+        async with deadline.limit():
+            await connection.handshake()
+    except TimeoutError:
+        connection.close()
+        return TlsTimedOut(watch.ms), None
+    except ssl.SSLCertVerificationError as problem:
+        connection.close()
+        took = watch.ms
+        reason = _REASONS.get(problem.verify_code, Distrust.OTHER)
+        seen = await _second_look(url.host, deadline, reopen)
+        return TlsDistrusted(reason, safe(problem.verify_message, 300), took, seen), None
+    except ssl.SSLError as problem:
+        connection.close()
+        took = watch.ms
+        error = _error(problem, connection)
+        if connection.first_bytes and _looks_like_tls(connection.first_bytes):
+            return TlsBroken(error, took), None
+        answer = await _plain_http(url, deadline, reopen)
+        if not connection.first_bytes and (answer is None or isinstance(answer, NoAnswer)):
+            return TlsBroken(error, took), None
+        return TlsNotSpoken(error, took, answer), None
+    except BaseException:
+        connection.close()
+        raise
+    took = watch.ms
+    cipher = connection.tls.cipher()
+    verified = trust.verify_mode is ssl.CERT_REQUIRED
+    established = TlsEstablished(
+        version=connection.tls.version() or "",
+        cipher=cipher[0] if cipher else "",
+        took_ms=took,
+        verified=verified,
+        certificate=_verified(connection.tls) if verified else _unverified(connection.tls),
+    )
+    return established, connection
+
+
+def _looks_like_tls(data: bytes) -> bool:
+    """A record's content type and the version's first byte (RFC 8446 §5.1)."""
+    return 20 <= data[0] <= 23 and data[1:2] in {b"", b"\x03"}
+
+
+def _error(problem: ssl.SSLError, connection: TlsConnection) -> str:
+    if not connection.first_bytes:
+        ends = {End.RESET: "the connection was reset", End.CLOSED: "the connection was closed"}
+        return ends.get(connection.end or End.CLOSED, "no answer") + " during the handshake"
+    if not _looks_like_tls(connection.first_bytes):
+        first = connection.first_bytes.split(b"\n", 1)[0]
+        return safe(f"not TLS: {first.decode('latin-1')}", 200)
+    return safe((problem.reason or str(problem)).replace("_", " ").lower(), 200)
+
+
+async def _plain_http(
+    url: ParsedUrl, deadline: Deadline, reopen: Reopen
+) -> HttpAnswer | NoAnswer | None:
+    sock = await reopen()
+    if sock is None:
+        return None
+    connection = Connection(sock)
+    request = http.request("GET", f"{url.path}/", authority(url))
+    try:
+        answer, took = await drive(connection, http.exchange(request), deadline)
+    finally:
+        connection.close()
+    if isinstance(answer, NoAnswer):
+        return answer._replace(took_ms=took)
+    return answer.fact(took)
+
+
+async def _second_look(host: str, deadline: Deadline, reopen: Reopen) -> Certificate | None:
+    sock = await reopen()
+    if sock is None:
+        return None
+    connection = TlsConnection(sock, context(insecure=True), host)
+    try:
+        async with deadline.limit():
+            await connection.handshake()
+        return _unverified(connection.tls)
+    except (TimeoutError, ssl.SSLError):
+        return None
+    finally:
+        connection.close()
+
+
+def _verified(tls: ssl.SSLObject) -> Certificate | None:
+    """The certificate as the ssl module shows it once it has verified."""
+    found: dict[str, Any] | None = tls.getpeercert()
+    if not found:
+        return None
+    return Certificate(
+        subject=_distinguished(found["subject"]),
+        issuer=_distinguished(found["issuer"]),
+        names=tuple(safe(v, 300) for _, v in found.get("subjectAltName", ())[:_MAX_NAMES]),
+        not_before=float(ssl.cert_time_to_seconds(found["notBefore"])),
+        not_after=float(ssl.cert_time_to_seconds(found["notAfter"])),
+        self_signed=found["subject"] == found["issuer"],
+    )
+
+
+_SHORT: Final = {
+    "commonName": "CN",
+    "organizationName": "O",
+    "organizationalUnitName": "OU",
+    "countryName": "C",
+    "stateOrProvinceName": "ST",
+    "localityName": "L",
+}
+
+
+def _distinguished(name: Any) -> str:
+    """``CN=rtc.example.com,O=Example`` (RFC 4514: the most specific first)."""
+    pairs = [pair for relative in name for pair in relative]
+    return safe(
+        ",".join(
+            f"{_SHORT.get(key, key)}={str(value).replace(',', chr(92) + ',')}"
+            for key, value in reversed(pairs)
+        ),
+        300,
+    )
+
+
+def _unverified(tls: ssl.SSLObject) -> Certificate | None:
+    """The certificate read from its bytes; cryptography is loaded only for that."""
+    der = tls.getpeercert(binary_form=True)
+    if der is None:
+        return None
+    return read_certificate(der)
+
+
+def read_certificate(der: bytes) -> Certificate | None:
+    """A certificate's facts from its bytes; None where they cannot be read."""
+    from cryptography import x509
+
+    try:
+        found = x509.load_der_x509_certificate(der)
+        subject, issuer = found.subject.rfc4514_string(), found.issuer.rfc4514_string()
+        not_before, not_after = found.not_valid_before_utc, found.not_valid_after_utc
+        names = _alternative_names(found)
+    except ValueError:
+        return None
+    return Certificate(
+        subject=safe(subject, 300),
+        issuer=safe(issuer, 300),
+        names=tuple(safe(name, 300) for name in names[:_MAX_NAMES]),
+        not_before=not_before.timestamp(),
+        not_after=not_after.timestamp(),
+        self_signed=found.subject == found.issuer,
+    )
+
+
+def _alternative_names(certificate: "x509.Certificate") -> list[str]:
+    from cryptography import x509
+
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return []
+    wanted = (x509.DNSName, x509.IPAddress)
+    return [str(name.value) for name in names if isinstance(name, wanted)]
