@@ -1,8 +1,10 @@
 """A healthy set of facts; every rule's examples start from it and break one thing."""
 
+from lkdoctor.config.resolve import Kind, Meaning
 from lkdoctor.facts import Facts
 from lkdoctor.facts.api import ApiFact, RoomInfo, RoomsListed, TwirpError
 from lkdoctor.facts.clock import ClockFact
+from lkdoctor.facts.env import EnvFact, Looks, Place, Variable
 from lkdoctor.facts.network import Family, NetworkFact, Resolved, TcpConnected
 from lkdoctor.facts.server import HttpAnswer, NoAnswer, ServerFact, Silence
 from lkdoctor.facts.signal import (
@@ -49,6 +51,46 @@ def no_answer(problem: Silence, detail: str = "") -> NoAnswer:
 def healthy() -> Facts:
     """A self-hosted server behind TLS that answers as it should, with a throw-away join."""
     return Facts(
+        env=EnvFact(
+            variables=(
+                Variable(
+                    name="LIVEKIT_URL",
+                    meaning=Meaning.URL,
+                    source=Kind.FOLDER_FILE,
+                    origin=".env.local:1",
+                    used=True,
+                    length=21,
+                    looks=Looks.URL,
+                    shown="wss://rtc.example.com",
+                    host="rtc.example.com",
+                ),
+                Variable(
+                    name="LIVEKIT_API_KEY",
+                    meaning=Meaning.API_KEY,
+                    source=Kind.FOLDER_FILE,
+                    origin=".env.local:2",
+                    used=True,
+                    length=15,
+                    looks=Looks.KEY,
+                    shown="APIxk…7Qm",
+                ),
+                Variable(
+                    name="LIVEKIT_API_SECRET",
+                    meaning=Meaning.API_SECRET,
+                    source=Kind.FOLDER_FILE,
+                    origin=".env.local:3",
+                    used=True,
+                    length=44,
+                    looks=Looks.SECRET,
+                    id="3f9a1c",
+                ),
+            ),
+            places=(
+                Place("process environment", Kind.ENVIRONMENT, found=True),
+                Place(".env.local", Kind.FOLDER_FILE, found=True),
+                Place(".env", Kind.FOLDER_FILE, found=False),
+            ),
+        ),
         url=UrlFact(
             raw="wss://rtc.example.com",
             origin=".env.local:1",
