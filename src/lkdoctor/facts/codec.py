@@ -74,17 +74,18 @@ def _decode(kind: Any, data: Any, where: str) -> Any:
     if origin is tuple:
         return _decode_tuple(get_args(kind), data, where)
     if origin is Literal:
-        return _expect(data in get_args(kind), data, where, f"one of {get_args(kind)}")
+        words = get_args(kind)
+        return _expect(data in words, data, where, f"one of {', '.join(map(str, words))}")
     if kind is Any or kind is object:
         return data
     if isinstance(kind, type) and issubclass(kind, Enum):
-        _expect(data in {m.value for m in kind}, data, where, kind.__name__)
-        return kind(data)
+        words = [member.value for member in kind]
+        # A list, not a set: JSON may hold a list or an object here, which have no hash.
+        return kind(_expect(data in words, data, where, f"one of {', '.join(map(str, words))}"))
     if hasattr(kind, "_fields"):
         return _decode_record(kind, data, where)
     if kind is float:
-        fits = isinstance(data, (int, float)) and not isinstance(data, bool)
-        return float(_expect(fits, data, where, "a number"))
+        return _decode_float(data, where)
     if kind is int:
         return _expect(type(data) is int, data, where, "a whole number")
     if kind is type(None):
@@ -92,17 +93,28 @@ def _decode(kind: Any, data: Any, where: str) -> Any:
     return _expect(isinstance(data, kind), data, where, getattr(kind, "__name__", str(kind)))
 
 
+def _decode_float(data: Any, where: str) -> float:
+    _expect(type(data) in {int, float}, data, where, "a number")
+    try:
+        return float(data)
+    except OverflowError:
+        raise UsageError(f"{where}: the number is too large") from None
+
+
 def _decode_union(options: tuple[Any, ...], data: Any, where: str) -> Any:
     if data is None and type(None) in options:
         return None
+    some = [option for option in options if option is not type(None)]
+    if len(some) == 1:
+        return _decode(some[0], data, where)
     if isinstance(data, dict):
-        for option in options:
+        for option in some:
             if hasattr(option, "_fields"):
                 tag = option._field_defaults.get("kind")
                 if tag is None or tag == data.get("kind"):
                     return _decode(option, data, where)
-    for option in options:
-        if not hasattr(option, "_fields") and option is not type(None):
+    for option in some:
+        if not hasattr(option, "_fields"):
             try:
                 return _decode(option, data, where)
             except UsageError:
