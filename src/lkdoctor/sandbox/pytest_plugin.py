@@ -1,0 +1,35 @@
+"""`lkdoctor_sandbox`: a LiveKit stand-in for the tests of an app.
+
+    def test_join(lkdoctor_sandbox):
+        sandbox = lkdoctor_sandbox()                       # healthy
+        broken = lkdoctor_sandbox(faults=["room-full"])    # as `lkdoctor sandbox --list-faults`
+        assert my_app.join(sandbox.url, sandbox.token("alice"))
+
+Loading this costs nothing: the server is imported when a test asks for one.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from lkdoctor.sandbox import Sandbox
+
+
+@pytest.fixture
+def lkdoctor_sandbox() -> "Iterator[Callable[..., Sandbox]]":
+    """Starts stand-ins on free loopback ports, and stops them when the test ends.
+
+    The arguments are those of `lkdoctor.sandbox.running_sandbox`; faults may be given by name.
+    """
+    with contextlib.ExitStack() as stack:
+
+        def start(*, faults: Iterable[str] = (), **options: Any) -> "Sandbox":
+            from lkdoctor.sandbox import Fault, running_sandbox
+
+            named = tuple(Fault(fault) for fault in faults)
+            return stack.enter_context(running_sandbox(faults=named, **options))
+
+        yield start

@@ -1,0 +1,294 @@
+"""Rooms and the people in them: state, and who is told what. No I/O, no clock.
+
+What is copied from livekit-server 1.13: pkg/rtc/room.go (who counts, who sees whom, when a room
+ends) and pkg/service/roomallocator.go (how a room is made).
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Final, cast
+
+from livekit.protocol.models import (
+    Codec,
+    DisconnectReason,
+    ParticipantInfo,
+    ParticipantPermission,
+    Room,
+    TrackSource,
+)
+from livekit.protocol.room import CreateRoomRequest, UpdateParticipantRequest
+from livekit.protocol.rtc import LeaveRequest, ParticipantUpdate, RoomUpdate, SignalResponse
+
+from lkdoctor.sandbox.settings import Settings
+from lkdoctor.sandbox.verify import Claims, Video
+
+AUDIO: Final = ("audio/PCMU", "audio/PCMA", "audio/opus", "audio/red")
+VIDEO: Final = ("video/VP8", "video/H264", "video/VP9", "video/AV1", "video/H265")
+
+MAX_ROOMS: Final = 10_000
+"""More are not kept: who makes them tests our memory, not his app."""
+
+Send = Callable[[SignalResponse | None], None]
+"""Takes a message for somebody; None ends his connection after what was sent before."""
+
+
+class RefusedError(Exception):
+    """Somebody may not join, and what the upgrade answers to that."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+        self.why = why
+
+
+class Member:
+    """Somebody in a room."""
+
+    def __init__(self, info: ParticipantInfo, video: Video, send: Send) -> None:
+        self.info: Final = info
+        self.video: Final = video
+        self.send: Final = send
+
+    @property
+    def counts(self) -> bool:
+        """Whether a place is taken: agents, recorders and egress take none."""
+        helper = self.info.kind in (ParticipantInfo.Kind.AGENT, ParticipantInfo.Kind.EGRESS)
+        return not (helper or self.video.agent or self.video.recorder)
+
+
+class LiveRoom:
+    """A room that exists."""
+
+    def __init__(self, proto: Room, trailer: bytes) -> None:
+        self.proto: Final = proto
+        self.trailer: Final = trailer
+        self.members: Final[dict[str, Member]] = {}
+        self.changed: Final[dict[str, ParticipantInfo]] = {}
+        self.last_left: float | None = None
+
+    @property
+    def taken(self) -> int:
+        return sum(member.counts for member in self.members.values())
+
+    def snapshot(self) -> Room:
+        shown = Room()
+        shown.CopyFrom(self.proto)
+        shown.num_participants = self.taken
+        return shown
+
+    def over(self, now: float) -> bool:
+        """Whether it has been empty for as long as it may."""
+        if self.taken:
+            return False
+        if self.last_left is not None:
+            return now - self.last_left >= self.proto.departure_timeout
+        return now - self.proto.creation_time_ms / 1000 >= self.proto.empty_timeout
+
+
+class Rooms:
+    """All rooms of a server."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        random: Callable[[int], str],
+        on_change: Callable[[LiveRoom], None],
+    ) -> None:
+        self._settings: Final = settings
+        self._random: Final = random
+        self._on_change: Final = on_change
+        self._rooms: Final[dict[str, LiveRoom]] = {}
+
+    def find(self, name: str, now: float) -> LiveRoom | None:
+        self._end_empty(now)
+        return self._rooms.get(name)
+
+    def listed(self, names: Iterable[str], now: float) -> list[LiveRoom]:
+        """The rooms of these names, or all without any."""
+        self._end_empty(now)
+        wanted = set(names)
+        return [room for name, room in self._rooms.items() if not wanted or name in wanted]
+
+    def create(self, request: CreateRoomRequest, now: float) -> LiveRoom:
+        """The room of that name, made if it is not there, with the request's settings."""
+        room = self.find(request.name, now)
+        if room is None:
+            room = self._made(request.name, now)
+        for field in ("empty_timeout", "departure_timeout", "max_participants", "metadata"):
+            if value := getattr(request, field):
+                setattr(room.proto, field, value)
+        return room
+
+    def enter(self, claims: Claims, now: float) -> LiveRoom:
+        """The room of a token, made as the token says if it is not there.
+
+        Raises:
+            RefusedError: it cannot be made like that.
+        """
+        name = claims.video.room if claims.video else ""
+        room = self.find(name, now)
+        if room is not None:
+            return room
+        if claims.room_preset:
+            why = "unknown room configuration in create room request"
+            raise RefusedError(400, why)
+        config = claims.room_config
+        return self.create(
+            CreateRoomRequest(
+                name=name,
+                empty_timeout=config.empty_timeout,
+                departure_timeout=config.departure_timeout,
+                max_participants=config.max_participants,
+                metadata=config.metadata,
+            ),
+            now,
+        )
+
+    def _made(self, name: str, now: float) -> LiveRoom:
+        while len(self._rooms) >= MAX_ROOMS:
+            self.delete(next(iter(self._rooms)), now, DisconnectReason.ROOM_CLOSED)
+        proto = Room(
+            sid="RM_" + self._random(6),
+            name=name,
+            empty_timeout=self._settings.empty_timeout,
+            departure_timeout=self._settings.departure_timeout,
+            max_participants=self._settings.max_participants,
+            creation_time=int(now),
+            creation_time_ms=int(now * 1000),
+            turn_password=self._random(22)[:43],
+            enabled_codecs=[Codec(mime=mime) for mime in (*AUDIO, *VIDEO, "video/rtx")],
+        )
+        room = self._rooms[name] = LiveRoom(proto, self._random(22).encode())
+        for number in range(self._settings.occupants):
+            info = self._info(f"occupant-{number + 1}", "", now, Video())
+            info.state, info.version = ParticipantInfo.State.ACTIVE, 2
+            room.members[info.identity] = Member(info, Video(), lambda _: None)
+        return room
+
+    def join(self, room: LiveRoom, claims: Claims, send: Send, now: float) -> Member:
+        """Seat somebody, in place of whoever has his identity.
+
+        Raises:
+            RefusedError: there is no place.
+        """
+        video = claims.video or Video()
+        if claims.identity in room.members:
+            self.remove(room, claims.identity, DisconnectReason.DUPLICATE_IDENTITY, now)
+        info = self._info(claims.identity, claims.name, now, video)
+        info.metadata = claims.metadata
+        info.attributes.update(claims.attributes)
+        info.kind = _kind(claims.kind)
+        member = Member(info, video, send)
+        limit = room.proto.max_participants
+        if limit and member.counts and room.taken >= limit:
+            raise RefusedError(500, "connection closed by media")
+        room.members[claims.identity] = member
+        return member
+
+    def joined(self, room: LiveRoom, member: Member) -> None:
+        """He has been told that he is in."""
+        member.info.state = ParticipantInfo.State.JOINED
+        self._note(room, member)
+
+    def remove(self, room: LiveRoom, identity: str, reason: DisconnectReason, now: float) -> None:
+        """Tell somebody to leave, and the others that he did."""
+        member = room.members.pop(identity)
+        member.info.state = ParticipantInfo.State.DISCONNECTED
+        member.info.disconnect_reason = reason
+        member.send(SignalResponse(leave=LeaveRequest(reason=reason)))
+        member.send(None)
+        if member.counts:
+            room.last_left = now
+        self._note(room, member)
+
+    def delete(
+        self,
+        name: str,
+        now: float,
+        reason: DisconnectReason = DisconnectReason.ROOM_DELETED,
+    ) -> None:
+        room = self._rooms.pop(name)
+        for identity in list(room.members):
+            self.remove(room, identity, reason, now)
+
+    def tell(self, room: LiveRoom) -> None:
+        """Send what changed to whom it concerns: a newcomer concerns only himself."""
+        changed = list(room.changed.items())
+        room.changed.clear()
+        for identity, member in list(room.members.items()):
+            news = [
+                info
+                for sid, info in changed
+                if sid == member.info.sid
+                or (info.state == ParticipantInfo.State.DISCONNECTED and not info.permission.hidden)
+            ]
+            if news and identity in room.members:
+                member.send(SignalResponse(update=ParticipantUpdate(participants=news)))
+
+    def update(self, room: LiveRoom, member: Member, request: UpdateParticipantRequest) -> None:
+        """Change what is known about somebody; what the request leaves empty stays."""
+        for field in ("name", "metadata"):
+            if value := getattr(request, field):
+                setattr(member.info, field, value)
+        for key, value in request.attributes.items():
+            if value:
+                member.info.attributes[key] = value
+            else:
+                member.info.attributes.pop(key, None)
+        if request.HasField("permission"):
+            member.info.permission.CopyFrom(request.permission)
+        self._note(room, member)
+
+    def tell_room(self, room: LiveRoom) -> None:
+        """Send the room's own news to everybody in it."""
+        for member in list(room.members.values()):
+            member.send(SignalResponse(room_update=RoomUpdate(room=room.snapshot())))
+
+    def _note(self, room: LiveRoom, member: Member) -> None:
+        member.info.version += 1
+        noted = ParticipantInfo()
+        noted.CopyFrom(member.info)
+        room.changed[noted.sid] = noted
+        self._on_change(room)
+
+    def _end_empty(self, now: float) -> None:
+        for name in [name for name, room in self._rooms.items() if room.over(now)]:
+            self.delete(name, now, DisconnectReason.ROOM_CLOSED)
+
+    def _info(self, identity: str, name: str, now: float, video: Video) -> ParticipantInfo:
+        return ParticipantInfo(
+            sid="PA_" + self._random(6),
+            identity=identity,
+            name=name,
+            joined_at=int(now),
+            joined_at_ms=int(now * 1000),
+            permission=permission(video),
+        )
+
+
+def permission(video: Video) -> ParticipantPermission:
+    """What a grant allows: publishing and subscribing unless it says otherwise."""
+    publish = video.can_publish is not False
+    return ParticipantPermission(
+        can_publish=publish,
+        can_subscribe=video.can_subscribe is not False,
+        can_publish_data=publish if video.can_publish_data is None else video.can_publish_data,
+        can_publish_sources=[_source(name) for name in video.can_publish_sources],
+        can_update_metadata=video.can_update_own_metadata,
+        hidden=video.hidden,
+        recorder=video.recorder,
+        agent=video.agent,
+        can_subscribe_metrics=video.can_subscribe_metrics,
+        can_manage_agent_session=video.can_manage_agent_session,
+    )
+
+
+def _source(name: str) -> TrackSource:
+    known = name.upper() in TrackSource.keys()  # noqa: SIM118 an enum wrapper is no mapping
+    number = TrackSource.Value(name.upper()) if known else TrackSource.UNKNOWN
+    return cast("TrackSource", number)
+
+
+def _kind(name: str) -> ParticipantInfo.Kind:
+    kinds = ParticipantInfo.Kind
+    known = name.upper() in kinds.keys()  # noqa: SIM118 an enum wrapper is no mapping
+    return cast("ParticipantInfo.Kind", kinds.Value(name.upper()) if known else kinds.STANDARD)

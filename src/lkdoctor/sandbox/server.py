@@ -1,0 +1,426 @@
+"""The sandbox itself: HTTP on loopback, answered as livekit-server answers it."""
+
+import asyncio
+import contextlib
+import logging
+import threading
+import urllib.parse
+from collections.abc import Iterator, Mapping, Sequence
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Final, Self
+
+from aiohttp import hdrs, web
+from livekit.protocol.models import DisconnectReason
+from livekit.protocol.rtc import LeaveRequest, SignalResponse
+
+from lkdoctor.clock import Clock, SystemClock
+from lkdoctor.sandbox import session, twirp
+from lkdoctor.sandbox.asked import Asked, cleaned, cors, form, upgrades
+from lkdoctor.sandbox.faults import Fault
+from lkdoctor.sandbox.joining import Wish, wished
+from lkdoctor.sandbox.rooms import LiveRoom, RefusedError, Rooms
+from lkdoctor.sandbox.settings import Settings
+from lkdoctor.sandbox.verify import Claims, sign, verify
+
+if TYPE_CHECKING:
+    from lkdoctor.sandbox.faults import Conversation
+
+HOST: Final = "127.0.0.1"
+DEFAULT_PORT: Final = 7880
+DEFAULT_KEYS: Final[Mapping[str, str]] = {"devkey": "secret"}
+TOKEN_ROOM: Final = "practice"
+TOKEN_TTL: Final = 600
+
+MAX_HEADER: Final = 1 << 20
+"""Bytes of a request's header, as with Go's net/http."""
+MAX_BODY: Final = 8 << 20
+MAX_MESSAGE: Final = 4 << 20
+
+_SAID_CLOSE: Final = 1.0
+"""Seconds to wait for the other half of a WebSocket's close; the real server does not wait."""
+
+_log = logging.getLogger("lkdoctor.sandbox")
+
+
+class Sandbox:
+    """A LiveKit stand-in on 127.0.0.1, healthy or with faults.
+
+        async with Sandbox(faults=[Fault.ROOM_FULL]) as sandbox:
+            sandbox.url, sandbox.api_key, sandbox.api_secret
+
+    It answers as livekit-server 1.13.5 does; there is no media. Without faults a client cannot
+    tell it from the real one until it tries to send media, or waits: what the real server does
+    after a minute (dropping who has no media) does not happen here.
+
+    Args:
+        port: where to listen; 0 takes a free one.
+        faults: the ways in which it is broken.
+        keys: API keys and secrets; the first pair is `api_key` and `api_secret`.
+        auto_create: whether joining a room makes it.
+        clock: time and dice.
+        update_interval: seconds in which news of participants is collected for the others.
+        turn_credential: password of a TURN server to offer; None offers none.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        faults: Sequence[Fault] = (),
+        keys: Mapping[str, str] | None = None,
+        auto_create: bool = True,
+        clock: Clock | None = None,
+        update_interval: float = 3.0,
+        turn_credential: str | None = None,
+    ) -> None:
+        self.faults: Final = tuple(faults)
+        self.keys: Final = dict(keys or DEFAULT_KEYS)
+        self.port = port
+        settings = Settings(
+            keys=self.keys,
+            auto_create=auto_create,
+            update_interval=update_interval,
+            turn_credential=turn_credential,
+        )
+        for fault in self.faults:
+            if fault.change.settings is not None:
+                settings = fault.change.settings(settings)
+        self._settings: Final = settings
+        self._clock: Final[Clock] = clock or SystemClock()
+        self._rooms: Final = Rooms(settings, self._clock.token_hex, self._tell_later)
+        self._node_id: Final = "ND_" + self._clock.token_hex(6)
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def url(self) -> str:
+        """What a client connects to: ``ws://127.0.0.1:PORT``."""
+        return f"ws://{HOST}:{self.port}"
+
+    @property
+    def http_url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def api_key(self) -> str:
+        return next(iter(self.keys))
+
+    @property
+    def api_secret(self) -> str:
+        """What the app believes is the secret; a fault may have the server believe otherwise."""
+        return self.keys[self.api_key]
+
+    @property
+    def server_version(self) -> str:
+        return self._settings.version.name
+
+    def token(self, identity: str = "somebody", room: str = TOKEN_ROOM) -> str:
+        """A participant's token, as the app hands it out: as old as the faults make it."""
+        now = int(self._clock.now() - self._settings.token_age)
+        return sign(
+            {
+                "iss": self.api_key,
+                "sub": identity,
+                "nbf": now,
+                "exp": now + TOKEN_TTL,
+                "video": {"roomJoin": True, "room": room},
+            },
+            self.api_secret,
+        )
+
+    def environment(self) -> dict[str, str]:
+        """The variables that make an app, or lkdoctor, use this sandbox."""
+        return {
+            "LIVEKIT_URL": self.url,
+            "LIVEKIT_API_KEY": self.api_key,
+            "LIVEKIT_API_SECRET": self.api_secret,
+        }
+
+    def banner(self) -> str:
+        """What to tell whoever starts it, several lines."""
+        lines = [
+            f"lkdoctor sandbox: a stand-in for LiveKit, not a LiveKit server; no media. {self.url}",
+            f"It answers as livekit-server {self.server_version}, on this machine only.",
+            *(f"Broken on purpose, {fault}: {fault.description}." for fault in self.faults),
+        ]
+        return "\n".join(lines)
+
+    async def __aenter__(self) -> Self:
+        app = web.Application(client_max_size=MAX_BODY, logger=_log)
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        app.on_response_prepare.append(self._dress)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            logger=_log,
+            handle_signals=False,
+            shutdown_timeout=0.1,
+            max_line_size=MAX_HEADER,
+            max_field_size=MAX_HEADER,
+            max_headers=1000,
+        )
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, HOST, self.port)
+            await site.start()
+        except BaseException:
+            await runner.cleanup()
+            raise
+        self.port = runner.addresses[0][1]
+        self._runner = runner
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._runner is not None:
+            runner, self._runner = self._runner, None
+            await runner.cleanup()
+
+    def _now(self) -> float:
+        return self._clock.now() + self._settings.clock_ahead
+
+    def _tell_later(self, room: LiveRoom) -> None:
+        if len(room.changed) == 1:
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._settings.update_interval, self._rooms.tell, room)
+
+    async def _dress(self, _: web.Request, response: web.StreamResponse) -> None:
+        """Take off what aiohttp adds and Go does not send."""
+        if not response.headers.get(hdrs.SERVER, "").startswith("nginx"):
+            response.headers.pop(hdrs.SERVER, None)
+        response.headers[hdrs.DATE] = formatdate(self._now(), usegmt=True)
+        if isinstance(response, web.WebSocketResponse):
+            del response.headers[hdrs.DATE]
+            response.headers.pop(hdrs.CONTENT_TYPE, None)
+            response.headers[hdrs.CONNECTION] = "Upgrade"
+            if hdrs.SEC_WEBSOCKET_EXTENSIONS in response.headers:
+                response.headers[hdrs.SEC_WEBSOCKET_EXTENSIONS] = _DEFLATE
+        elif response.body_length == 0 and response.content_length == 0:
+            response.headers.pop(hdrs.CONTENT_TYPE, None)
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        for fault in self.faults:
+            if fault.change.answer is not None:
+                answer = await fault.change.answer(request)
+                if answer is not None:
+                    return answer
+        allowed = cors(request)
+        if isinstance(allowed, web.Response):
+            return allowed
+        path = urllib.parse.unquote(request.raw_path.partition("?")[0], errors="surrogateescape")
+        path = path[1:] if path.startswith("//") else path
+        if path in ("/rtc/validate", "/rtc/v1/validate"):
+            allowed["Access-Control-Allow-Origin"] = "*"
+        asked = Asked(request, path, await form(request), allowed)
+        claims = self._authenticate(asked)
+        if isinstance(claims, web.Response):
+            return claims
+        return await self._route(asked, claims)
+
+    def _authenticate(self, asked: Asked) -> Claims | web.Response | None:
+        header = asked.request.headers.get(hdrs.AUTHORIZATION, "")
+        if header:
+            if not header.startswith("Bearer "):
+                why = "invalid authorization header. Must start with Bearer "
+                return asked.text(401, why)
+            token = header.removeprefix("Bearer ")
+        else:
+            token = asked.form.get("access_token", "")
+        if not token:
+            return None
+        told = verify(token, self._settings.keys, self._now() + self._settings.token_age)
+        return asked.text(401, told) if isinstance(told, str) else told
+
+    async def _route(self, asked: Asked, claims: Claims | None) -> web.StreamResponse:
+        clean = cleaned(asked.path)
+        if clean != asked.path:
+            return asked.moved(clean)
+        match asked.path:
+            case "/":
+                return asked.text(200, "OK")
+            case "/rtc" | "/rtc/v1":
+                if not upgrades(asked.request):
+                    return asked.empty(404)
+                return await self._connect(asked, claims, v1=asked.path == "/rtc/v1")
+            case "/rtc/validate" | "/rtc/v1/validate":
+                joining = self._admit(asked, claims, v1="v1" in asked.path, strict=True)
+                return asked.text(200, "success") if isinstance(joining, Wish) else joining
+            case "/agent":
+                return asked.empty(404)
+            case "/whip/v1":
+                return asked.empty(204)
+            case path if twirp.serves(path):
+                return await self._call(asked, claims)
+            case path if twirp.serves(path + "/"):
+                return asked.moved(path + "/")
+            case _:
+                return asked.missing()
+
+    async def _call(self, asked: Asked, claims: Claims | None) -> web.Response:
+        request = asked.request
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            body = b"\xff"  # the real one reads on; what is this long is malformed anyway
+        reply = twirp.answer(
+            request.method,
+            asked.path,
+            request.headers.get(hdrs.CONTENT_TYPE, ""),
+            body,
+            twirp.Call(claims, self._rooms, self._now()),
+        )
+        headers = {"Content-Type": reply.content_type, **asked.cors}
+        return web.Response(status=reply.status, body=reply.body, headers=headers)
+
+    def _admit(
+        self, asked: Asked, claims: Claims | None, *, v1: bool, strict: bool
+    ) -> Wish | web.Response:
+        """Whether somebody may join: all that is asked before the room is looked into."""
+        if claims is None or claims.video is None:
+            return asked.text(401, _NO_PERMISSION)
+        wish = wished(asked.form, claims, v1=v1, strict=strict)
+        if isinstance(wish, str):
+            return asked.text(400, wish)
+        video = claims.video
+        if not video.room_join:
+            return asked.text(401, "permissions denied")
+        if not claims.identity:
+            return asked.text(400, "identity cannot be empty")
+        if len(claims.identity.encode("utf-8", "replace")) > twirp.MAX_NAME:
+            what = "participant identity length"
+            return asked.text(400, f"{what} exceeds limits: max length {twirp.MAX_NAME}")
+        if not video.room:
+            return asked.text(400, "no room name")
+        if len(video.room.encode("utf-8", "replace")) > twirp.MAX_NAME:
+            return asked.text(400, f"room name length exceeds limits: max length {twirp.MAX_NAME}")
+        missing = self._rooms.find(video.room, self._now()) is None
+        if missing and not self._settings.auto_create and not video.room_create:
+            return asked.text(404, "requested room does not exist")
+        if wish.changes_metadata and not video.can_update_own_metadata:
+            return asked.text(401, _NO_PERMISSION)
+        return wish
+
+    async def _connect(
+        self, asked: Asked, claims: Claims | None, *, v1: bool
+    ) -> web.StreamResponse:
+        wish = self._admit(asked, claims, v1=v1, strict=False)
+        if isinstance(wish, web.Response):
+            return wish
+        if wish.reconnect:
+            # Nobody's media survives here, so no session can be resumed.
+            return await self._converse(asked, _cannot_resume)
+        now = self._now()
+        try:
+            room = self._rooms.enter(wish.claims, now)
+            outbox = session.Outbox()
+            member = self._rooms.join(room, wish.claims, outbox.put, now)
+        except RefusedError as refused:
+            return asked.text(refused.status, refused.why)
+        server = session.Server(
+            self._settings, self._rooms, self._node_id, self.port, self._now, self._clock.token_hex
+        )
+
+        async def hold(ws: web.WebSocketResponse, _: web.Request) -> None:
+            await session.hold(ws, outbox, server, session.Seat(wish, room, member))
+
+        try:
+            return await self._converse(asked, hold)
+        finally:
+            # Whoever is gone without a word leaves his place at once: he had no media.
+            if room.members.get(member.info.identity) is member:
+                reason = DisconnectReason.SIGNAL_CLOSE
+                self._rooms.remove(room, member.info.identity, reason, self._now())
+
+    async def _converse(self, asked: Asked, talk: "Conversation") -> web.StreamResponse:
+        """Upgrade, and talk over the WebSocket as long as it lasts."""
+        refusal = asked.bad_handshake()
+        if refusal is not None:
+            return refusal
+        for fault in self.faults:
+            talk = fault.change.session or talk
+        request = asked.request
+        headers = request.headers.copy()
+        if "permessage-deflate" in headers.pop(hdrs.SEC_WEBSOCKET_EXTENSIONS, ""):
+            # Go's server forgets its window between messages, whatever was offered.
+            headers[hdrs.SEC_WEBSOCKET_EXTENSIONS] = _DEFLATE
+        ws = web.WebSocketResponse(timeout=_SAID_CLOSE, max_msg_size=MAX_MESSAGE)
+        await ws.prepare(request.clone(headers=headers))
+        with contextlib.suppress(ConnectionError):
+            await talk(ws, request)
+            await ws.close()
+        return ws
+
+
+_DEFLATE: Final = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+_NO_PERMISSION: Final = "no permissions to access the room"
+
+
+async def _cannot_resume(ws: web.WebSocketResponse, _: web.Request) -> None:
+    leave = LeaveRequest(
+        reason=DisconnectReason.STATE_MISMATCH, action=LeaveRequest.Action.RECONNECT
+    )
+    await ws.send_bytes(SignalResponse(leave=leave).SerializeToString())
+
+
+@contextlib.contextmanager
+def running_sandbox(
+    *,
+    port: int = 0,
+    faults: Sequence[Fault] = (),
+    keys: Mapping[str, str] | None = None,
+    auto_create: bool = True,
+    clock: Clock | None = None,
+    update_interval: float = 3.0,
+    turn_credential: str | None = None,
+) -> Iterator[Sandbox]:
+    """A sandbox for code without an event loop: it runs in a thread until the block ends."""
+    sandbox = Sandbox(
+        port=port,
+        faults=faults,
+        keys=keys,
+        auto_create=auto_create,
+        clock=clock,
+        update_interval=update_interval,
+        turn_credential=turn_credential,
+    )
+    started = threading.Event()
+    thread = _Loop(sandbox, started)
+    thread.start()
+    started.wait()
+    if thread.failure is not None:
+        thread.join()
+        raise thread.failure
+    try:
+        yield sandbox
+    finally:
+        thread.stop()
+
+
+class _Loop(threading.Thread):
+    """A thread with an event loop in which one sandbox lives."""
+
+    def __init__(self, sandbox: Sandbox, started: threading.Event) -> None:
+        super().__init__(name="lkdoctor-sandbox", daemon=True)
+        self.failure: BaseException | None = None
+        self._sandbox = sandbox
+        self._started = started
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ending: asyncio.Event | None = None
+
+    def run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as failure:  # noqa: BLE001 raised again where it was started
+            self.failure = failure
+        finally:
+            self._started.set()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ending = asyncio.Event()
+        async with self._sandbox:
+            self._started.set()
+            await self._ending.wait()
+
+    def stop(self) -> None:
+        if self._loop is not None and self._ending is not None:
+            self._loop.call_soon_threadsafe(self._ending.set)
+        self.join()

@@ -1,0 +1,44 @@
+"""What a sandbox is told to be; a fault is a change to this."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+
+class Version(NamedTuple):
+    """A livekit-server whose answers are copied."""
+
+    name: str
+    protocol: int
+
+
+V1_13_5: Final = Version(name="1.13.5", protocol=17)
+
+
+class Settings(NamedTuple):
+    """The configuration of one sandbox.
+
+    Attributes:
+        keys: API keys and their secrets, as the server believes them; the first signs.
+        version: the livekit-server whose answers are given.
+        auto_create: whether joining a room that does not exist makes it.
+        max_participants: of each room that does not say otherwise; 0 is no limit.
+        occupants: how many people from nowhere sit in each new room.
+        empty_timeout: seconds that a room lasts in which nobody ever was.
+        departure_timeout: seconds that a room lasts after the last one left.
+        update_interval: seconds in which changes of participants are collected for the others.
+        clock_ahead: seconds by which the server's clock is ahead of the true time.
+        token_age: seconds that a token is older when it arrives than it says.
+        turn_credential: the password of an offered TURN server; None offers none.
+    """
+
+    keys: Mapping[str, str]
+    version: Version = V1_13_5
+    auto_create: bool = True
+    max_participants: int = 0
+    occupants: int = 0
+    empty_timeout: int = 300
+    departure_timeout: int = 20
+    update_interval: float = 3.0
+    clock_ahead: float = 0.0
+    token_age: float = 0.0
+    turn_credential: str | None = None
