@@ -129,7 +129,9 @@ def _folded(
         if under:
             left = [other for other in left if other not in under]
             consequences += under
-            codes = tuple(dict.fromkeys(other.code for other in under))
+            # What a consequence explains is explained by its cause.
+            named = (code for other in under for code in (other.code, *other.consequences))
+            codes = tuple(dict.fromkeys(named))
             left[left.index(finding)] = finding._replace(consequences=codes)
     causes = left
     return tuple(causes), tuple(consequences)

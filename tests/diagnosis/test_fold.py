@@ -1,0 +1,435 @@
+"""One cause on top, consequences under it, and an exit code that follows from both."""
+
+import itertools
+from collections.abc import Mapping
+
+import pytest
+
+from lkdoctor.diagnosis.fold import Skip, _folded, _Judged, _order, _summary, fails, fold
+from lkdoctor.errors import InternalError
+from lkdoctor.facts import NO_FACTS, Facts
+from lkdoctor.facts.clock import ClockFact
+from lkdoctor.facts.network import TcpRefused
+from lkdoctor.findings import Confidence, Evidence, Finding, FixStep, Layer, Severity
+from lkdoctor.report.model import (
+    CheckResult,
+    Counts,
+    ExitCode,
+    RunInfo,
+    SkipReason,
+    Status,
+    TargetInfo,
+    Verdict,
+)
+from lkdoctor.rules.base import Check, Unsure
+from lkdoctor.rules.examples import healthy
+
+RUN = RunInfo(id="r1", command="diagnose", started_at=0.0, duration_ms=1.0)
+TARGET = TargetInfo(url="wss://rtc.example.com")
+NETWORK = (Layer.NETWORK, Layer.TLS)
+TCP = "net.tcp"
+
+
+def found(
+    code: str,
+    severity: Severity = Severity.ERROR,
+    confidence: Confidence = Confidence.CERTAIN,
+    layer: Layer = Layer.NETWORK,
+    check: str = "net.tcp",
+) -> Finding:
+    return Finding(
+        code=code,
+        check=check,
+        layer=layer,
+        severity=severity,
+        confidence=confidence,
+        title=f"Title of {code}",
+        symptom="",
+        cause="",
+        evidence=(Evidence("a", "b"),),
+        fix=(FixStep("c"),),
+        source="",
+    )
+
+
+ERROR, WARNING, INFO = Severity
+CERTAIN, LIKELY, HINT = Confidence
+
+
+# ------------------------------------------------------------------ order
+
+
+def test_what_fails_comes_first_then_what_is_surest_then_the_lowest_layer() -> None:
+    ordered = [
+        found("certain-low", ERROR, CERTAIN, Layer.URL),
+        found("certain-high", ERROR, CERTAIN, Layer.API),
+        found("likely", ERROR, LIKELY, Layer.ENV),
+        found("hint", ERROR, HINT, Layer.ENV),
+        found("warning", WARNING, CERTAIN, Layer.ENV),
+        found("warning-hint", WARNING, HINT, Layer.ENV),
+        found("note", INFO, CERTAIN, Layer.ENV),
+    ]
+    for shuffled in itertools.permutations(ordered):
+        assert sorted(shuffled, key=_order) == ordered
+
+
+@pytest.mark.parametrize(
+    ("severity", "confidence", "fail"),
+    [
+        (ERROR, CERTAIN, True),
+        (ERROR, LIKELY, True),
+        (ERROR, HINT, False),
+        (WARNING, CERTAIN, False),
+        (INFO, CERTAIN, False),
+    ],
+)
+def test_only_an_error_that_is_more_than_a_hint_fails(
+    severity: Severity, confidence: Confidence, fail: bool
+) -> None:
+    assert fails(found("x", severity, confidence)) is fail
+
+
+# ------------------------------------------------------------------ folding
+
+
+def folded(
+    findings: list[Finding], explains: Mapping[str, tuple[str, ...]]
+) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+    """Causes with what they explain, and what was folded."""
+    every = {finding.code: explains.get(finding.code, ()) for finding in findings}
+    causes, consequences = _folded(sorted(findings, key=_order), every)
+    return {c.code: c.consequences for c in causes}, [c.code for c in consequences]
+
+
+@pytest.mark.parametrize(
+    ("findings", "explains", "expected"),
+    [
+        pytest.param(
+            [found("cause"), found("effect"), found("other")],
+            {"cause": ("effect", "absent")},
+            ({"cause": ("effect",), "other": ()}, ["effect"]),
+            id="an effect goes under its cause",
+        ),
+        pytest.param(
+            [found("effect", layer=Layer.ENV), found("cause", layer=Layer.API)],
+            {"cause": ("effect",)},
+            ({"cause": ("effect",)}, ["effect"]),
+            id="a cause in a later layer explains too",
+        ),
+        pytest.param(
+            [found("b"), found("c"), found("a", layer=Layer.API)],
+            {"a": ("b",), "b": ("c",)},
+            ({"a": ("b", "c")}, ["c", "b"]),
+            id="a chain ends at its first cause",
+        ),
+        pytest.param(
+            [found("a"), found("b")],
+            {"a": ("b",), "b": ("a",)},
+            ({"a": ("b",)}, ["b"]),
+            id="of two that explain each other, the first",
+        ),
+        pytest.param(
+            [found("error"), found("warning", WARNING)],
+            {"warning": ("error",)},
+            ({"error": (), "warning": ()}, []),
+            id="a warning does not hide an error",
+        ),
+        pytest.param(
+            [found("one", WARNING), found("two", WARNING)],
+            {"one": ("two",)},
+            ({"one": ("two",)}, ["two"]),
+            id="a warning explains a warning",
+        ),
+        pytest.param(
+            [found("guess", ERROR, HINT), found("warning", WARNING)],
+            {"guess": ("warning",)},
+            ({"guess": (), "warning": ()}, []),
+            id="a hint explains nothing",
+        ),
+        pytest.param(
+            [found("cause"), found("effect"), found("effect", layer=Layer.TLS)],
+            {"cause": ("effect",)},
+            ({"cause": ("effect",)}, ["effect", "effect"]),
+            id="an effect seen twice is named once",
+        ),
+        pytest.param([], {}, ({}, []), id="nothing found"),
+    ],
+)
+def test_consequences_are_folded_under_their_cause(
+    findings: list[Finding],
+    explains: dict[str, tuple[str, ...]],
+    expected: tuple[dict[str, tuple[str, ...]], list[str]],
+) -> None:
+    assert folded(findings, explains) == expected
+
+
+# ------------------------------------------------------------------ the status of a check
+
+
+def fine(clock: ClockFact) -> str | Unsure | None:
+    if clock.source == "unsure":
+        return Unsure("no answer to compare with")
+    return None if clock.source == "nothing" else "fine"
+
+
+def check(identifier: str, *needs: str, look: object = fine) -> Check:
+    assert callable(look)
+    return Check(identifier, Layer.CLOCK, f"Title of {identifier}", look, needs)
+
+
+def never(network: object) -> str:
+    raise AssertionError(network)
+
+
+SEEN = Facts(clock=ClockFact(0.0))
+UNSURE = Facts(clock=ClockFact(0.0, source="unsure"))
+
+
+def results(
+    checks: list[Check],
+    facts: Facts = SEEN,
+    findings: tuple[Finding, ...] = (),
+    broken: Mapping[str, str] | None = None,
+    skipped: Mapping[str, Skip] | None = None,
+) -> dict[str, tuple[Status, str, SkipReason | None, str | None]]:
+    judged = _Judged(facts, findings, broken or {}, skipped or {}, {"a": 1.5})
+    return {
+        r.id: (r.status, r.summary, r.skip_reason, r.blocked_by) for r in judged.results(checks)
+    }
+
+
+@pytest.mark.parametrize(
+    ("facts", "findings", "expected"),
+    [
+        pytest.param(SEEN, (), (Status.PASS, "fine"), id="pass"),
+        pytest.param(UNSURE, (), (Status.UNKNOWN, "no answer to compare with"), id="unknown"),
+        pytest.param(SEEN, (found("x", check="a"),), (Status.FAIL, "Title of x"), id="fail"),
+        pytest.param(
+            SEEN, (found("x", WARNING, check="a"),), (Status.WARN, "Title of x"), id="warn"
+        ),
+        pytest.param(
+            SEEN, (found("x", ERROR, HINT, check="a"),), (Status.WARN, "Title of x"), id="hint"
+        ),
+        pytest.param(SEEN, (found("x", INFO, check="a"),), (Status.PASS, "fine"), id="note"),
+        pytest.param(
+            SEEN,
+            (found("w", WARNING, check="a"), found("e", check="a")),
+            (Status.FAIL, "Title of e"),
+            id="the worst counts",
+        ),
+        pytest.param(SEEN, (found("x", check="b"),), (Status.PASS, "fine"), id="of another check"),
+    ],
+)
+def test_a_status_follows_from_what_was_found(
+    facts: Facts, findings: tuple[Finding, ...], expected: tuple[Status, str]
+) -> None:
+    assert results([check("a")], facts, findings)["a"] == (*expected, None, None)
+
+
+@pytest.mark.parametrize("reason", SkipReason)
+def test_a_check_that_was_not_asked_says_why_in_words(reason: SkipReason) -> None:
+    skipped = {"a": Skip(reason, "root"), "b": Skip(reason, words="because")}
+    got = results([check("a"), check("b")], skipped=skipped)
+    status, summary, *rest = got["a"]
+    assert (status, rest) == (Status.SKIP, [reason, "root"])
+    assert summary
+    assert got["b"] == (Status.SKIP, "because", reason, None)
+
+
+def test_nothing_to_look_at_is_no_failure() -> None:
+    words = "nothing was given to look at"
+    expected = (Status.SKIP, words, SkipReason.NO_INPUT, None)
+    assert results([check("a")], NO_FACTS)["a"] == expected
+    assert results([check("a")], Facts(clock=ClockFact(0.0, source="nothing")))["a"] == expected
+
+
+def test_what_was_blocked_names_the_root_not_the_step_before_it() -> None:
+    """The first that failed is named by all that stand behind it."""
+    chain = [
+        check("a"),
+        check("b", "a", look=never),
+        check("c", "b", look=never),
+        check("d", "c", look=never),
+    ]
+    got = results(chain, findings=(found("x", check="a"),))
+    assert got["a"][0] is Status.FAIL
+    for one in "bcd":
+        assert got[one] == (Status.SKIP, "needs a", SkipReason.BLOCKED, "a")
+
+
+@pytest.mark.parametrize(
+    ("skip", "reason", "blocked_by"),
+    [
+        pytest.param(Skip(SkipReason.NO_INPUT), SkipReason.NO_INPUT, "a", id="no input"),
+        pytest.param(Skip(SkipReason.INTERRUPTED), SkipReason.INTERRUPTED, "a", id="interrupted"),
+        pytest.param(
+            Skip(SkipReason.BLOCKED, "root"), SkipReason.BLOCKED, "root", id="blocked elsewhere"
+        ),
+        pytest.param(
+            Skip(SkipReason.NOT_APPLICABLE), SkipReason.NO_INPUT, None, id="does not apply"
+        ),
+    ],
+)
+def test_the_reason_is_handed_on(skip: Skip, reason: SkipReason, blocked_by: str | None) -> None:
+    got = results([check("a"), check("b", "a", look=never)], skipped={"a": skip})
+    assert got["b"][2:] == (reason, blocked_by)
+
+
+def test_an_unknown_blocks_and_a_warning_does_not() -> None:
+    pair = [check("a"), check("b", "a", look=never)]
+    assert results(pair, UNSURE)["b"][2:] == (SkipReason.BLOCKED, "a")
+    warned = results(pair, findings=(found("x", WARNING, check="a"),))
+    assert warned["b"][2:] == (SkipReason.NO_INPUT, None)
+
+
+def test_what_was_looked_at_counts_although_something_before_it_failed() -> None:
+    got = results([check("a"), check("b", "a")], findings=(found("x", check="a"),))
+    assert got["b"] == (Status.PASS, "fine", None, None)
+
+
+def test_a_check_may_need_one_of_a_later_layer() -> None:
+    got = results([check("b", "a", look=never), check("a")], findings=(found("x", check="a"),))
+    assert list(got) == ["b", "a"]
+    assert got["b"][3] == "a"
+
+
+def test_a_need_that_takes_no_part_is_no_obstacle() -> None:
+    assert results([check("b", "elsewhere")])["b"][0] is Status.PASS
+
+
+def test_checks_that_need_each_other_are_our_own_fault() -> None:
+    with pytest.raises(InternalError, match=r"\['a', 'b'\]"):
+        results([check("a", "b"), check("b", "a")])
+
+
+def test_a_broken_rule_is_our_error_not_the_user_s() -> None:
+    got = results([check("a"), check("b", "a", look=never)], broken={"a": "rule x broke"})
+    assert got["a"] == (Status.ERROR, "rule x broke", None, None)
+    assert got["b"] == (Status.SKIP, "needs a", SkipReason.BLOCKED, "a")
+
+
+def test_what_was_found_is_not_lost_when_another_rule_of_the_check_breaks() -> None:
+    got = results([check("a")], findings=(found("x", check="a"),), broken={"a": "rule y broke"})
+    assert got["a"][0] is Status.FAIL
+
+
+# ------------------------------------------------------------------ verdict and exit code
+
+
+def result(
+    status: Status, *, essential: bool = True, reason: SkipReason | None = None
+) -> CheckResult:
+    return CheckResult("a", Layer.CLOCK, "A", status, "s", essential, "none", skip_reason=reason)
+
+
+PASS = result(Status.PASS)
+UNKNOWN = result(Status.UNKNOWN)
+BROKEN = result(Status.ERROR)
+MINOR_UNKNOWN = result(Status.UNKNOWN, essential=False)
+LATE = result(Status.SKIP, reason=SkipReason.OUT_OF_TIME)
+STOPPED = result(Status.SKIP, reason=SkipReason.INTERRUPTED)
+UNASKED = result(Status.SKIP, reason=SkipReason.NEEDS_CONSENT)
+NO_INPUT = result(Status.SKIP, reason=SkipReason.NO_INPUT)
+BAD, POOR, GUESS, NOTE = (
+    found("bad"),
+    found("poor", WARNING),
+    found("guess", ERROR, HINT),
+    found("note", INFO),
+)
+
+
+@pytest.mark.parametrize(
+    ("checks", "causes", "verdict", "codes", "primary"),
+    [
+        pytest.param([PASS], [], Verdict.HEALTHY, (0, 0), None, id="healthy"),
+        pytest.param([PASS], [NOTE], Verdict.HEALTHY, (0, 0), None, id="a note"),
+        pytest.param([PASS], [BAD], Verdict.PROBLEMS, (1, 1), "bad", id="a problem"),
+        pytest.param([PASS], [POOR], Verdict.WARNINGS, (0, 4), "poor", id="a warning"),
+        pytest.param([PASS], [GUESS], Verdict.WARNINGS, (0, 4), "guess", id="a hint"),
+        pytest.param([UNKNOWN], [], Verdict.INCONCLUSIVE, (3, 3), None, id="unknown"),
+        pytest.param([BROKEN], [], Verdict.INCONCLUSIVE, (3, 3), None, id="our own fault"),
+        pytest.param([LATE], [], Verdict.INCONCLUSIVE, (3, 3), None, id="out of time"),
+        pytest.param([STOPPED], [], Verdict.INCONCLUSIVE, (3, 3), None, id="stopped"),
+        pytest.param([MINOR_UNKNOWN], [], Verdict.HEALTHY, (0, 0), None, id="not essential"),
+        pytest.param([UNASKED], [], Verdict.HEALTHY, (0, 0), None, id="no consent"),
+        pytest.param([NO_INPUT], [], Verdict.HEALTHY, (0, 0), None, id="no input"),
+        pytest.param([UNKNOWN], [BAD], Verdict.PROBLEMS, (1, 1), "bad", id="problem and unknown"),
+        pytest.param(
+            [UNKNOWN], [POOR], Verdict.INCONCLUSIVE, (3, 3), "poor", id="warning, unknown"
+        ),
+        pytest.param(
+            [PASS], [BAD, POOR], Verdict.PROBLEMS, (1, 1), "bad", id="problem and warning"
+        ),
+    ],
+)
+def test_the_exit_code_follows_from_states_and_findings(
+    checks: list[CheckResult],
+    causes: list[Finding],
+    verdict: Verdict,
+    codes: tuple[int, int],
+    primary: str | None,
+) -> None:
+    """The second code is that of ``--fail-on warn``."""
+    for fail_on_warnings, expected in zip((False, True), codes, strict=True):
+        for interrupted in (None, "deadline", "signal"):
+            summary = _summary(
+                tuple(checks),
+                tuple(causes),
+                RUN._replace(interrupted_by=interrupted),
+                fail_on_warnings=fail_on_warnings,
+                not_tested=("media",),
+            )
+            assert summary.verdict is verdict
+            assert summary.exit_code == (130 if interrupted == "signal" else expected)
+            assert summary.primary == primary
+            assert summary.not_tested == ("media",)
+
+
+def test_every_state_is_counted() -> None:
+    every = tuple(result(status) for status in Status)
+    summary = _summary((*every, PASS), (), RUN, fail_on_warnings=False, not_tested=())
+    assert summary.counts == Counts(passed=2, warn=1, fail=1, unknown=1, skip=1, error=1)
+
+
+# ------------------------------------------------------------------ the whole
+
+
+def test_a_healthy_report() -> None:
+    report = fold(healthy(), run=RUN, target=TARGET, layers=NETWORK, durations={TCP: 24.0})
+    assert (report.findings, report.folded) == ((), ())
+    assert {c.status for c in report.checks} == {Status.PASS}
+    assert report.summary.exit_code is ExitCode.HEALTHY
+    assert report.target == TARGET._replace(server="1.13.5")
+    assert report.facts == healthy()
+    assert [c.duration_ms for c in report.checks if c.id == TCP] == [24.0]
+
+
+def refused() -> Facts:
+    network = healthy().network
+    assert network is not None
+    attempt = TcpRefused(address="203.0.113.10", port=443, took_ms=1.0)
+    return Facts(network=network._replace(tcp=(attempt,)))
+
+
+def test_a_cause_stands_in_the_report_and_blocks_what_comes_after_it() -> None:
+    report = fold(refused(), run=RUN, target=TARGET, layers=NETWORK)
+    assert [f.code for f in report.findings] == ["tcp-refused"]
+    assert report.summary.primary == "tcp-refused"
+    assert report.summary.exit_code is ExitCode.PROBLEM
+    blocked = {c.blocked_by for c in report.checks if c.layer is Layer.TLS}
+    assert blocked == {report.findings[0].check}
+
+
+def test_what_was_deselected_is_neither_found_nor_failed() -> None:
+    (failed,) = fold(refused(), run=RUN, target=TARGET, layers=NETWORK).findings
+    report = fold(
+        refused(),
+        run=RUN,
+        target=TARGET,
+        layers=NETWORK,
+        skipped={failed.check: Skip(SkipReason.DESELECTED)},
+    )
+    assert report.findings == ()
+    left_out = report.check(failed.check)
+    assert left_out is not None
+    assert (left_out.status, left_out.skip_reason) == (Status.SKIP, SkipReason.DESELECTED)

@@ -1,0 +1,178 @@
+"""Every cause is complete, found by its own example, and found alone."""
+
+import importlib
+import itertools
+import re
+import typing
+from types import FunctionType
+from typing import cast
+
+import pytest
+
+from lkdoctor import catalogue
+from lkdoctor.facts import Facts
+from lkdoctor.findings import Layer
+from lkdoctor.report.layout import cells
+from lkdoctor.rules.base import Check, Rule
+from lkdoctor.rules.examples import healthy
+
+RULES = tuple(catalogue.rules())
+CHECKS = tuple(catalogue.checks())
+CHECK_IDS = {check.id for check in CHECKS}
+
+every_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
+every_check = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
+
+REQUIRED = """
+    env-missing env-placeholder env-value-dirty env-key-secret-swapped env-secret-altered
+    env-project-mismatch env-cloud-key-on-local-server env-file-precedence
+    env-secret-public-prefix env-internal-vs-public-url
+    url-invalid-hang url-no-scheme url-tls-mismatch url-wrong-port url-path url-redirect
+    url-not-livekit
+    dns-nxdomain tcp-refused tcp-timeout
+    tls-untrusted tls-hostname tls-expired
+    proxy-upgrade-stripped proxy-upstream-down
+    token-not-jwt token-alg token-bad-signature token-unknown-key token-expired token-no-exp
+    token-time-units token-no-video-grant token-roomjoin-missing token-room-missing
+    token-identity-missing token-limits token-secret-too-short
+    clock-mint-ahead clock-server-wrong
+    room-not-found signal-room-full signal-timeout signal-leave-on-connect server-not-ready
+    api-permission api-not-routed api-not-found
+"""
+
+
+def codes(facts: Facts) -> set[str]:
+    return {finding.code for rule in RULES for finding in rule.findings(facts)}
+
+
+def test_no_cause_is_missing() -> None:
+    assert set(REQUIRED.split()) - {rule.code for rule in RULES} == set()
+
+
+def test_codes_and_checks_are_named_once() -> None:
+    for names in ([rule.code for rule in RULES], [check.id for check in CHECKS]):
+        assert sorted(names) == sorted(set(names))
+    assert all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", rule.code) for rule in RULES)
+    assert all(re.fullmatch(r"[a-z_]+(\.[a-z_]+)+", check.id) for check in CHECKS)
+
+
+def test_layers_come_in_the_order_in_which_a_connection_breaks() -> None:
+    order = list(Layer)
+    for items in (RULES, CHECKS):
+        places = [order.index(item.layer) for item in cast("tuple[Rule | Check, ...]", items)]
+        assert places == sorted(places)
+
+
+def test_a_layer_pays_for_itself_alone() -> None:
+    assert {check.layer for check in catalogue.checks([Layer.CLOCK])} == {Layer.CLOCK}
+    assert {rule.layer for rule in catalogue.rules([Layer.CLOCK, Layer.TLS])} == {
+        Layer.CLOCK,
+        Layer.TLS,
+    }
+    assert list(catalogue.rules([Layer.MEDIA])) == []
+
+
+def test_by_code_has_them_all() -> None:
+    assert tuple(catalogue.by_code().values()) == RULES
+
+
+@every_rule
+def test_the_sick_example_is_found(rule: Rule) -> None:
+    assert rule.code in {finding.code for finding in rule.findings(rule.sick())}
+
+
+@every_rule
+def test_the_healthy_example_is_not(rule: Rule) -> None:
+    assert list(rule.findings(rule.healthy())) == []
+
+
+@every_rule
+def test_the_sick_example_has_no_other_cause_beside_it(rule: Rule) -> None:
+    """What else is found there is folded under the rule, or the rule under it."""
+    others = codes(rule.sick()) - {rule.code}
+    by_code = catalogue.by_code()
+    unexplained = {
+        code
+        for code in others
+        if code not in rule.explains and rule.code not in by_code[code].explains
+    }
+    assert unexplained == set()
+
+
+def test_a_healthy_server_has_no_finding() -> None:
+    assert codes(healthy()) == set()
+
+
+@every_rule
+def test_a_cause_says_all_that_a_reader_needs(rule: Rule) -> None:
+    assert cells(rule.title) <= 60
+    assert not rule.title.endswith(".")
+    assert rule.cause
+    assert rule.how
+    assert rule.fix
+    assert rule.source
+    assert all(step.text for step in rule.fix)
+    for finding in rule.findings(rule.sick()):
+        assert finding.evidence
+        assert all(e.label and e.observed for e in finding.evidence)
+        assert finding.fix
+        assert cells(finding.title) <= 80
+
+
+@every_rule
+def test_a_cause_stands_in_its_own_layer_and_names_what_exists(rule: Rule) -> None:
+    known = {other.code for other in RULES}
+    assert rule.check in CHECK_IDS
+    assert {rule.code, *rule.explains, *rule.related} <= known
+    assert rule.code not in rule.explains
+    module = importlib.import_module(f"lkdoctor.rules.{rule.layer}")
+    assert rule in module.RULES
+
+
+def layers_of(function: object) -> dict[str, object]:
+    plain = cast("FunctionType", function)
+    names = plain.__code__.co_varnames[: plain.__code__.co_argcount]
+    hints = typing.get_type_hints(plain)
+    return {name: hints[name] for name in names}
+
+
+@pytest.mark.parametrize(
+    "function",
+    [*(rule.judge for rule in RULES), *(check.look for check in CHECKS)],
+    ids=[*(rule.code for rule in RULES), *(check.id for check in CHECKS)],
+)
+def test_a_parameter_names_a_layer_and_has_its_type(function: object) -> None:
+    """The convention that keeps rules free of ceremony, checked once."""
+    parameters = layers_of(function)
+    assert parameters
+    for name, hint in parameters.items():
+        module = importlib.import_module(f"lkdoctor.facts.{name}")
+        fact = getattr(module, f"{name.capitalize()}Fact")
+        assert hint in {fact, fact | None}, name
+
+
+@every_check
+def test_a_check_needs_what_exists(check: Check) -> None:
+    assert set(check.needs) <= CHECK_IDS - {check.id}
+    assert check.title
+    assert not check.title.endswith(".")
+
+
+def test_no_two_checks_need_each_other() -> None:
+    needs = {check.id: set(check.needs) for check in CHECKS}
+    for _ in needs:
+        needs = {
+            one: direct | set(itertools.chain(*(needs[other] for other in direct)))
+            for one, direct in needs.items()
+        }
+    assert [one for one, all_needs in needs.items() if one in all_needs] == []
+
+
+@every_rule
+def test_nothing_secret_stands_in_an_example(rule: Rule) -> None:
+    from lkdoctor.facts.codec import facts_to_json
+    from lkdoctor.redact import clean
+
+    for facts in (rule.sick(), rule.healthy()):
+        text = repr(facts_to_json(facts))
+        assert clean(text) == text
