@@ -171,6 +171,12 @@ def _not_jwt(token: TokenFact, signal: SignalFact | None = None) -> Iterator[Jud
             title="The token's parts are padded",
             severity=Severity.ERROR if said else Severity.WARNING,
         )
+    elif read.critical:
+        yield Judgement(
+            (_saw("header crit", "present", "absent: servers before 1.13 refuse it"), *said),
+            title="The token's header asks for an extension (crit)",
+            severity=Severity.ERROR if said else Severity.WARNING,
+        )
     elif read.duplicates:
         names = ", ".join(read.duplicates)
         yield Judgement(
@@ -325,7 +331,7 @@ def _short_secret(
     label, location, dev = "API secret", None, False
     used = env.used(Meaning.API_SECRET) if env is not None else None
     if used is not None:
-        size = used.length
+        size = used.length if size is None else size
         label, location = used.name, used.location
         key = env.used(Meaning.API_KEY) if env is not None else None
         dev = key is not None and key.shown == "devkey"
@@ -410,7 +416,9 @@ def _time_fault(name: str, moment: Moment) -> tuple[str, str, Severity] | None:
             unit, size = "nanoseconds", 1e9
         meant = f"{_utc(value / size)}, if these are {unit}"
         # An exp in the far future never ends; a begin there is not reached.
-        severity = Severity.WARNING if name == "exp" else Severity.ERROR
+        # Beyond 64 bits the number wraps into the distant past.
+        endless = name == "exp" and value < 2**63
+        severity = Severity.WARNING if endless else Severity.ERROR
         return f"{moment.written}: read as seconds {_utc(value)}", meant, severity
     if name == "exp" and 0 < value < _DURATION_BELOW:
         return f"{moment.written}: a lifetime, not a time", "now + lifetime", Severity.ERROR
@@ -523,14 +531,18 @@ def _misspelt(token: TokenFact) -> Iterator[Judgement]:
     if read is None:
         return
     unknown = _faults(read, GrantFault.UNKNOWN)
-    present = {grant.name for grant in read.grants if grant.fault is None} | set(read.claim_names)
+    granted = {grant.name for grant in read.grants if grant.fault is None}
     wrong: list[tuple[str, str, str]] = [
         (f"{g.claim}.{g.name}", g.written, g.meant) for g in unknown if g.meant
     ]
     wrong += [(m.name, m.says, m.meant) for m in read.misfits if m.meant]
     if wrong:
+        # Where the right name is there, too, the wrong one does no harm.
         essential = any(
-            meant in _ESSENTIAL and meant.rpartition(".")[2] not in present for _, _, meant in wrong
+            meant in _ESSENTIAL
+            and meant not in read.claim_names
+            and meant.removeprefix("video.") not in granted
+            for _, _, meant in wrong
         )
         yield Judgement(
             tuple(_saw(name, seen, meant) for name, seen, meant in wrong[:12]),
@@ -855,7 +867,7 @@ RULES: Final = (
         judge=_not_jwt,
         sick=_example(Unreadable(Fault.PROMISE, ""), "invalid authorization token"),
         healthy=_HEALTHY,
-        explains=("token-bad-signature", "token-claim-type"),
+        explains=("token-bad-signature", "token-claim-type", "token-time-units"),
         related=("token-claim-type",),
     ),
     Rule(
@@ -1002,7 +1014,7 @@ RULES: Final = (
             "invalid token: <token>, error: token has invalid claims: token is not valid yet",
         ),
         healthy=_HEALTHY,
-        explains=("token-expired", "clock-mint-ahead", "token-not-jwt"),
+        explains=("token-expired", "clock-mint-ahead"),
         related=("token-expired", "clock-mint-ahead"),
     ),
     Rule(
@@ -1143,7 +1155,7 @@ RULES: Final = (
             "unmarshal string",
         ),
         healthy=_HEALTHY,
-        explains=("token-roomjoin-missing", "token-not-jwt"),
+        explains=("token-roomjoin-missing",),
         related=("token-roomjoin-missing",),
     ),
     Rule(

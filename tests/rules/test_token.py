@@ -1,0 +1,346 @@
+"""Every fault of a token is named first by its code, offline and from the server's answer alike."""
+
+import json
+from typing import Any
+
+import pytest
+import servers
+from conformance.token_cases import CASES, Case
+from tokens.samples import GOOD, KEY, NOW, RING, SECRET, changed, token, with_video
+
+from lkdoctor.diagnosis.fold import fails, fold
+from lkdoctor.facts import Facts
+from lkdoctor.facts.clock import ClockFact
+from lkdoctor.facts.server import HttpAnswer
+from lkdoctor.facts.signal import SignalFact, Validation, Whose
+from lkdoctor.facts.token import token_fact
+from lkdoctor.findings import Finding, Layer, Severity
+from lkdoctor.redact import Secret, safe
+from lkdoctor.report.model import Report, RunInfo, Status, TargetInfo
+from lkdoctor.rules.token import RULES
+from lkdoctor.tokens.decode import Key, Keyring
+
+CLOCK = ClockFact(local=float(NOW))
+
+
+def said(status: int, body: str, whose: Whose = Whose.GIVEN) -> SignalFact:
+    """What a server answered to /rtc/validate."""
+    answer = HttpAnswer(status, "", (), safe(body), len(body), 1.0)
+    return SignalFact(validations=(Validation(whose, "/rtc/validate", answer),))
+
+
+def judged(facts: Facts) -> Report:
+    return fold(
+        facts,
+        run=RunInfo("0", "test", float(NOW), 0.0),
+        target=TargetInfo(),
+        layers=(Layer.TOKEN,),
+    )
+
+
+def facts_of(
+    text: str,
+    *,
+    ring: Keyring = RING,
+    signal: SignalFact | None = None,
+    clock: ClockFact | None = CLOCK,
+    as_sent: bool = True,
+) -> Facts:
+    fact, _ = token_fact(text, ring, origin="LIVEKIT_TOKEN (.env:4)", as_sent=as_sent)
+    return Facts(token=fact, clock=clock, signal=signal)
+
+
+def codes(report: Report) -> list[str]:
+    return [finding.code for finding in report.findings]
+
+
+OTHER = Key("project staging", "APIstaging", Secret("another-made-up-secret-of-forty-characters"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(token(), [], id="healthy"),
+        pytest.param(f"{token()}\n", [], id="a line end behind it"),
+        pytest.param("[object Promise]", ["token-not-jwt"], id="a promise that was not awaited"),
+        pytest.param("undefined", ["token-not-jwt"], id="a variable that was never set"),
+        pytest.param("<html></html>", ["token-not-jwt"], id="a page"),
+        pytest.param(token()[:80], ["token-not-jwt"], id="cut in the claims"),
+        pytest.param(f'"{token()}"', ["token-not-jwt"], id="quotes around it"),
+        pytest.param(f"Bearer {token()}", ["token-not-jwt"], id="Bearer in front of it"),
+        pytest.param(json.dumps({"token": token()}), ["token-not-jwt"], id="JSON around it"),
+        pytest.param(
+            token(changed(exp=float("nan"))),
+            ["token-not-jwt"],
+            id="claims that are not JSON",
+        ),
+        pytest.param(token(alg="none"), ["token-alg"], id="alg none"),
+        pytest.param(token(alg="RS256"), ["token-alg"], id="an identity provider's algorithm"),
+        pytest.param(
+            token(
+                {"iss": "https://x.clerk.accounts.dev", "sub": "u", "exp": NOW + 60}, alg="RS256"
+            ),
+            ["token-alg"],
+            id="an identity provider's token",
+        ),
+        pytest.param(token(secret="wrong"), ["token-bad-signature"], id="another secret"),
+        pytest.param(
+            token(secret=f"{SECRET}\n"), ["token-bad-signature"], id="a line end in the secret"
+        ),
+        pytest.param(token()[:-9], ["token-bad-signature"], id="cut in the signature"),
+        pytest.param(token(secret=None), ["token-bad-signature"], id="no signature"),
+        pytest.param(
+            token(changed(iss="APIother"), secret="wrong"), ["token-unknown-key"], id="another key"
+        ),
+        pytest.param(token(changed(iss=...)), ["token-unknown-key"], id="no iss"),
+        pytest.param(token(changed(exp=NOW - 61)), ["token-expired"], id="expired"),
+        pytest.param(token(changed(exp=NOW - 30)), ["token-expired"], id="expired this minute"),
+        pytest.param(token(changed(exp=...)), ["token-no-exp"], id="never ends"),
+        pytest.param(
+            token(changed(exp=NOW * 1000)), ["token-time-units"], id="milliseconds in exp"
+        ),
+        pytest.param(
+            token(changed(nbf=NOW * 1000)), ["token-time-units"], id="milliseconds in nbf"
+        ),
+        pytest.param(token(changed(exp=600)), ["token-time-units"], id="a lifetime in exp"),
+        pytest.param(token(changed(exp=str(NOW + 60))), ["token-time-units"], id="a text in exp"),
+        pytest.param(token(changed(exp="10m")), ["token-time-units"], id="a word in exp"),
+        pytest.param(token(changed(nbf=NOW + 61)), ["clock-mint-ahead"], id="begins later"),
+        pytest.param(token(changed(nbf=NOW + 30)), [], id="begins in half a minute"),
+        pytest.param(token(changed(iat=NOW + 61)), ["clock-mint-ahead"], id="issued later"),
+        pytest.param(token(changed(video=...)), ["token-no-video-grant"], id="no video"),
+        pytest.param(
+            token(changed(video=..., grants={"roomJoin": True})),
+            ["token-grant-misspelt"],
+            id="video called grants",
+        ),
+        pytest.param(
+            token(changed(video=..., roomJoin=True, room="demo")),
+            ["token-grant-misspelt"],
+            id="grants at the top level",
+        ),
+        pytest.param(token(with_video(roomJoin=...)), ["token-roomjoin-missing"], id="no roomJoin"),
+        pytest.param(
+            token(with_video(roomJoin=False)), ["token-roomjoin-missing"], id="roomJoin false"
+        ),
+        pytest.param(
+            token(with_video(roomJoin=..., room_join=True)),
+            ["token-grant-misspelt"],
+            id="room_join",
+        ),
+        pytest.param(
+            token(with_video(roomJoin=..., roomjoin=True)),
+            ["token-grant-misspelt"],
+            id="roomjoin, which servers since 1.13 take",
+        ),
+        pytest.param(token(with_video(canPublsh=False)), ["token-grant-misspelt"], id="canPublsh"),
+        pytest.param(
+            token(with_video(flyToTheMoon=True)), ["token-grant-misspelt"], id="an unknown grant"
+        ),
+        pytest.param(
+            token(with_video(roomJoin="true")), ["token-claim-type"], id='roomJoin "true"'
+        ),
+        pytest.param(token(changed(sub=7)), ["token-claim-type"], id="a number as identity"),
+        pytest.param(
+            token(changed(attributes={"a": 1})), ["token-claim-type"], id="a number as attribute"
+        ),
+        pytest.param(token(with_video(room=...)), ["token-room-missing"], id="no room"),
+        pytest.param(token(with_video(room="")), ["token-room-missing"], id="an empty room"),
+        pytest.param(
+            token(with_video(room=..., roomName="demo")), ["token-grant-misspelt"], id="roomName"
+        ),
+        pytest.param(token(changed(sub=...)), ["token-identity-missing"], id="no identity"),
+        pytest.param(
+            token(changed(sub=..., identity="alice")), ["token-grant-misspelt"], id="identity"
+        ),
+        pytest.param(token(changed(sub=..., jti="alice")), [], id="jti in place of sub"),
+        pytest.param(token(with_video(room="r" * 257)), ["token-limits"], id="a long room"),
+        pytest.param(token(with_video(room="é" * 129)), ["token-limits"], id="long in bytes"),
+        pytest.param(token(changed(sub="i" * 257)), ["token-limits"], id="a long identity"),
+        pytest.param(token(changed(metadata="m" * 600_000)), ["token-limits"], id="long metadata"),
+        pytest.param(
+            token(changed(video=..., sip={"admin": True})), ["token-no-video-grant"], id="SIP only"
+        ),
+        pytest.param(
+            token(secret=OTHER.secret.reveal()), ["token-bad-signature"], id="another project's"
+        ),
+    ],
+)
+def test_one_fault_is_one_finding(text: str, expected: list[str]) -> None:
+    """A row names every code that it must raise, in order, and no other."""
+    ring = Keyring([*RING.keys, OTHER])
+    assert codes(judged(facts_of(text, ring=ring))) == expected
+
+
+def finding(code: str, report: Report) -> Finding:
+    return next(found for found in report.findings if found.code == code)
+
+
+def test_the_secret_s_distortion_is_evidence() -> None:
+    report = judged(facts_of(token(secret=f"{SECRET}\n")))
+    found = finding("token-bad-signature", report)
+    assert found.title == "The token was signed with a distorted secret"
+    assert [e.observed for e in found.evidence] == [
+        "fits a distorted form of the secret",
+        "the secret with a line break at its end (LIVEKIT_API_SECRET)",
+    ]
+
+
+def test_a_misspelt_grant_shows_the_right_spelling() -> None:
+    report = judged(facts_of(token(with_video(roomJoin=..., room_join=True, can_publish=False))))
+    found = finding("token-grant-misspelt", report)
+    assert [(e.label, e.observed, e.expected) for e in found.evidence] == [
+        ("video.room_join", "true", "roomJoin"),
+        ("video.can_publish", "false", "canPublish"),
+    ]
+    assert found.consequences == ("token-roomjoin-missing",)
+
+
+def test_local_time_written_as_utc_is_recognised() -> None:
+    report = judged(facts_of(token(changed(nbf=NOW + 7200, exp=NOW + 7800))))
+    assert finding("clock-mint-ahead", report).cause.startswith(
+        "The token begins 2 whole hours in the future"
+    )
+
+
+def test_a_token_found_in_a_log_line_is_not_blamed_for_the_log() -> None:
+    report = judged(facts_of(f"2026-11-24 join {token()}", as_sent=False))
+    assert codes(report) == []
+
+
+def test_times_are_judged_by_the_server_s_clock_where_it_is_known() -> None:
+    """Here the token has expired; for the server, whose clock is an hour behind, it has not."""
+    text = token(changed(nbf=NOW - 7200, exp=NOW - 600))
+    behind = ClockFact(local=float(NOW), server=NOW - 3600.0)
+    assert codes(judged(facts_of(text))) == ["token-expired"]
+    assert codes(judged(facts_of(text, clock=behind))) == []
+
+
+def test_nothing_is_said_about_times_without_a_clock() -> None:
+    report = judged(facts_of(token(changed(exp=NOW - 600)), clock=None))
+    assert codes(report) == []
+    result = report.check("token.time")
+    assert result is not None
+    assert result.status is Status.SKIP
+
+
+# ------------------------------------------------------------------ with the server's word
+
+
+def test_what_the_server_accepted_is_not_called_refused() -> None:
+    """A server that holds another secret than we do has the last word on its own tokens."""
+    text = token(changed(exp=NOW - 600, iss="APIother"), secret="wrong")
+    assert codes(judged(facts_of(text, signal=said(200, "success")))) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (
+            "invalid token: x, error: token signature is invalid: signature is invalid",
+            "token-bad-signature",
+        ),
+        (
+            "invalid token: x, error: go-jose/go-jose: error in cryptographic primitive",
+            "token-bad-signature",
+        ),
+        ("invalid API key: APIexample9Qm", "token-unknown-key"),
+        ("invalid token: x, error: token has invalid claims: token is expired", "token-expired"),
+        (
+            "invalid token: x, error: token has invalid claims: token is not valid yet",
+            "clock-mint-ahead",
+        ),
+    ],
+)
+def test_the_server_s_wording_decides_without_a_secret(body: str, code: str) -> None:
+    """Nothing is wrong with the token as far as anyone here can tell; the server refuses it."""
+    report = judged(facts_of(token(), ring=Keyring(), signal=said(401, body)))
+    assert codes(report) == [code]
+    assert report.findings[0].evidence[0].label == "GET /rtc/validate, your token"
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "title"),
+    [
+        (
+            "invalid token: x, error: token signature is invalid: signature is invalid",
+            "token-bad-signature",
+            "The server holds another secret for this API key",
+        ),
+        ("invalid API key: x", "token-unknown-key", "The server does not know the API key"),
+        (
+            "invalid token: x, error: token has invalid claims: token is not valid yet",
+            "clock-mint-ahead",
+            "This machine's clock is ahead of the server's",
+        ),
+    ],
+)
+def test_a_refusal_of_lkdoctor_s_own_token_names_the_credentials(
+    body: str, code: str, title: str
+) -> None:
+    report = judged(Facts(clock=CLOCK, signal=said(401, body, Whose.MINTED)))
+    assert [(f.code, f.title) for f in report.findings] == [(code, title)]
+
+
+# ------------------------------------------------------------------ the same as real servers
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in CASES])
+def test_what_every_server_refuses_fails_and_what_every_server_takes_does_not(case: Case) -> None:
+    """Offline judgement and the recorded answers of five versions agree."""
+    text = case.token(key=KEY, secret=SECRET, now=NOW, room="demo", identity="alice")
+    report = judged(facts_of(text))
+    answers = [case.expected(version).status for version in servers.VERSIONS]
+    failing = [f.code for f in report.findings if fails(f)]
+    warned = [f.code for f in report.findings if f.severity is not Severity.INFO]
+    if all(status != 200 for status in answers):
+        assert failing
+    elif all(status == 200 for status in answers):
+        # Metadata is looked at when joining, a time in milliseconds never ends: validate says nothing.
+        assert set(failing) <= {"token-limits"}
+    else:
+        assert warned  # refused by some
+
+
+@pytest.mark.parametrize("version", servers.VERSIONS)
+@pytest.mark.parametrize(
+    "case", [pytest.param(c, id=c.name) for c in CASES if c.expected("1.13.5").status != 200]
+)
+def test_every_refusal_has_a_cause_that_quotes_it(case: Case, version: str) -> None:
+    """With the answer at hand, the first finding is an error, whichever version gave it."""
+    answer = case.expected(version)
+    if answer.status == 200:
+        pytest.skip("this version takes it")
+    text = case.token(key=KEY, secret=SECRET, now=NOW, room="demo", identity="alice")
+    if not text:
+        pytest.skip("nothing was sent")
+    signal = said(answer.status, answer.text(text))
+    report = judged(facts_of(text, ring=Keyring(), signal=signal))
+    assert report.findings
+    assert fails(report.findings[0])
+
+
+@pytest.mark.parametrize("rule", [pytest.param(rule, id=rule.code) for rule in RULES])
+def test_each_rule_s_examples_are_sick_and_healthy(rule: Any) -> None:
+    assert {f.code for f in rule.findings(rule.sick())} == {rule.code}
+    assert list(rule.findings(rule.healthy())) == []
+
+
+@pytest.mark.parametrize("rule", [pytest.param(rule, id=rule.code) for rule in RULES])
+def test_a_sick_example_names_its_own_cause_first(rule: Any) -> None:
+    report = judged(rule.sick())
+    assert report.findings[0].code == rule.code
+
+
+def test_nothing_of_the_token_is_in_the_report() -> None:
+    """Of header, claims and signature no run of eight characters gets out."""
+    from lkdoctor.report.model import to_json
+
+    for claims in (GOOD, changed(exp=NOW - 600), with_video(room_join=1)):
+        for text in (token(claims), token(claims, secret="wrong")):
+            shown = json.dumps(to_json(judged(facts_of(text))))
+            parts = text.split(".")[1:]
+            leaks = [
+                p[i : i + 8] for p in parts for i in range(len(p) - 7) if p[i : i + 8] in shown
+            ]
+            assert leaks == []
