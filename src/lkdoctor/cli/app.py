@@ -4,6 +4,7 @@ A command's module is imported when it is called: ``check-env`` does not pay for
 """
 
 import contextlib
+import os
 import sys
 from typing import Annotated, Any, Final
 
@@ -61,6 +62,16 @@ class LazyGroup(TyperGroup):
         command = typer.main.get_command(module.app)
         command.name = cmd_name
         return command
+
+    def shell_complete(self, ctx: typer.Context, incomplete: str):  # type: ignore[no-untyped-def,override]  # noqa: ANN201 - as above
+        """The commands' names, without importing any of them."""
+        from typer.core import CompletionItem  # type: ignore[attr-defined]  # not declared there
+
+        names = [
+            (name, text) for name, (_, text) in COMMANDS.items() if name.startswith(incomplete)
+        ]
+        options = super(TyperGroup, self).shell_complete(ctx, incomplete)
+        return [*(CompletionItem(name, help=text) for name, text in names), *options]
 
     def format_commands(self, ctx: typer.Context, formatter) -> None:  # type: ignore[no-untyped-def,override]  # noqa: ANN001 - as above
         del ctx
@@ -135,6 +146,10 @@ def root(
 
 def run(arguments: list[str]) -> int:
     """Run a command line and return its exit code; nothing is ever raised."""
+    if "_LKDOCTOR_COMPLETE" in os.environ:
+        from lkdoctor.cli.completion import answer_shells
+
+        answer_shells()
     try:
         app(arguments, prog_name="lkdoctor", standalone_mode=True)
     except SystemExit as end:
@@ -153,7 +168,6 @@ def run(arguments: list[str]) -> int:
 
 
 def _own_fault(error: Exception) -> int:
-    import os
     import traceback
 
     where = traceback.extract_tb(error.__traceback__)[-1]
@@ -175,7 +189,5 @@ def _complain(*lines: str) -> None:
 
 def _discard_stdout() -> None:
     """Let the interpreter's last flush go nowhere: the reader of the pipe has left."""
-    import os
-
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

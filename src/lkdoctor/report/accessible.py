@@ -11,12 +11,11 @@ from lkdoctor.report.model import CheckResult, Report, Status
 
 _VERDICT_WORDS: Final = {"inconclusive": "inconclusive, something could not be told"}
 
-_STATES: Final = {
-    Status.FAIL: "Failed",
+_UNSETTLED: Final = {
     Status.ERROR: "Broken in lkdoctor",
     Status.UNKNOWN: "Could not be told",
-    Status.WARN: "Warning",
 }
+"""States of which no finding tells."""
 
 
 def render(report: Report, *, verbose: int = 0) -> Iterator[Line]:
@@ -48,9 +47,9 @@ def body(report: Report, *, verbose: int = 0) -> Iterator[Line]:
     """What was looked at, and what was not."""
     seen = areas.areas(report)
     for check in report.checks:
-        if check.status in _STATES:
+        if check.status in _UNSETTLED:
             place = areas.TITLES[check.layer]
-            yield sentence(f"{_STATES[check.status]} in {place}: {check.summary}")
+            yield sentence(f"{_UNSETTLED[check.status]} in {place}: {check.summary}")
     passed = [area.title for area in seen if area.status is Status.PASS]
     if passed:
         yield sentence(f"Passed areas: {', '.join(passed)}")
@@ -123,7 +122,7 @@ def _weight(finding: Finding) -> str:
 
 
 def _ended(text: str) -> str:
-    return text if text.endswith((".", "!", "?")) else f"{text}."
+    return text if text.endswith((".", "!", "?", ":")) else f"{text}."
 
 
 def sentence(text: str) -> Line:

@@ -1,0 +1,15 @@
+"""``lkdoctor schema``: the JSON Schema of a report."""
+
+import sys
+
+from lkdoctor.cli.app import subcommand
+
+app = subcommand()
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema (draft 2020-12) of what -o json and --save write."""
+    from lkdoctor.report.schema import text
+
+    sys.stdout.write(text())
