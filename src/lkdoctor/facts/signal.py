@@ -224,6 +224,15 @@ class Phase(NamedTuple):
     detail: str = ""
 
 
+class Repeat(NamedTuple):
+    """One of several connections, one after the other."""
+
+    ready_ms: float | None
+    """From nothing to the first message; None: it did not get there."""
+    outcome: str
+    """``joined``, or what happened instead."""
+
+
 class SignalFact(NamedTuple):
     """All that was asked of the signalling endpoint."""
 
@@ -238,6 +247,9 @@ class SignalFact(NamedTuple):
     candidates: tuple[Candidate, ...] = ()
     goodbye: Goodbye | None = None
     clean_up: CleanUp | None = None
+    repeats: tuple[Repeat, ...] = ()
+    """Every connection of ``--repeat``, in order; the rest of this fact is of the first that
+    failed, or else of the last."""
     room_minted: str | None = None
     """The throw-away room's name, where one was used."""
 

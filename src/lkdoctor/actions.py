@@ -1,0 +1,217 @@
+"""The only code that changes anything on a server; whoever reviews for harm reads this file.
+
+Two things are done, both of which remove a room: `ThrowAwayRoom` removes the one that a probe
+has made, and `end_room` those that the user named.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
+
+from lkdoctor.facts.api import ForeignAnswer, ParticipantsListed, TwirpError
+from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer, Silence
+from lkdoctor.facts.signal import CleanUp, Upgrade, Upgraded, UpgradeRefused, UpgradeUnanswered
+from lkdoctor.facts.url import ParsedUrl
+from lkdoctor.redact import Secret, safe
+from lkdoctor.wire import http, twirp
+from lkdoctor.wire.url import http_url
+
+if TYPE_CHECKING:
+    import ssl
+
+Ask = Callable[[bytes], Awaitable[http.Answer | NoAnswer]]
+"""Sends a request over a connection of its own and returns what came; `Route.ask` is one."""
+
+GRACE: Final = 3.0
+"""Seconds that a removal may take, on top of whatever deadline or Ctrl-C ended the probe."""
+
+SILENT_GRACE: Final = 1.0
+"""The same where the server did not answer the join either."""
+
+_PAUSES: Final = (0.2, 0.5)
+"""Seconds between looks for a room that was asked for and not confirmed."""
+
+
+class ThrowAwayRoom:
+    """A room that a probe may make and that is gone when the block ends, however it ends.
+
+    The removal is our own DeleteRoom, not livekit-api's: that one would take longer to load
+    than to run, at the moment when somebody has pressed Ctrl-C and waits.
+
+    Args:
+        name: a name that nobody else can have; it is deleted without asking.
+        url: of the server.
+        token: with the grant ``roomCreate``, which deleting takes too.
+        ask: sends a request.
+        grace: seconds that the removal may take.
+    """
+
+    def __init__(
+        self, name: str, url: ParsedUrl, token: Secret, ask: Ask, *, grace: float = GRACE
+    ) -> None:
+        self.name = name
+        self.clean_up: CleanUp | None = None
+        """Set when the block ends; None where nothing was sent that could have made the room."""
+        self._delete = twirp.call(url, "DeleteRoom", {"room": name}, token)
+        self._ask = ask
+        self._grace = grace
+        self._expected = False
+        self._in_doubt = False
+
+    def joining(self) -> None:
+        """A join is about to be asked for; from here on the room may be there."""
+        self._expected = self._in_doubt = True
+
+    def joined(self, upgrade: Upgrade) -> None:
+        """What the join was answered, which says how sure the room's existence is."""
+        match upgrade:
+            case Upgraded():
+                self._in_doubt = False
+            case UpgradeRefused(answer=HttpAnswer(status=status)) if 300 <= status < 500:
+                # Refused before a session was begun (livekit-server, rtcservice.go `validate`).
+                self._expected = False
+            case UpgradeUnanswered(answer=NoAnswer(problem=Silence.NOT_CONNECTED)):
+                self._expected = False
+            case UpgradeUnanswered(answer=NoAnswer(problem=Silence.TIMEOUT)):
+                # Nobody has answered anything; a dead host must not cost two deadlines.
+                self._grace = min(self._grace, SILENT_GRACE)
+            case _:
+                pass
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if not self._expected:
+            return
+        try:
+            await self._remove()
+        except asyncio.CancelledError:
+            # Interrupted at the worst moment: whether it is gone is not known, so once more.
+            await self._remove()
+            raise
+
+    async def _remove(self) -> None:
+        self.clean_up = CleanUp(self.name, removed=False, detail="no answer in the time given")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._grace):
+                await self._delete_until_sure()
+
+    async def _delete_until_sure(self) -> None:
+        for pause in (*_PAUSES, 0.0):
+            answer = await self._ask(self._delete)
+            problem = twirp.done(answer, _evidence(answer))
+            if problem is None:
+                self.clean_up = CleanUp(self.name, removed=True)
+            elif not isinstance(problem, TwirpError) or problem.code != "not_found":
+                self.clean_up = CleanUp(self.name, removed=False, detail=_why(problem))
+            elif self._in_doubt:
+                # The join may still be on its way: look again before believing it.
+                self.clean_up = CleanUp(self.name, removed=True, detail="it was never made")
+                await asyncio.sleep(pause)
+                continue
+            else:
+                self.clean_up = CleanUp(self.name, removed=True, detail="it was gone already")
+            return
+
+
+def _evidence(answer: http.Answer | NoAnswer) -> Exchange:
+    return answer if isinstance(answer, NoAnswer) else answer.fact(0.0)
+
+
+def _why(problem: TwirpError | ForeignAnswer) -> str:
+    if isinstance(problem, TwirpError):
+        return f"{problem.code}: {problem.msg}"
+    if isinstance(problem.exchange, NoAnswer):
+        return f"{problem.exchange.problem}: {problem.exchange.detail}"
+    return safe(f"HTTP {problem.exchange.status}: {problem.exchange.body}", 300)
+
+
+class Outcome(StrEnum):
+    """What became of a room that was to be ended."""
+
+    ENDED = "ended"
+    GONE = "gone"
+    """It had vanished meanwhile; nothing was left to do."""
+    FAILED = "failed"
+
+
+class RoomEnd(NamedTuple):
+    room: str
+    outcome: Outcome
+    detail: str = ""
+    """Why it failed, safe to show."""
+
+
+async def end_room(
+    url: ParsedUrl,
+    token: Secret,
+    room: str,
+    seconds: float,
+    trust: "ssl.SSLContext | None" = None,
+) -> RoomEnd:
+    """End a room and disconnect everybody in it, through livekit-api.
+
+    Args:
+        url: of the server.
+        token: with the grant ``roomCreate``, which deleting takes.
+        room: its exact name.
+        seconds: for all of it.
+        trust: which certificates are taken; the system's where None.
+    """
+    import aiohttp
+    from livekit.api import LiveKitAPI, ServerError
+    from livekit.protocol.room import DeleteRoomRequest
+
+    async def refuse(*_: object) -> None:
+        raise aiohttp.ClientError("the server redirects, and no token is sent after a redirect")
+
+    watch = aiohttp.TraceConfig()
+    watch.on_request_redirect.append(refuse)
+    shown = safe(room, 512)
+    session = aiohttp.ClientSession(
+        timeout=aiohttp.ClientTimeout(total=seconds),
+        connector=aiohttp.TCPConnector(ssl=trust if trust is not None else True),
+        trace_configs=[watch],
+    )
+    async with session:
+        # Failover would hide which server said no.
+        api = LiveKitAPI.with_token(
+            token.reveal(), url=http_url(url), session=session, failover=False
+        )
+        try:
+            await api.room.delete_room(DeleteRoomRequest(room=room))
+        except ServerError as problem:
+            if problem.code == "not_found":
+                return RoomEnd(shown, Outcome.GONE)
+            return RoomEnd(shown, Outcome.FAILED, safe(f"{problem.code}: {problem.message}", 300))
+        except (aiohttp.ClientError, TimeoutError, OSError) as problem:
+            detail = safe(str(problem), 300) or "no answer in the time given"
+            return RoomEnd(shown, Outcome.FAILED, detail)
+    return RoomEnd(shown, Outcome.ENDED)
+
+
+async def remove_if_empty(room: str, url: ParsedUrl, token: Secret, ask: Ask) -> CleanUp:
+    """Remove a room that a join of ours has made, unless somebody is in it.
+
+    Args:
+        room: its name; the caller has seen that it was not there before.
+        url: of the server.
+        token: with ``roomAdmin`` of the room, and ``roomCreate``.
+        ask: sends a request.
+    """
+    shown = safe(room, 512)
+    answer = await ask(twirp.call(url, "ListParticipants", {"room": room}, token))
+    people = twirp.participants(answer, _evidence(answer), room)
+    if not isinstance(people, ParticipantsListed):
+        return CleanUp(shown, removed=False, detail=_why(people))
+    if people.participants:
+        return CleanUp(shown, removed=False, detail="somebody has come meanwhile")
+    answer = await ask(twirp.call(url, "DeleteRoom", {"room": room}, token))
+    problem = twirp.done(answer, _evidence(answer))
+    gone = isinstance(problem, TwirpError) and problem.code == "not_found"
+    if problem is None or gone:
+        return CleanUp(shown, removed=True)
+    return CleanUp(shown, removed=False, detail=_why(problem))

@@ -1,0 +1,105 @@
+"""``lkdoctor diagnose``: everything that the inputs allow, one verdict."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lkdoctor.cli import inputs
+from lkdoctor.cli.app import subcommand
+from lkdoctor.cli.options import (
+    BookingOptions,
+    FailOn,
+    NetworkOptions,
+    OutputOptions,
+    TargetOptions,
+    command,
+)
+from lkdoctor.cli.output import show
+from lkdoctor.cli.progress import Progress
+from lkdoctor.cli.streams import Streams
+from lkdoctor.clock import SystemClock
+from lkdoctor.config.target import need_url
+from lkdoctor.diagnosis import case as cases
+from lkdoctor.diagnosis import doctor
+from lkdoctor.errors import UsageError
+from lkdoctor.report import human
+from lkdoctor.report.layout import line
+from lkdoctor.report.model import ExitCode
+
+app = subcommand()
+
+
+@app.command()
+@command
+def diagnose(
+    *,
+    target: TargetOptions,
+    booking: BookingOptions,
+    network: NetworkOptions,
+    output: OutputOptions,
+    streams: Streams,
+    join: Annotated[
+        bool, typer.Option("--join", help="Join with the given token, too: disconnects its owner.")
+    ] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Judge the configuration; dial nothing.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be dialled and joined; touch nothing.")
+    ] = False,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="A check, a layer or a finding's code.")
+    ] = None,
+    skip: Annotated[
+        list[str] | None, typer.Option("--skip", help="Leave out a check, a layer or a code.")
+    ] = None,
+    saved: Annotated[
+        Path | None, typer.Option("--from", help="Judge a saved report again; dials nothing.")
+    ] = None,
+) -> ExitCode:
+    """Find the one cause: configuration, token, network, TLS, proxy, server, API.
+
+    With API key and secret it joins a throw-away room of its own, leaves, and removes it.
+    A token of yours is only validated, unless --join is given.
+    """
+    warn = output.fail_on is FailOn.WARN
+    if saved is not None:
+        report = doctor.judge_again(_read(saved, streams), fail_on_warnings=warn)
+        return show(
+            report, lambda c: human.render(report, c, verbose=output.verbose), streams, output
+        )
+    resolution = inputs.resolution(target, streams)
+    seat = inputs.seat(booking)
+    if not offline:
+        need_url(resolution.target)
+    clock = SystemClock()
+    case = cases.gather(resolution, clock, seat=seat, room=booking.room)
+    request = doctor.Request(
+        join=join,
+        offline=offline,
+        only=tuple(only or ()),
+        skip=tuple(skip or ()),
+        how=inputs.how(network),
+        fail_on_warnings=warn,
+    )
+    if dry_run:
+        streams.result(line(sentence) for sentence in doctor.dry_run(case, request))
+        return ExitCode.HEALTHY
+    with Progress(streams, network.timeout) as progress:
+        report = asyncio.run(doctor.diagnose(case, request, clock, progress.listen))
+    return show(report, lambda c: human.render(report, c, verbose=output.verbose), streams, output)
+
+
+def _read(path: Path, streams: Streams) -> object:
+    import json
+
+    try:
+        text = streams.read("a report") if str(path) == "-" else path.read_text(encoding="utf-8")
+        document: object = json.loads(text)
+    except OSError as error:
+        raise UsageError(f"--from {path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"--from {path}: not JSON ({error})") from error
+    return document

@@ -1,0 +1,114 @@
+"""From options, environment and files to a configuration; the only place where commands do that."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lkdoctor.cli.options import BookingOptions, NetworkOptions, TargetOptions
+from lkdoctor.cli.streams import Streams
+from lkdoctor.config.resolve import Resolution
+from lkdoctor.config.sources import Given, load
+from lkdoctor.errors import UsageError
+from lkdoctor.report.layout import line
+
+if TYPE_CHECKING:
+    from lkdoctor.booking import Seat
+    from lkdoctor.diagnosis.run import How, RtcPath
+
+
+def resolution(options: TargetOptions, streams: Streams) -> Resolution:
+    """All that is configured for this command in this directory.
+
+    Raises:
+        UsageError: something that the user named cannot be read.
+    """
+    if options.api_secret is not None:
+        streams.note(
+            [line("note: --api-secret shows in the process list; --api-secret-file does not")]
+        )
+    return load(
+        Given(
+            url=options.url,
+            api_key=options.api_key,
+            api_secret=options.api_secret,
+            api_secret_file=None
+            if options.api_secret_file is None
+            else str(options.api_secret_file),
+            token_file=options.token_file,
+            env_files=tuple(str(path) for path in options.env_file or ()),
+            project=options.project,
+            dev=options.dev,
+        ),
+        environ=os.environ,
+        directory=Path.cwd(),
+        stdin=getattr(streams.stdin, "buffer", None),
+    )
+
+
+def seat(options: BookingOptions) -> "Seat | None":
+    """The person's place in the booking that the options name; None where they name none.
+
+    Raises:
+        UsageError: half of it is missing, or an id does not fit the project's pattern.
+    """
+    if options.booking is None and options.user is None:
+        for name in ("role", "provider", "client"):
+            if getattr(options, name) is not None:
+                raise UsageError(
+                    f"--{name} needs --booking and --user",
+                    advice=["lkdoctor diagnose --booking ID --user ID --role provider"],
+                )
+        return None
+    if options.booking is None or options.user is None:
+        missing = "--user" if options.user is None else "--booking"
+        raise UsageError(
+            f"{missing} is missing", advice=["a booking's token needs both: --booking ID --user ID"]
+        )
+    from lkdoctor import booking
+    from lkdoctor.config.sources import read_project
+
+    project = read_project(Path.cwd())
+    rules = booking.parse(project.table, project.origin)
+    found = booking.seat(
+        rules,
+        booking=options.booking,
+        user=options.user,
+        role=options.role,
+        provider=options.provider,
+        client=options.client,
+    )
+    if options.identity is not None:
+        found = found._replace(identity=options.identity)
+    if options.room is not None:
+        found = found._replace(room=options.room, video={**found.video, "room": options.room})
+    return found
+
+
+def how(
+    options: NetworkOptions, *, pings: int = 3, repeat: int = 1, path: "RtcPath | None" = None
+) -> "How":
+    """How to go there.
+
+    Raises:
+        UsageError: the options contradict each other.
+    """
+    from lkdoctor.diagnosis.run import How, RtcPath
+    from lkdoctor.facts.network import Family
+
+    if options.ipv4 and options.ipv6:
+        raise UsageError("--ipv4 and --ipv6 exclude each other", advice=["leave out one of them"])
+    family = Family.IPV4 if options.ipv4 else Family.IPV6 if options.ipv6 else Family.ANY
+    if options.insecure and options.ca_file is not None:
+        raise UsageError(
+            "--insecure and --ca-file exclude each other",
+            advice=["--ca-file alone: it trusts your own CA and still verifies"],
+        )
+    return How(
+        timeout_s=options.timeout,
+        family=family,
+        insecure=options.insecure,
+        ca_file=None if options.ca_file is None else str(options.ca_file),
+        pings=pings,
+        repeat=repeat,
+        path=path or RtcPath.RTC,
+    )

@@ -1,0 +1,94 @@
+"""``lkdoctor ws-probe``: a raw handshake to the server, phase by phase."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from lkdoctor.cli import inputs
+from lkdoctor.cli.app import subcommand
+from lkdoctor.cli.options import (
+    FailOn,
+    NetworkOptions,
+    OutputOptions,
+    TargetOptions,
+    command,
+)
+from lkdoctor.cli.output import show
+from lkdoctor.cli.progress import Progress
+from lkdoctor.cli.streams import Streams
+from lkdoctor.clock import SystemClock
+from lkdoctor.config.target import need_url
+from lkdoctor.diagnosis import case as cases
+from lkdoctor.diagnosis import doctor
+from lkdoctor.diagnosis.run import RtcPath
+from lkdoctor.report import waterfall
+from lkdoctor.report.layout import line
+from lkdoctor.report.model import ExitCode
+
+app = subcommand()
+
+ONLY = ("url", "network", "tls", "proxy", "clock", "token", "signal", "server", "api.room")
+"""What a probe of the WebSocket looks at; the rest is for ``diagnose``."""
+
+
+@app.command()
+@command
+def ws_probe(
+    *,
+    target: TargetOptions,
+    network: NetworkOptions,
+    output: OutputOptions,
+    streams: Streams,
+    join: Annotated[
+        bool, typer.Option("--join", help="Join with the given token: disconnects its owner.")
+    ] = False,
+    pings: Annotated[
+        int, typer.Option("--pings", min=0, max=1000, help="Round trips to measure.")
+    ] = 3,
+    repeat: Annotated[
+        int, typer.Option("--repeat", min=1, max=1000, help="Connect this many times.")
+    ] = 1,
+    path: Annotated[
+        RtcPath, typer.Option("--path", help="rtc, rtc/v1, or auto: rtc/v1 first, as browsers do.")
+    ] = RtcPath.RTC,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be dialled and joined; touch nothing.")
+    ] = False,
+) -> ExitCode:
+    """Shake hands with LIVEKIT_WS_URL (LIVEKIT_URL) and time every phase.
+
+    With API key and secret it joins a throw-away room of its own, leaves, and removes it.
+    A token of yours is only validated, unless --join is given.
+    """
+    resolution = inputs.resolution(target, streams)
+    need_url(resolution.target)
+    clock = SystemClock()
+    case = cases.gather(resolution, clock)
+    request = doctor.Request(
+        command="ws-probe",
+        join=join,
+        only=ONLY,
+        how=inputs.how(network, pings=pings, repeat=repeat, path=path),
+        fail_on_warnings=output.fail_on is FailOn.WARN,
+    )
+    if dry_run:
+        streams.result(line(sentence) for sentence in doctor.dry_run(case, request))
+        return ExitCode.HEALTHY
+    if join and case.token is not None:
+        streams.note(
+            [
+                line(
+                    f"joining with {case.token_words}: "
+                    "a participant of that identity who is in the room now is disconnected"
+                )
+            ]
+        )
+    with Progress(streams, network.timeout) as progress:
+        report = asyncio.run(doctor.diagnose(case, request, clock, progress.listen))
+    return show(
+        report,
+        lambda canvas: waterfall.render(report, canvas, verbose=output.verbose),
+        streams,
+        output,
+    )

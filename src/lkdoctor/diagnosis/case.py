@@ -1,0 +1,126 @@
+"""What is known before anything is dialled: the configuration, as facts and as credentials."""
+
+from typing import NamedTuple
+
+from lkdoctor.booking import Seat
+from lkdoctor.clock import Clock
+from lkdoctor.config.resolve import Resolution, proxy_for
+from lkdoctor.config.target import SecretSetting, Target, need_key_pair
+from lkdoctor.facts import Facts
+from lkdoctor.facts.clock import ClockFact
+from lkdoctor.facts.env import env_fact
+from lkdoctor.facts.token import TokenFact, token_fact
+from lkdoctor.facts.url import HostKind, ParsedUrl
+from lkdoctor.redact import masked_key, safe
+from lkdoctor.report.model import TargetInfo
+from lkdoctor.tokens.decode import Key, Keyring
+from lkdoctor.tokens.mint import TokenRequest, mint
+from lkdoctor.wire.url import parse
+
+BOOKING_TTL_S = 600.0
+"""A token minted to be checked lives ten minutes."""
+
+
+class Case(NamedTuple):
+    """One configuration to be diagnosed."""
+
+    target: Target
+    facts: Facts
+    """Environment, URL, token and this machine's clock: all that needs no network."""
+    token: SecretSetting | None = None
+    """A token of the user's: given, or minted as the app would for a booking."""
+    room: str | None = None
+    """The room in question."""
+    proxy: str | None = None
+    """The proxy variable that other clients would honour for this host."""
+
+    @property
+    def token_words(self) -> str:
+        """How to speak of the token: ``the token of alice for room demo``."""
+        fact = self.facts.token
+        read = fact.token if fact else None
+        if read is None:
+            return "the token that was given"
+        return f"the token of {read.identity or 'nobody'} for room {read.room or '(none)'}"
+
+    def info(self) -> TargetInfo:
+        """The target as reports show it."""
+        sources = [
+            (name, setting.origin)
+            for name, setting in (
+                ("url", self.target.url),
+                ("api_key", self.target.api_key),
+                ("api_secret", self.target.api_secret),
+                ("token", self.token),
+            )
+            if setting is not None
+        ]
+        url = self.facts.url.result if self.facts.url else None
+        kind = "unknown"
+        if isinstance(url, ParsedUrl):
+            kind = "cloud" if url.host_kind is HostKind.CLOUD else "self_hosted"
+        return TargetInfo(
+            url=self.facts.url.raw if self.facts.url else None,
+            kind=kind,
+            api_key=masked_key(self.target.api_key.value) if self.target.api_key else None,
+            sources=tuple(sources),
+        )
+
+
+def gather(
+    resolution: Resolution, clock: Clock, *, seat: Seat | None = None, room: str | None = None
+) -> Case:
+    """The case of a configuration.
+
+    Args:
+        resolution: what is configured.
+        clock: this machine's.
+        seat: a person's place in a booking; a token is minted for it as the app would.
+        room: the room in question, where it is not the token's.
+
+    Raises:
+        UsageError: a seat was given, but no API key and secret to mint with.
+    """
+    target = resolution.target
+    token = target.token
+    if seat is not None:
+        pair = need_key_pair(target)
+        minted = mint(
+            TokenRequest(identity=seat.identity, video=seat.video),
+            api_key=pair.api_key.value,
+            secret=pair.api_secret.value,
+            now=clock.now(),
+            ttl_s=BOOKING_TTL_S,
+        )
+        token = SecretSetting(minted, f"minted for {safe(seat.identity)} in {safe(seat.room)}")
+    fact = None if token is None else _token_fact(token, resolution)
+    read = fact.token if fact else None
+    url = None if target.url is None else parse(target.url.value, target.url.origin)
+    proxy = None
+    if url is not None and isinstance(url.result, ParsedUrl):
+        proxy = proxy_for(resolution.proxies, url.result.host, secure=url.result.secure)
+    return Case(
+        target=target,
+        facts=Facts(
+            env=env_fact(resolution), url=url, token=fact, clock=ClockFact(local=clock.now())
+        ),
+        token=token,
+        room=room or (read.room if read and read.room else None),
+        proxy=proxy,
+    )
+
+
+def keyring(resolution: Resolution) -> Keyring:
+    """The key pairs at hand: the target's, then those of the projects."""
+    keys: list[Key] = []
+    for name, target in (("", resolution.target), *resolution.projects):
+        pair = target.key_pair
+        if pair is not None:
+            words = f"project {name}" if name else f"LIVEKIT_API_SECRET ({pair.api_secret.origin})"
+            keys.append(Key(words, pair.api_key.value, pair.api_secret.value))
+    return Keyring(keys)
+
+
+def _token_fact(token: SecretSetting, resolution: Resolution) -> TokenFact:
+    fact, _ = token_fact(token.value.reveal(), keyring(resolution), origin=token.origin)
+    return fact

@@ -1,0 +1,58 @@
+"""`lkdoctor.diagnose`: the diagnosis as a function, for a health check, a test or a script."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from lkdoctor.clock import SystemClock
+from lkdoctor.config.sources import Given, load
+from lkdoctor.diagnosis import case as cases
+from lkdoctor.diagnosis import doctor
+from lkdoctor.diagnosis.run import How
+from lkdoctor.report.model import Report
+
+
+def diagnose(
+    url: str | None = None,
+    *,
+    api_key: str | None = None,
+    api_secret: str | None = None,
+    token: str | None = None,
+    room: str | None = None,
+    join: bool = False,
+    timeout: float = 10.0,
+    only: tuple[str, ...] = (),
+    skip: tuple[str, ...] = (),
+    environ: Mapping[str, str] | None = None,
+    directory: str | Path = ".",
+) -> Report:
+    """What ``lkdoctor diagnose`` would report.
+
+    Args:
+        url: ``wss://…``; as all credentials, taken from the environment and the .env files of
+            ``directory`` where it is not given.
+        api_key: signs throw-away tokens; with ``api_secret`` a throw-away room is joined, left
+            and removed.
+        api_secret: stays in this process.
+        token: a participant's token; it is validated, and joins only with ``join``.
+        room: the room in question, where it is not the token's.
+        join: also join with ``token``; disconnects its owner if he is in the room.
+        timeout: seconds for everything together.
+        only: checks, layers or codes to look at.
+        skip: checks, layers or codes to leave out.
+        environ: in place of the process environment.
+        directory: where .env files and lkdoctor.toml are looked for.
+
+    Raises:
+        UsageError: what was given cannot be used; ``advice`` says what to write instead.
+    """
+    clock = SystemClock()
+    resolution = load(
+        Given(url=url, api_key=api_key, api_secret=api_secret, token=token),
+        environ=os.environ if environ is None else environ,
+        directory=Path(directory),
+    )
+    case = cases.gather(resolution, clock, room=room)
+    request = doctor.Request(join=join, only=only, skip=skip, how=How(timeout_s=timeout))
+    return asyncio.run(doctor.diagnose(case, request, clock))

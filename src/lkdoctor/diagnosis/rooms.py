@@ -1,0 +1,388 @@
+"""What ``lkdoctor rooms`` asks the server API; where it says no, enough is asked to say why."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from lkdoctor.clock import Clock
+from lkdoctor.config.target import KeyPair
+from lkdoctor.diagnosis.fold import Skip, fold
+from lkdoctor.errors import UsageError
+from lkdoctor.facts.api import (
+    ApiFact,
+    ForeignAnswer,
+    ParticipantInfo,
+    ParticipantsAnswer,
+    ParticipantsListed,
+    RoomInfo,
+    RoomsAnswer,
+    RoomsListed,
+    TwirpError,
+)
+from lkdoctor.facts.server import HttpAnswer
+from lkdoctor.facts.url import ParsedUrl
+from lkdoctor.findings import Layer
+from lkdoctor.probes import api
+from lkdoctor.probes.base import Deadline
+from lkdoctor.probes.route import Endpoint, Route, dial
+from lkdoctor.redact import Secret, safe
+from lkdoctor.report.model import ExitCode, Report, RunInfo, SkipReason
+from lkdoctor.tokens.mint import TokenRequest, mint
+
+if TYPE_CHECKING:
+    from lkdoctor.diagnosis.case import Case
+    from lkdoctor.diagnosis.run import How
+
+TOKEN_TTL_S: Final = 60.0
+"""A token that lkdoctor mints for itself serves one run."""
+
+_ANSWERED: Final = (Layer.URL, Layer.NETWORK, Layer.TLS, Layer.API)
+_REFUSED: Final = (
+    Layer.URL,
+    Layer.NETWORK,
+    Layer.TLS,
+    Layer.PROXY,
+    Layer.CLOCK,
+    Layer.TOKEN,
+    Layer.SERVER,
+    Layer.API,
+)
+"""What can be the matter when the API does not answer as it should."""
+
+_NOT_ASKED: Final = {
+    # A token for the API need not allow to join, so these would cry wolf.
+    check: Skip(SkipReason.NOT_APPLICABLE)
+    for check in ("token.grants", "signal.validate", "signal.upgrade", "signal.join", "signal.ping")
+}
+
+
+class Access(NamedTuple):
+    """What opens the API."""
+
+    pair: KeyPair | None
+    token: Secret | None = None
+    """A ready token; used where there are no keys."""
+
+    def allowed(self, clock: Clock, **grants: object) -> Secret:
+        """A token that allows this, or the one that was given, whatever it allows."""
+        if self.pair is None:
+            assert self.token is not None  # noqa: S101 - `access` says so
+            return self.token
+        return mint(
+            TokenRequest(identity="", video=grants),
+            api_key=self.pair.api_key.value,
+            secret=self.pair.api_secret.value,
+            now=clock.now(),
+            ttl_s=TOKEN_TTL_S,
+        )
+
+
+def access(case: "Case") -> Access:
+    """The keys, or else the ready token, of a case.
+
+    Raises:
+        UsageError: there is neither.
+    """
+    from lkdoctor.config.target import need_key_pair
+
+    pair = case.target.key_pair
+    if pair is None and case.target.token is not None:
+        return Access(None, case.target.token.value)
+    return Access(need_key_pair(case.target))
+
+
+class View(NamedTuple):
+    """One room, as the API shows it at one moment."""
+
+    name: str
+    """Exact, as it was asked for; not safe to show."""
+    rooms: RoomsAnswer
+    """ListRooms of this name alone: an absent room and an empty one differ here only."""
+    people: ParticipantsAnswer
+
+    @property
+    def room(self) -> RoomInfo | None:
+        """The room, where it exists and may be seen."""
+        return (
+            self.rooms.rooms[0]
+            if isinstance(self.rooms, RoomsListed) and self.rooms.rooms
+            else None
+        )
+
+    @property
+    def absent(self) -> bool:
+        """Whether the server says that there is no such room."""
+        return isinstance(self.rooms, RoomsListed) and not self.rooms.rooms
+
+    @property
+    def participants(self) -> tuple[ParticipantInfo, ...] | None:
+        """Who is in it; None where that may not be seen."""
+        return self.people.participants if isinstance(self.people, ParticipantsListed) else None
+
+    @property
+    def seen(self) -> bool:
+        """Whether the room and everybody in it are known."""
+        return self.room is not None and self.participants is not None
+
+    def same_people(self, other: "View") -> bool:
+        """Whether the same sessions are in the same incarnation of the room."""
+        return _session(self) == _session(other)
+
+
+def _session(view: View) -> tuple[str | None, frozenset[str]]:
+    people = view.participants or ()
+    return view.room.sid if view.room else None, frozenset(person.sid for person in people)
+
+
+class Visit:
+    """The way to one server, and what is allowed there."""
+
+    def __init__(
+        self, case: "Case", access: Access, route: Route | None, deadline: Deadline
+    ) -> None:
+        self.case = case
+        self.access = access
+        self.deadline = deadline
+        self.route = route
+        self._clock = deadline.clock
+        self._started = self._clock.now()
+        self._begun = self._clock.monotonic()
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is somebody to ask."""
+        return self.route is not None and self.route.ready
+
+    @property
+    def way(self) -> Route:
+        assert self.route is not None  # noqa: S101 - callers look at `ready`
+        return self.route
+
+    async def rooms(self, names: tuple[str, ...] = ()) -> RoomsAnswer:
+        """The rooms of these names, or all."""
+        token = self.access.allowed(self._clock, roomList=True)
+        return await api.list_rooms(self.way, token, self.deadline, names)
+
+    async def view(self, name: str) -> View:
+        """One room and who is in it, both at once."""
+        token = self.access.allowed(self._clock, roomList=True, roomAdmin=True, room=name)
+        async with asyncio.TaskGroup() as group:
+            rooms = group.create_task(api.list_rooms(self.way, token, self.deadline, (name,)))
+            people = group.create_task(api.list_participants(self.way, token, self.deadline, name))
+        return View(name, rooms.result(), people.result())
+
+    async def report(self, command: str, fact: ApiFact | None) -> Report:
+        """The verdict on what was answered; asks more where the API did not answer as it should."""
+        case = self.case
+        facts = case.facts._replace(api=fact, env=None)
+        if self.access.pair is not None:
+            facts = facts._replace(token=None)
+        layers = _ANSWERED
+        if self.route is not None:
+            facts = facts._replace(network=self.route.network, tls=self.route.tls)
+        if fact is None or not _all_well(fact):
+            layers = _REFUSED
+            if fact is not None:
+                from lkdoctor.probes import server
+
+                async with asyncio.TaskGroup() as group:
+                    looking = group.create_task(server.look(self.way, self.deadline))
+                    asking = group.create_task(api.list_rooms(self.way, None, self.deadline))
+                looked = looking.result()
+                facts = facts._replace(
+                    server=looked.server,
+                    clock=looked.clock,
+                    api=fact._replace(without_token=asking.result()),
+                )
+        report = fold(
+            facts,
+            run=RunInfo(
+                id=self._clock.token_hex(6),
+                command=command,
+                started_at=self._started,
+                duration_ms=(self._clock.monotonic() - self._begun) * 1000,
+            ),
+            target=case.info(),
+            layers=layers,
+            skipped=_NOT_ASKED,
+        )
+        return with_code(report, exit_code(fact, report))
+
+
+@contextlib.asynccontextmanager
+async def visit(case: "Case", how: "How", clock: Clock) -> AsyncIterator[Visit]:
+    """Dial the server of a case; nothing that was opened on it outlives the block.
+
+    Raises:
+        UsageError: there is nothing to dial, or nothing to sign with.
+    """
+    opened = access(case)
+    deadline = Deadline.within(clock, how.timeout_s)
+    url = case.facts.url.result if case.facts.url is not None else None
+    if not isinstance(url, ParsedUrl):
+        yield Visit(case, opened, None, deadline)
+        return
+    endpoint = Endpoint(url, how.family, how.insecure, how.ca_file, case.proxy)
+    async with dial(endpoint, deadline) as route:
+        yield Visit(case, opened, route, deadline)
+
+
+def _all_well(fact: ApiFact) -> bool:
+    answers = (fact.rooms, fact.participants)
+    return not any(isinstance(a, (TwirpError, ForeignAnswer)) for a in answers)
+
+
+def exit_code(fact: ApiFact | None, report: Report) -> ExitCode:
+    """0: answered. 1: refused, by the server or by something in front of it. 3: not reached."""
+    url = report.facts.url
+    if fact is None:
+        unusable = url is not None and not isinstance(url.result, ParsedUrl)
+        return ExitCode.PROBLEM if unusable else ExitCode.INCONCLUSIVE
+    problems = [
+        a for a in (fact.rooms, fact.participants) if isinstance(a, (TwirpError, ForeignAnswer))
+    ]
+    if not problems:
+        return ExitCode.HEALTHY
+    answered = [
+        problem
+        for problem in problems
+        if isinstance(problem, TwirpError) or isinstance(problem.exchange, HttpAnswer)
+    ]
+    return ExitCode.PROBLEM if answered else ExitCode.INCONCLUSIVE
+
+
+def with_code(report: Report, code: ExitCode) -> Report:
+    """The report with what the command as a whole came to."""
+    return report._replace(summary=report.summary._replace(exit_code=code))
+
+
+# ------------------------------------------------------------------ list, show
+
+
+async def listing(case: "Case", how: "How", clock: Clock, names: tuple[str, ...]) -> Report:
+    """All rooms, or those of these names; they are in ``facts.api.rooms``."""
+    async with visit(case, how, clock) as server:
+        if not server.ready:
+            return await server.report("rooms list", None)
+        return await server.report("rooms list", ApiFact(rooms=await server.rooms(names)))
+
+
+class Shown(NamedTuple):
+    """What is known of one room."""
+
+    report: Report
+    view: View | None
+    """None: the server was not reached."""
+    others: tuple[str, ...] = ()
+    """Names of the rooms that there are, where the one asked for is not among them."""
+
+
+async def showing(case: "Case", how: "How", clock: Clock, name: str) -> Shown:
+    """One room; where it is absent, the rooms that there are."""
+    async with visit(case, how, clock) as server:
+        if not server.ready:
+            return Shown(await server.report("rooms show", None), None)
+        view = await server.view(name)
+        answer = view.rooms
+        others: tuple[str, ...] = ()
+        if view.absent:
+            answer = await server.rooms()
+            if isinstance(answer, RoomsListed):
+                others = tuple(room.name for room in answer.rooms)
+        fact = ApiFact(rooms=answer, participants=view.people, room_asked=safe(name, 512))
+        if isinstance(answer, TwirpError) and view.participants:
+            # A participant's own roomAdmin token: it shows who is there, which is what was asked.
+            fact = fact._replace(rooms=None)
+        return Shown(await server.report("rooms show", fact), view, others)
+
+
+# ------------------------------------------------------------------ end
+
+
+class Looked(NamedTuple):
+    """The rooms that are to end, before anything is done to them."""
+
+    report: Report
+    views: tuple[View, ...] = ()
+
+
+async def looking(case: "Case", how: "How", clock: Clock, names: Sequence[str]) -> Looked:
+    """The rooms of these names and who is in them; stops at the first that may not be seen."""
+    async with visit(case, how, clock) as server:
+        if not server.ready:
+            return Looked(await server.report("rooms end", None))
+        views: list[View] = []
+        fact = ApiFact()
+        for name in names:
+            view = await server.view(name)
+            fact = ApiFact(view.rooms, view.people, safe(name, 512) if not view.absent else None)
+            if not _all_well(fact):
+                return Looked(await server.report("rooms end", fact))
+            views.append(view)
+        return Looked(await server.report("rooms end", fact), tuple(views))
+
+
+class Ended(NamedTuple):
+    """What became of one room."""
+
+    name: str
+    outcome: str
+    """``ended``, ``gone``, ``changed`` or ``failed``"""
+    detail: str = ""
+
+
+async def ending(
+    case: "Case", how: "How", clock: Clock, shown: Sequence[View], tell: Callable[[Ended], None]
+) -> None:
+    """End the rooms that are still as they were shown; the one command that throws people out.
+
+    Between the last look and the deletion somebody may still slip in: the API deletes by name,
+    whoever is there.
+
+    Args:
+        case: the server and the keys.
+        how: how to go there.
+        clock: time and dice.
+        shown: what the user has agreed to.
+        tell: hears of each room as soon as it is settled.
+    """
+    from lkdoctor.actions import end_room
+
+    async with visit(case, how, clock) as server:
+        for before in shown:
+            if not server.ready:
+                tell(Ended(before.name, "failed", "the server is not reached any more"))
+                continue
+            now = await server.view(before.name)
+            if now.absent:
+                tell(Ended(before.name, "gone"))
+            elif not now.seen:
+                tell(Ended(before.name, "failed", "it cannot be seen any more"))
+            elif not now.same_people(before):
+                tell(Ended(before.name, "changed", difference(before, now)))
+            else:
+                token = server.access.allowed(clock, roomCreate=True)
+                done = await end_room(
+                    server.way.endpoint.url,
+                    token,
+                    before.name,
+                    max(0.1, server.deadline.remaining()),
+                )
+                tell(Ended(before.name, str(done.outcome), done.detail))
+
+
+def difference(before: View, now: View) -> str:
+    """Who has come and gone since."""
+    if before.room is not None and now.room is not None and before.room.sid != now.room.sid:
+        return "it ended and was made anew since it was shown"
+    was = {person.sid: person.identity for person in before.participants or ()}
+    has = {person.sid: person.identity for person in now.participants or ()}
+    came = [identity for sid, identity in has.items() if sid not in was]
+    went = [identity for sid, identity in was.items() if sid not in has]
+    parts = [
+        f"{', '.join(names[:3])}{' and others' if len(names) > 3 else ''} {word}"
+        for names, word in ((came, "came"), (went, "left"))
+        if names
+    ]
+    return " and ".join(parts) + " since it was shown"

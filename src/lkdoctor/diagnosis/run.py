@@ -1,0 +1,444 @@
+"""Carries out a plan: independent probes at the same time, one deadline for all of them.
+
+What was observed until a deadline or a Ctrl-C is kept; what a probe has made is removed in
+either case (`lkdoctor.actions`).
+"""
+
+import asyncio
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final, NamedTuple, assert_never
+
+from lkdoctor import actions
+from lkdoctor.clock import Clock
+from lkdoctor.config.target import KeyPair
+from lkdoctor.diagnosis.case import Case
+from lkdoctor.diagnosis.events import Listener, StepFinished, StepStarted, nobody
+from lkdoctor.diagnosis.fold import Skip
+from lkdoctor.diagnosis.plan import STEP_OF, Plan, Step
+from lkdoctor.facts import Facts
+from lkdoctor.facts.api import ApiFact, RoomsListed
+from lkdoctor.facts.clock import ClockFact
+from lkdoctor.facts.network import Family, NetworkFact
+from lkdoctor.facts.server import HttpAnswer, NoAnswer
+from lkdoctor.facts.signal import (
+    CleanUp,
+    Joined,
+    LeftAtOnce,
+    NoFirstMessage,
+    Phase,
+    Repeat,
+    SignalFact,
+    UpgradeAttempt,
+    Upgraded,
+    UpgradeRefused,
+    Validation,
+    Whose,
+)
+from lkdoctor.facts.tls import TlsFact
+from lkdoctor.facts.url import ParsedUrl
+from lkdoctor.probes import api, server, signal
+from lkdoctor.probes.base import Deadline, Stopwatch
+from lkdoctor.probes.route import Endpoint, Route, dial
+from lkdoctor.probes.signal import Session
+from lkdoctor.redact import Secret
+from lkdoctor.report.model import SkipReason
+from lkdoctor.tokens.mint import TokenRequest, mint
+from lkdoctor.wire.http import Answer
+from lkdoctor.wire.signal import CLASSIC_PATH, V1_PATH
+
+PROBE_TTL_S: Final = 60.0
+"""A token of our own lives a minute: longer than any probe, too short to be worth stealing."""
+
+_RESERVE: Final = 0.2
+"""The share of the time that is kept for removing the throw-away room, so that a silent host
+costs one ``--timeout`` and no more."""
+
+
+class RtcPath(StrEnum):
+    """Which signalling path to use."""
+
+    RTC = "rtc"
+    V1 = "rtc/v1"
+    AUTO = "auto"
+    """``rtc/v1`` first, then ``rtc``, as livekit-client does from 2.17 on."""
+
+
+class How(NamedTuple):
+    """How to go there."""
+
+    timeout_s: float = 10.0
+    family: Family = Family.ANY
+    insecure: bool = False
+    ca_file: str | None = None
+    pings: int = 3
+    repeat: int = 1
+    path: RtcPath = RtcPath.RTC
+
+
+class Observed(NamedTuple):
+    """What came of it."""
+
+    facts: Facts
+    skipped: Mapping[str, Skip]
+    """Planned checks that were not reached in time."""
+    durations: Mapping[str, float]
+    interrupted_by: str | None
+
+
+async def run(
+    plan: Plan, case: Case, how: How, clock: Clock, listen: Listener = nobody
+) -> Observed:
+    """Do what the plan says and nothing else.
+
+    Raises:
+        UsageError: the CA file cannot be used.
+    """
+    url = case.facts.url.result if case.facts.url else None
+    if not plan.steps or not isinstance(url, ParsedUrl):
+        return Observed(case.facts, {}, {}, None)
+    endpoint = Endpoint(url, how.family, how.insecure, how.ca_file, case.proxy)
+    running = _Run(plan, case, how, endpoint, _Frame(clock, listen))
+    try:
+        await running.everything()
+    except asyncio.CancelledError:
+        # Ctrl-C: what we have is worth a report. A second one ends the process at once.
+        running.interrupted_by = "signal"
+    return running.observed()
+
+
+class _Frame(NamedTuple):
+    """What surrounds a run."""
+
+    clock: Clock
+    listen: Listener
+
+
+class _Run:
+    """One run under way; each step stores what it found as soon as it has it."""
+
+    def __init__(self, plan: Plan, case: Case, how: How, endpoint: Endpoint, frame: _Frame) -> None:
+        self._plan = plan
+        self._case = case
+        self._how = how
+        self._endpoint = endpoint
+        self._clock, self._listen = frame
+        joins = plan.joins is not Whose.NONE
+        seconds = how.timeout_s * (1 - _RESERVE) if joins else how.timeout_s
+        self._deadline = Deadline.within(self._clock, seconds)
+        self._grace = how.timeout_s - seconds
+        self._reached: set[Step] = set()
+        self.interrupted_by: str | None = None
+        self._network: NetworkFact | None = None
+        self._tls: TlsFact | None = None
+        self._phases: tuple[Phase, ...] = ()
+        """Of the way there, where it ended before anybody could be talked to."""
+        self._server: server.Looked | None = None
+        self._validations: list[Validation] = []
+        self._bare: UpgradeAttempt | None = None
+        self._session: Session | None = None
+        self._repeats: list[Repeat] = []
+        self._clean_up: CleanUp | None = None
+        self._room_minted: str | None = None
+        self._api: ApiFact | None = None
+
+    # ------------------------------------------------------------ the steps
+
+    async def everything(self) -> None:
+        self._start(
+            Step.ROUTE, f"connecting to {self._endpoint.url.host}:{self._endpoint.url.port}"
+        )
+        watch = Stopwatch(self._clock)
+        async with dial(self._endpoint, self._deadline) as route:
+            self._network, self._tls = route.network, route.tls
+            self._finish(Step.ROUTE, watch)
+            if not route.ready:
+                self._phases = signal.not_reached(route.phases)
+                return
+            async with asyncio.TaskGroup() as group:
+                if Step.JOIN in self._plan.steps:
+                    # First, so that the connection that was dialled with is the join's: its
+                    # phases are then those of one socket, from DNS to the first message.
+                    group.create_task(self._join(route))
+                if Step.ROOT in self._plan.steps:
+                    group.create_task(self._root(route))
+                if Step.VALIDATE in self._plan.steps:
+                    group.create_task(self._validate(route))
+                if Step.UPGRADE in self._plan.steps:
+                    group.create_task(self._upgrade(route))
+                if Step.API in self._plan.steps:
+                    group.create_task(self._ask_api(route))
+
+    async def _root(self, route: Route) -> None:
+        self._start(Step.ROOT, "asking for GET /")
+        watch = Stopwatch(self._clock)
+        self._server = await server.look(route, self._deadline)
+        self._finish(Step.ROOT, watch)
+
+    async def _validate(self, route: Route) -> None:
+        self._start(Step.VALIDATE, "asking /rtc/validate")
+        watch = Stopwatch(self._clock)
+        tokens: list[tuple[Whose, Secret]] = []
+        if self._case.token is not None:
+            tokens.append((Whose.GIVEN, self._case.token.value))
+        pair = self._case.target.key_pair
+        if pair is not None:
+            tokens.append((Whose.MINTED, self._probe_token(pair)))
+        async with asyncio.TaskGroup() as group:
+            asked = [
+                group.create_task(
+                    signal.validate(route, token, whose, self._deadline, path=self._validate_path)
+                )
+                for whose, token in tokens
+                # A token that is going to join is validated first, by the join.
+                if not (whose is Whose.GIVEN and self._plan.joins is Whose.GIVEN)
+            ]
+        self._validations += [task.result() for task in asked]
+        self._finish(Step.VALIDATE, watch)
+
+    async def _upgrade(self, route: Route) -> None:
+        self._start(Step.UPGRADE, "asking for a WebSocket upgrade")
+        watch = Stopwatch(self._clock)
+        self._bare = await signal.upgrade_only(route, self._deadline, path=self._validate_path)
+        self._finish(Step.UPGRADE, watch)
+
+    async def _join(self, route: Route) -> None:
+        self._start(Step.JOIN, "joining")
+        watch = Stopwatch(self._clock)
+        if self._plan.joins is Whose.MINTED:
+            await self._join_own_room(route)
+        elif self._case.token is not None:
+            await self._join_as_given(route, self._case.token.value)
+        self._finish(Step.JOIN, watch)
+
+    async def _join_own_room(self, route: Route) -> None:
+        pair = self._case.target.key_pair
+        if pair is None:
+            return
+        token = self._probe_token(pair)
+        remover = self._sign(pair, {"roomCreate": True})
+        room = self._room_minted or ""
+
+        async def ask(request: bytes) -> Answer | NoAnswer:
+            grace = Deadline.within(self._clock, max(self._grace, actions.GRACE))
+            return (await route.exchange(request, grace)).answer
+
+        kept = actions.ThrowAwayRoom(room, self._endpoint.url, remover, ask, grace=self._grace)
+        try:
+            async with kept:
+                for _ in range(self._how.repeat):
+                    kept.joining()
+                    session = await self._connect(route, token, Whose.MINTED)
+                    kept.joined(session.attempt.result)
+        finally:
+            self._clean_up = kept.clean_up
+
+    async def _join_as_given(self, route: Route, token: Secret) -> None:
+        asked = await signal.validate(
+            route, token, Whose.GIVEN, self._deadline, path=self._validate_path
+        )
+        self._validations.append(asked)
+        if isinstance(asked.answer, HttpAnswer) and asked.answer.status in {401, 403}:
+            return  # the upgrade would be refused with the same words
+        pair = self._case.target.key_pair
+        room = self._case.room
+        was_there = True
+        if pair is not None and room:
+            lister = self._sign(pair, {"roomList": True})
+            before = await api.list_rooms(route, lister, self._deadline, (room,))
+            was_there = not isinstance(before, RoomsListed) or bool(before.rooms)
+        try:
+            for _ in range(self._how.repeat):
+                await self._connect(route, token, Whose.GIVEN)
+        finally:
+            if not was_there and pair is not None and room:
+                self._clean_up = await self._remove_if_empty(route, pair, room)
+
+    async def _remove_if_empty(self, route: Route, pair: KeyPair, room: str) -> CleanUp:
+        """Remove a room that was not there before the join, unless somebody has come meanwhile."""
+
+        async def ask(request: bytes) -> Answer | NoAnswer:
+            grace = Deadline.within(self._clock, actions.GRACE)
+            return (await route.exchange(request, grace)).answer
+
+        signer = self._sign(pair, {"roomCreate": True, "roomAdmin": True, "room": room})
+        return await actions.remove_if_empty(room, self._endpoint.url, signer, ask)
+
+    async def _connect(self, route: Route, token: Secret, whose: Whose) -> Session:
+        path = CLASSIC_PATH if self._how.path is RtcPath.RTC else V1_PATH
+        pings = self._how.pings
+        session = await signal.join(route, token, whose, self._deadline, path=path, pings=pings)
+        if self._how.path is RtcPath.AUTO and _unknown_path(session):
+            session = await signal.join(route, token, whose, self._deadline, pings=pings)
+        if self._how.repeat > 1:
+            self._repeats.append(_repeat(session))
+        if self._session is None or isinstance(self._session.first, Joined):
+            self._session = session  # the first that failed stays
+        return session
+
+    async def _ask_api(self, route: Route) -> None:
+        self._start(Step.API, "asking the server API")
+        watch = Stopwatch(self._clock)
+        pair = self._case.target.key_pair
+        if pair is None:
+            return
+        room = self._case.room
+        lister = self._sign(pair, {"roomList": True})
+        async with asyncio.TaskGroup() as group:
+            rooms = group.create_task(api.list_rooms(route, lister, self._deadline))
+            bare = group.create_task(api.list_rooms(route, None, self._deadline))
+            people = None
+            if room:
+                admin = self._sign(pair, {"roomAdmin": True, "room": room})
+                people = group.create_task(
+                    api.list_participants(route, admin, self._deadline, room)
+                )
+        self._api = ApiFact(
+            rooms=rooms.result(),
+            participants=people.result() if people else None,
+            room_asked=self._case.room,
+            without_token=bare.result(),
+            took_ms=watch.ms,
+        )
+        self._finish(Step.API, watch)
+
+    # ------------------------------------------------------------ tokens of our own
+
+    def _probe_token(self, pair: KeyPair) -> Secret:
+        """Joins a room that nobody else can know of, may do nothing there."""
+        if self._room_minted is None:
+            self._room_minted = f"lkdoctor-{self._clock.token_hex(8)}"
+        return self._sign(
+            pair,
+            {
+                "roomJoin": True,
+                # Where rooms are not made by joining (auto_create: false), a join with this
+                # grant still makes its own (livekit-server 1.12, roomallocator.go).
+                "roomCreate": True,
+                "room": self._room_minted,
+                "canPublish": False,
+                "canPublishData": False,
+            },
+            identity=self._room_minted.replace("lkdoctor-", "lkdoctor-probe-"),
+        )
+
+    def _sign(
+        self, pair: KeyPair, video: Mapping[str, object], *, identity: str = "lkdoctor"
+    ) -> Secret:
+        return mint(
+            TokenRequest(identity=identity, video=video),
+            api_key=pair.api_key.value,
+            secret=pair.api_secret.value,
+            now=self._clock.now(),
+            ttl_s=PROBE_TTL_S,
+        )
+
+    @property
+    def _validate_path(self) -> str:
+        return V1_PATH if self._how.path is RtcPath.V1 else CLASSIC_PATH
+
+    # ------------------------------------------------------------ what came of it
+
+    def observed(self) -> Observed:
+        facts = self._case.facts._replace(
+            network=self._network,
+            tls=self._tls,
+            clock=self._best_clock(),
+            signal=self._signal(),
+            server=self._server.server if self._server else None,
+            api=self._api,
+        )
+        return Observed(facts, self._unreached(), _durations(facts), self.interrupted_by)
+
+    def _signal(self) -> SignalFact | None:
+        session = self._session
+        attempts = tuple(a for a in (self._bare, session.attempt if session else None) if a)
+        if not (attempts or self._validations or self._phases):
+            return None
+        return SignalFact(
+            validations=tuple(self._validations),
+            upgrades=attempts,
+            first=session.first if session else None,
+            phases=session.phases if session else self._phases,
+            pings=session.pings if session else None,
+            candidates=session.candidates if session else (),
+            goodbye=session.goodbye if session else None,
+            clean_up=self._clean_up,
+            repeats=tuple(self._repeats),
+            room_minted=self._room_minted if self._plan.joins is Whose.MINTED else None,
+        )
+
+    def _best_clock(self) -> ClockFact | None:
+        """The reading with the least doubt."""
+        readings = [
+            reading
+            for reading in (
+                self._session.clock if self._session else None,
+                self._server.clock if self._server else None,
+            )
+            if reading is not None and reading.server is not None
+        ]
+        return min(readings, key=lambda r: r.uncertainty_ms, default=self._case.facts.clock)
+
+    def _unreached(self) -> dict[str, Skip]:
+        """Steps of the plan that did not come to an end although there was somebody to talk to."""
+        if Step.ROUTE in self._reached and self._phases:
+            return {}  # no way there: the checks say so themselves
+        reason = SkipReason.INTERRUPTED if self.interrupted_by else SkipReason.OUT_OF_TIME
+        left = self._plan.steps - self._reached
+        return {check: Skip(reason) for check, step in STEP_OF.items() if step in left}
+
+    def _start(self, step: Step, words: str) -> None:
+        self._listen(StepStarted(step, words))
+
+    def _finish(self, step: Step, watch: Stopwatch) -> None:
+        self._reached.add(step)
+        self._listen(StepFinished(step, watch.ms))
+
+
+def _unknown_path(session: Session) -> bool:
+    result = session.attempt.result
+    return isinstance(result, UpgradeRefused) and result.answer.status == 404
+
+
+def _repeat(session: Session) -> Repeat:
+    match session.first:
+        case Joined():
+            last = session.phases[-1]
+            return Repeat(last.start_ms + last.took_ms, "joined")
+        case LeftAtOnce(reason=reason):
+            return Repeat(None, f"leave {reason}")
+        case NoFirstMessage(problem=problem):
+            return Repeat(None, str(problem))
+        case None:
+            result = session.attempt.result
+            if isinstance(result, UpgradeRefused):
+                return Repeat(None, f"HTTP {result.answer.status}")
+            return Repeat(None, result.kind)
+        case _:
+            assert_never(session.first)
+
+
+def _durations(facts: Facts) -> dict[str, float]:
+    took: dict[str, float] = {}
+    if facts.network is not None:
+        took["net.dns"] = facts.network.dns.took_ms
+        if facts.network.tcp:
+            took["net.tcp"] = (facts.network.connected or facts.network.tcp[-1]).took_ms
+    if facts.tls is not None:
+        took["tls.handshake"] = facts.tls.attempt.took_ms
+    if facts.server is not None:
+        took["http.root"] = facts.server.root.took_ms
+    if facts.api is not None:
+        took["api.key"] = facts.api.took_ms
+    if facts.signal is not None:
+        if facts.signal.validations:
+            took["signal.validate"] = max(v.answer.took_ms for v in facts.signal.validations)
+        if facts.signal.upgrades:
+            result = facts.signal.upgrades[-1].result
+            took["signal.upgrade"] = (
+                result.took_ms if isinstance(result, Upgraded) else result.answer.took_ms
+            )
+        if facts.signal.first is not None:
+            took["signal.join"] = facts.signal.first.took_ms
+    return took
