@@ -59,11 +59,14 @@ def _restart(
 
 
 def _file_unreadable(env: EnvFact) -> Iterator[Judgement]:
+    # Where a value is missing that such a file may hold, it is the likeliest reason.
+    severity = Severity.ERROR if _absent_meanings(env) else None
     for place in env.places:
         if place.problem is not None:
             yield Judgement(
                 evidence=(Evidence(place.label, place.problem, "a text file in UTF-8", "env"),),
-                title=f"{place.label} cannot be read",
+                title=_fitting(f"{place.label} cannot be read"),
+                severity=severity,
                 location=place.label,
             )
         for line in place.unread_lines:
@@ -71,7 +74,8 @@ def _file_unreadable(env: EnvFact) -> Iterator[Judgement]:
                 evidence=(
                     Evidence(f"{place.label}:{line}", "not NAME=value", "NAME=value", "env"),
                 ),
-                title=f"Line {line} of {place.label} sets nothing",
+                title=_fitting(f"Line {line} of {place.label} sets nothing"),
+                severity=severity,
                 cause="The line names a LiveKit variable, but has no = or a quotation mark that "
                 "nothing closes, so every reader passes over it.",
                 fix=(
@@ -88,8 +92,12 @@ def _file_unreadable(env: EnvFact) -> Iterator[Judgement]:
 # env-missing
 
 
+def _absent_meanings(env: EnvFact) -> list[Meaning]:
+    return [m for m in NEEDED if (v := env.used(m)) is None or v.looks is Looks.EMPTY]
+
+
 def _missing(env: EnvFact) -> Iterator[Judgement]:
-    absent = [m for m in NEEDED if (v := env.used(m)) is None or v.looks is Looks.EMPTY]
+    absent = _absent_meanings(env)
     token = env.used(Meaning.TOKEN)
     with_token = token is not None and token.looks is not Looks.EMPTY
     pair_absent = Meaning.API_KEY in absent and Meaning.API_SECRET in absent
@@ -137,7 +145,7 @@ def _absent(env: EnvFact, absent: list[Meaning], *, pair_absent: bool) -> Judgem
                 for v in near
             ),
             *(() if near and len(near) >= len(absent) else (_set_them(absent),)),
-            _restart("Restart the process that reads them, and look again:"),
+            FixStep("Restart the process that reads them, and look again:", "lkdoctor check-env"),
         ),
         location=near[0].location if near else None,
     )
@@ -230,8 +238,8 @@ def _value_faults(variable: Variable) -> tuple[Fault, ...]:
 
 def _dirty(env: EnvFact) -> Iterator[Judgement]:
     for variable in _used(env):
-        if variable.looks is Looks.EMPTY:
-            continue  # env-missing speaks of it
+        if variable.looks in {Looks.EMPTY, Looks.PLACEHOLDER}:
+            continue  # env-missing and env-placeholder speak of it
         in_value = _value_faults(variable)
         if in_value:
             yield _dirty_value(env, variable, in_value)
@@ -714,7 +722,7 @@ def _precedence(env: EnvFact) -> Iterator[Judgement]:
             winner = next((v for v in group if v.used), None)
             if winner is None or winner.source in _CHOSEN or winner.looks is Looks.EMPTY:
                 continue
-            hidden = [v for v in group if not v.used and not v.same and not _meant(winner, v)]
+            hidden = [v for v in group if not v.used and not v.same and not _expected(winner, v)]
             if hidden:
                 yield Judgement(
                     evidence=(
@@ -735,8 +743,10 @@ def _precedence(env: EnvFact) -> Iterator[Judgement]:
                 )
 
 
-def _meant(winner: Variable, hidden: Variable) -> bool:
-    """A file that was named for this run is meant to win over the folder's own."""
+def _expected(winner: Variable, hidden: Variable) -> bool:
+    """A file that was named is meant to win; a value that another became is the same one, mangled."""
+    if winner.derived_from is not None and winner.derived_from.startswith(f"{hidden.origin},"):
+        return True
     return winner.source is Kind.NAMED_FILE and hidden.source in _FOLDER
 
 
@@ -825,7 +835,10 @@ def _loopback_in_container(
         return
     if url.result.host_kind is not HostKind.LOOPBACK:
         return
-    if network is not None and network.connected is not None:
+    if network is None:
+        if counted.source in _CHOSEN:
+            return  # said on purpose, a moment ago
+    elif network.connected is not None:
         return  # a server does listen in here
     yield Judgement(
         evidence=(
@@ -1015,7 +1028,6 @@ RULES: Final = (
             places=(_FILE._replace(problem="is UTF-16, as PowerShell's > writes it"),)
         ),
         healthy=lambda: _with(places=(_FILE,)),
-        explains=("env-missing",),
         related=("env-missing",),
     ),
     Rule(
@@ -1039,7 +1051,7 @@ RULES: Final = (
         judge=_missing,
         sick=lambda: _without(Meaning.API_SECRET),
         healthy=_healthy,
-        explains=("env-value-dirty",),
+        explains=("url-invalid-hang",),
         related=("env-file-precedence", "env-placeholder"),
     ),
     Rule(
@@ -1065,9 +1077,7 @@ RULES: Final = (
             "url-invalid-hang",
             "url-no-scheme",
             "dns-nxdomain",
-            "env-key-secret-swapped",
             "env-project-mismatch",
-            "env-value-dirty",
             "token-secret-too-short",
             "token-unknown-key",
             "token-bad-signature",
@@ -1101,7 +1111,6 @@ RULES: Final = (
             "dns-nxdomain",
             "env-secret-altered",
             "env-project-mismatch",
-            "env-file-precedence",
             "token-bad-signature",
             "token-unknown-key",
             "token-not-jwt",

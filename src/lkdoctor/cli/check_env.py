@@ -1,0 +1,93 @@
+"""``lkdoctor check-env``: the variables, found where, hidden by what, valid?"""
+
+from typing import Annotated
+
+import typer
+
+from lkdoctor.cli import inputs
+from lkdoctor.cli.app import subcommand
+from lkdoctor.cli.options import FailOn, OutputOptions, TargetOptions, command
+from lkdoctor.cli.output import show
+from lkdoctor.cli.streams import Streams
+from lkdoctor.clock import SystemClock
+from lkdoctor.config.resolve import Meaning, Resolution
+from lkdoctor.diagnosis.fold import fold
+from lkdoctor.facts import Facts
+from lkdoctor.facts.env import EnvFact, env_fact
+from lkdoctor.facts.url import HostKind, ParsedUrl, UrlFact
+from lkdoctor.findings import Layer
+from lkdoctor.report import env as layout
+from lkdoctor.report.model import ExitCode, RunInfo, TargetInfo
+
+app = subcommand()
+
+
+@app.command()
+@command
+def check_env(
+    *,
+    target: TargetOptions,
+    output: OutputOptions,
+    streams: Streams,
+    show_origin: Annotated[
+        bool,
+        typer.Option("--show-origin", help="Also show the places that hold the same value."),
+    ] = False,
+) -> ExitCode:
+    """Look at LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET and LIVEKIT_TOKEN.
+
+    Reads the environment, .env.local, .env, lkdoctor.toml and the files that you name. Dials
+    nothing, shows no secret: two people may compare the id of a long one.
+    """
+    clock = SystemClock()
+    started, begun = clock.now(), clock.monotonic()
+    resolution = inputs.resolution(target, streams)
+    facts = Facts(env=env_fact(resolution), url=_url_fact(resolution))
+    report = fold(
+        facts,
+        run=RunInfo(
+            id=clock.token_hex(6),
+            command="check-env",
+            started_at=started,
+            duration_ms=(clock.monotonic() - begun) * 1000,
+        ),
+        target=_target_info(facts, resolution),
+        layers=(Layer.ENV, Layer.URL),
+        fail_on_warnings=output.fail_on is FailOn.WARN,
+        not_tested=("whether a server knows the key, and whether it can be reached",),
+    )
+    return show(
+        report,
+        lambda canvas: layout.render(
+            report, canvas, verbose=output.verbose, show_origin=show_origin
+        ),
+        streams,
+        output,
+    )
+
+
+def _url_fact(resolution: Resolution) -> UrlFact | None:
+    if resolution.target.url is None:
+        return None
+    from lkdoctor.wire.url import parse
+
+    return parse(resolution.target.url.value, resolution.target.url.origin)
+
+
+def _target_info(facts: Facts, resolution: Resolution) -> TargetInfo:
+    url = facts.url.result if facts.url else None
+    kind = "unknown"
+    if isinstance(url, ParsedUrl):
+        kind = "cloud" if url.host_kind is HostKind.CLOUD else "self_hosted"
+    target = resolution.target
+    key = (facts.env or EnvFact()).used(Meaning.API_KEY)
+    return TargetInfo(
+        url=facts.url.raw if facts.url else None,
+        kind=kind,
+        api_key=key.shown or None if key is not None else None,
+        sources=tuple(
+            (name, setting.origin)
+            for name, setting in zip(target._fields, target, strict=True)
+            if setting is not None
+        ),
+    )
