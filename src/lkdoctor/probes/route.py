@@ -3,8 +3,9 @@
 import contextlib
 import socket
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from lkdoctor.clock import Clock
 from lkdoctor.facts.network import (
     Family,
     NetworkFact,
@@ -25,6 +26,9 @@ from lkdoctor.wire.url import authority
 
 if TYPE_CHECKING:
     import ssl
+
+
+ASK_SECONDS: Final = 3.0
 
 
 class Endpoint(NamedTuple):
@@ -73,7 +77,9 @@ class Route:
         network: NetworkFact,
         tls: TlsFact | None,
         phases: tuple[Phase, ...],
+        *,
         trust: "ssl.SSLContext | None",
+        clock: Clock,
     ) -> None:
         self.endpoint = endpoint
         self.network = network
@@ -81,6 +87,7 @@ class Route:
         self.phases = phases
         """DNS, TCP and TLS of the first connection, up to the step that failed."""
         self._trust = trust
+        self._clock = clock
         self._spare: Connection | None = None
 
     @property
@@ -117,6 +124,10 @@ class Route:
             answer, took = await drive(connection, conversation, deadline)
             return Exchanged(answer, took, deadline.clock.now())
 
+    async def ask(self, request: bytes) -> http.Answer | NoAnswer:
+        """One request with a deadline of its own, for what must be done after a run's has passed."""
+        return (await self.exchange(request, Deadline.within(self._clock, ASK_SECONDS))).answer
+
     async def _open(self, deadline: Deadline) -> Connection | NoAnswer:
         watch = Stopwatch(deadline.clock)
         won = self.network.connected
@@ -152,12 +163,13 @@ async def dial(
     if not isinstance(answer, Resolved):
         outcome = PhaseOutcome.FAILED if deadline.remaining() else PhaseOutcome.TIMEOUT
         asked = Phase(PhaseName.DNS, outcome, 0.0, answer.took_ms, answer.error)
-        yield Route(endpoint, net, None, (asked,), trust)
+        yield Route(endpoint, net, None, (asked,), trust=trust, clock=deadline.clock)
         return
     asked = Phase(PhaseName.DNS, PhaseOutcome.OK, 0.0, answer.took_ms)
     opened = await _connect(endpoint, answer.addresses, deadline, trust)
     phases = _in_a_row((asked, *opened.phases))
-    route = Route(endpoint, net._replace(tcp=opened.attempts), opened.tls, phases, trust)
+    net = net._replace(tcp=opened.attempts)
+    route = Route(endpoint, net, opened.tls, phases, trust=trust, clock=deadline.clock)
     if opened.connection is not None:
         opened.connection.phases = phases
     route._spare = opened.connection  # noqa: SLF001 - made here
