@@ -70,18 +70,31 @@ class Case(NamedTuple):
     name: str
     recipe: Callable[[Ingredients], Unsigned | str]
     answers: Mapping[str, Answer]
+    upgrades: Mapping[str, Answer] = {}
+    """Where the upgrade says otherwise than `/rtc/validate`: of what a session needs to start."""
 
     def token(self, *, key: str, secret: str, now: float, room: str, identity: str) -> str:
         made = self.recipe(Ingredients(key, secret, int(now), room, identity))
         return made if isinstance(made, str) else made.signed()
 
     def expected(self, version: str) -> Answer:
-        """What this livekit-server answers."""
-        order = ("1.13.5", "1.11.0", "1.9.12", "1.8.4", "1.5.0")
-        for candidate in reversed(order[: order.index(version) + 1]):
-            if candidate in self.answers:
-                return self.answers[candidate]
-        raise LookupError(self.name)
+        """What this livekit-server answers on the validate paths."""
+        return _at(version, self.answers)
+
+    def upgraded(self, version: str) -> Answer:
+        """What this livekit-server answers to the upgrade, in a room that does not exist yet."""
+        if self.upgrades:
+            return _at(version, self.upgrades)
+        answer = self.expected(version)
+        return UPGRADED if answer.status == 200 else answer
+
+
+VERSIONS: Final = ("1.13.5", "1.11.0", "1.9.12", "1.8.4", "1.5.0")
+
+
+def _at(version: str, answers: Mapping[str, Answer]) -> Answer:
+    known = VERSIONS[: VERSIONS.index(version) + 1]
+    return next(answers[candidate] for candidate in reversed(known) if candidate in answers)
 
 
 def _good(given: Ingredients) -> Unsigned:
@@ -174,6 +187,8 @@ def _after(seconds: float) -> Callable[[int], float]:
 
 
 OK: Final = Answer(200, "success")
+UPGRADED: Final = Answer(101, "")
+NO_SESSION: Final = Answer(500, "connection closed by media")
 DENIED: Final = Answer(401, "permissions denied")
 NO_PERMISSION: Final = Answer(401, "no permissions to access the room")
 NOT_A_TOKEN: Final = Answer(401, "invalid authorization token")
@@ -375,7 +390,9 @@ CASES: Final = (
     _case("source unknown", _video(canPublishSources=["hologram"]), OK),
     _case("kind agent", _claims(kind="agent"), OK),
     _case("kind unknown", _claims(kind="alien"), OK),
-    _case("roomPreset unknown", _claims(roomPreset="nosuchpreset"), OK),
+    _case("roomPreset unknown", _claims(roomPreset="nosuchpreset"), OK)._replace(
+        upgrades={"1.13.5": NO_SESSION, "1.5.0": UPGRADED}
+    ),
     _case("roomConfig", _claims(roomConfig={"emptyTimeout": 60, "maxParticipants": 5}), OK),
     _case("hidden", _video(hidden=True), OK),
     _case("audience listed", _claims(aud=["a", "b"]), OK),
@@ -397,6 +414,8 @@ CASES: Final = (
     _case("identity of 256 bytes", _claims(sub="i" * 256), OK),
     _case("identity of 257 bytes", _claims(sub="i" * 257), LONG_IDENTITY, oldest=OK),
     _case("name of 257 bytes", _claims(name="n" * 257), OK),
-    _case("metadata of 600,000 bytes", _claims(metadata="m" * 600_000), OK),
+    _case("metadata of 600,000 bytes", _claims(metadata="m" * 600_000), OK)._replace(
+        upgrades={"1.13.5": NO_SESSION, "1.11.0": UPGRADED}
+    ),
 )
 BY_NAME: Final = {case.name: case for case in CASES}

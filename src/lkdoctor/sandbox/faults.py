@@ -158,12 +158,14 @@ class Fault(StrEnum):
     leads_to: str
     change: Change
 
-    def __new__(cls, name: str, description: str, leads_to: str, change: Change) -> Self:
+    def __new__(
+        cls, name: str, description: str = "", leads_to: str = "", change: Change | None = None
+    ) -> Self:
         member = str.__new__(cls, name)
         member._value_ = name
         member.description = description
         member.leads_to = leads_to
-        member.change = change
+        member.change = change or Change()
         return member
 
     WRONG_SECRET = (

@@ -27,17 +27,15 @@ VIDEO: Final = ("video/VP8", "video/H264", "video/VP9", "video/AV1", "video/H265
 MAX_ROOMS: Final = 10_000
 """More are not kept: who makes them tests our memory, not his app."""
 
+MAX_METADATA: Final = 64_000
+"""Bytes of a room's or a participant's metadata (config.go, limit)."""
+
 Send = Callable[[SignalResponse | None], None]
 """Takes a message for somebody; None ends his connection after what was sent before."""
 
 
-class RefusedError(Exception):
-    """Somebody may not join, and what the upgrade answers to that."""
-
-    def __init__(self, status: int, why: str) -> None:
-        super().__init__(why)
-        self.status = status
-        self.why = why
+class NoSessionError(Exception):
+    """A session cannot start, for whatever reason: `/rtc/validate` did not see it."""
 
 
 class Member:
@@ -122,15 +120,16 @@ class Rooms:
         """The room of a token, made as the token says if it is not there.
 
         Raises:
-            RefusedError: it cannot be made like that.
+            NoSessionError: it cannot be made like that.
         """
         name = claims.video.room if claims.video else ""
+        if len(claims.metadata.encode("utf-8", "replace")) > MAX_METADATA:
+            raise NoSessionError
         room = self.find(name, now)
         if room is not None:
             return room
-        if claims.room_preset:
-            why = "unknown room configuration in create room request"
-            raise RefusedError(400, why)
+        if claims.room_preset:  # no room configuration has a name here
+            raise NoSessionError
         config = claims.room_config
         return self.create(
             CreateRoomRequest(
@@ -168,7 +167,7 @@ class Rooms:
         """Seat somebody, in place of whoever has his identity.
 
         Raises:
-            RefusedError: there is no place.
+            NoSessionError: there is no place.
         """
         video = claims.video or Video()
         if claims.identity in room.members:
@@ -180,7 +179,7 @@ class Rooms:
         member = Member(info, video, send)
         limit = room.proto.max_participants
         if limit and member.counts and room.taken >= limit:
-            raise RefusedError(500, "connection closed by media")
+            raise NoSessionError
         room.members[claims.identity] = member
         return member
 

@@ -18,7 +18,7 @@ from lkdoctor.sandbox import session, twirp
 from lkdoctor.sandbox.asked import Asked, cleaned, cors, form, upgrades
 from lkdoctor.sandbox.faults import Fault
 from lkdoctor.sandbox.joining import Wish, wished
-from lkdoctor.sandbox.rooms import LiveRoom, RefusedError, Rooms
+from lkdoctor.sandbox.rooms import LiveRoom, NoSessionError, Rooms
 from lkdoctor.sandbox.settings import Settings
 from lkdoctor.sandbox.verify import Claims, sign, verify
 
@@ -312,8 +312,8 @@ class Sandbox:
             room = self._rooms.enter(wish.claims, now)
             outbox = session.Outbox()
             member = self._rooms.join(room, wish.claims, outbox.put, now)
-        except RefusedError as refused:
-            return asked.text(refused.status, refused.why)
+        except NoSessionError:
+            return asked.text(500, "connection closed by media")
         server = session.Server(
             self._settings, self._rooms, self._node_id, self.port, self._now, self._clock.token_hex
         )
@@ -397,13 +397,13 @@ def running_sandbox(
 class _Loop(threading.Thread):
     """A thread with an event loop in which one sandbox lives."""
 
-    def __init__(self, sandbox: Sandbox, started: threading.Event) -> None:
+    def __init__(self, sandbox: Sandbox, ready: threading.Event) -> None:
         super().__init__(name="lkdoctor-sandbox", daemon=True)
         self.failure: BaseException | None = None
-        self._sandbox = sandbox
-        self._started = started
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._ending: asyncio.Event | None = None
+        self.sandbox = sandbox
+        self.ready = ready
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.ending: asyncio.Event | None = None
 
     def run(self) -> None:
         try:
@@ -411,16 +411,16 @@ class _Loop(threading.Thread):
         except BaseException as failure:  # noqa: BLE001 raised again where it was started
             self.failure = failure
         finally:
-            self._started.set()
+            self.ready.set()
 
     async def _serve(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._ending = asyncio.Event()
-        async with self._sandbox:
-            self._started.set()
-            await self._ending.wait()
+        self.loop = asyncio.get_running_loop()
+        self.ending = asyncio.Event()
+        async with self.sandbox:
+            self.ready.set()
+            await self.ending.wait()
 
     def stop(self) -> None:
-        if self._loop is not None and self._ending is not None:
-            self._loop.call_soon_threadsafe(self._ending.set)
+        if self.loop is not None and self.ending is not None:
+            self.loop.call_soon_threadsafe(self.ending.set)
         self.join()

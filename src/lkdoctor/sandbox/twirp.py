@@ -16,13 +16,12 @@ from livekit.protocol.room import (
     RemoveParticipantResponse,
 )
 
-from lkdoctor.sandbox.rooms import LiveRoom, Member, Rooms
+from lkdoctor.sandbox.rooms import MAX_METADATA, LiveRoom, Member, Rooms
 from lkdoctor.sandbox.verify import Claims, Video
 
 PREFIX: Final = "/twirp/"
 MAX_NAME: Final = 256
 """Bytes of UTF-8 in a room's name or an identity (config.go, limit)."""
-MAX_METADATA: Final = 64_000
 
 _STATUS: Final[Mapping[str, int]] = {
     "bad_route": 404,
