@@ -66,6 +66,8 @@ class Judgement(NamedTuple):
     evidence: tuple[Evidence, ...]
     title: str | None = None
     cause: str | None = None
+    symptom: str | None = None
+    """What the user sees in this case, where it is not the rule's first symptom."""
     severity: Severity | None = None
     confidence: Confidence | None = None
     fix: tuple[FixStep, ...] = ()
@@ -121,7 +123,7 @@ class Rule(NamedTuple):
                 severity=judgement.severity or self.severity,
                 confidence=judgement.confidence or self.confidence,
                 title=judgement.title or self.title,
-                symptom=self.symptoms[0] if self.symptoms else "",
+                symptom=judgement.symptom or (self.symptoms[0] if self.symptoms else ""),
                 cause=judgement.cause or self.cause,
                 evidence=judgement.evidence,
                 fix=judgement.fix or self.fix,

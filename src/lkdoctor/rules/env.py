@@ -135,6 +135,7 @@ def _absent(env: EnvFact, absent: list[Meaning], *, pair_absent: bool) -> Judgem
     return Judgement(
         evidence=tuple(evidence),
         title="No LiveKit variable is set" if len(names) == 3 and not near else title,
+        symptom="url must be set" if absent == [Meaning.URL] else None,
         severity=Severity.INFO if dialling else None,
         fix=(
             *(
@@ -202,6 +203,7 @@ def _placeholder(env: EnvFact) -> Iterator[Judgement]:
         yield Judgement(
             evidence=(_seen(variable, expected=f"{_WORDS[variable.meaning]} of your project"),),
             title=_fitting(f"{variable.name} holds a sample value"),
+            symptom=_PLACEHOLDER_SYMPTOMS.get(variable.meaning),
             fix=(
                 FixStep(
                     f"Put {_WORDS[variable.meaning]} of your project in its place"
@@ -214,6 +216,11 @@ def _placeholder(env: EnvFact) -> Iterator[Judgement]:
         )
 
 
+_PLACEHOLDER_SYMPTOMS: Final = {
+    Meaning.URL: "getaddrinfo ENOTFOUND your-project.livekit.cloud",
+    Meaning.API_SECRET: "could not establish signal connection: invalid token",
+    Meaning.TOKEN: "could not establish signal connection: invalid authorization token",
+}
 _SAMPLE: Final = {
     Meaning.URL: "wss://… (from the project's settings page)",
     Meaning.API_KEY: "API… (from the project's settings page)",
@@ -260,10 +267,17 @@ def _dirty_value(env: EnvFact, variable: Variable, faults: tuple[Fault, ...]) ->
     return Judgement(
         evidence=tuple(evidence),
         title=_fitting(f"{variable.name} {_TITLES.get(faults[0].what, 'is not clean')}"),
+        symptom=_DIRTY_SYMPTOMS.get(variable.meaning),
         fix=(*_cleaning(variable, faults), _restart()),
         location=variable.location,
     )
 
+
+_DIRTY_SYMPTOMS: Final = {
+    Meaning.URL: "Failed to construct 'URL': Invalid URL",
+    Meaning.API_KEY: "could not establish signal connection: invalid API key",
+    Meaning.TOKEN: "access token has invalid characters",
+}
 
 _TITLES: Final = {
     FaultKind.QUOTES: "has quotes in its value",
