@@ -1,0 +1,244 @@
+"""How an HTTP answer reads: whether LiveKit itself gave it, and in one line what it says.
+
+What LiveKit says is known word for word (recorded from livekit-server 1.5 to 1.13); every other
+answer comes from something in front of it, or from something else altogether.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple, assert_never
+
+from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer, ServerFact, Silence
+from lkdoctor.facts.signal import (
+    Joined,
+    LeftAtOnce,
+    SignalFact,
+    UpgradeAttempt,
+    Upgraded,
+    Validation,
+    Whose,
+)
+from lkdoctor.findings import Evidence
+
+_OWN_WORDS: Final = (
+    (400, "no room name"),
+    (400, "identity cannot be empty"),
+    (400, "room name length exceeds limits"),
+    (400, "participant identity length exceeds limits"),
+    (400, "join_request is required"),
+    (400, "cannot base64 decode"),
+    (401, "no permissions to access the room"),
+    (401, "invalid authorization header"),
+    (401, "invalid authorization token"),
+    (401, "invalid API key"),
+    (401, "invalid token:"),
+    (401, "permissions denied"),
+    (404, "requested room does not exist"),
+    (500, "connection closed by media"),
+    (500, "could not find any available nodes"),
+)
+"""Beginnings of the bodies that livekit-server's signalling gives (pkg/service/auth.go, rtcservice.go)."""
+
+_WEBSOCKET_WORDS: Final = "websocket: "
+"""gorilla/websocket's refusals, which LiveKit passes on: a header of the handshake is missing or wrong."""
+
+GATEWAY: Final = {
+    502: "the proxy could not use what its upstream answered",
+    503: "the proxy has no upstream that works",
+    504: "the upstream did not answer the proxy in time",
+    520: "Cloudflare could not make sense of the origin's answer",
+    521: "the origin refused Cloudflare's connection",
+    522: "the origin did not answer Cloudflare's connection",
+    523: "Cloudflare has no route to the origin",
+    524: "the origin answered Cloudflare too late",
+    525: "TLS between Cloudflare and the origin failed",
+    526: "the origin's certificate does not satisfy Cloudflare",
+    530: "Cloudflare could not resolve or reach the origin (a tunnel that is down)",
+}
+"""Status codes with which a proxy speaks of its upstream, and what each says."""
+
+
+def is_root_ok(exchange: Exchange) -> bool:
+    """Whether this is LiveKit's own answer to ``GET /``; the status alone can come from anywhere."""
+    return (
+        isinstance(exchange, HttpAnswer)
+        and exchange.status == 200
+        and exchange.body.strip() == "OK"
+    )
+
+
+def is_livekit(exchange: Exchange) -> bool:
+    """Whether the words of an answer of the signalling endpoint are LiveKit's own."""
+    if not isinstance(exchange, HttpAnswer):
+        return False
+    body = exchange.body.lstrip()
+    if exchange.status == 200:
+        return body.strip() == "success"
+    if exchange.status == 400 and ("exceeds limits" in body or _WEBSOCKET_WORDS in body):
+        return True
+    return any(exchange.status == status and body.startswith(w) for status, w in _OWN_WORDS)
+
+
+def lacks_websocket_header(answer: HttpAnswer) -> bool:
+    """Whether LiveKit (or its WebSocket library) misses a header that was sent."""
+    return answer.status == 400 and _WEBSOCKET_WORDS in answer.body
+
+
+class Heard(NamedTuple):
+    """An exchange, and what was asked."""
+
+    label: str
+    exchange: Exchange
+    path: str = "/"
+
+
+def whose_token(whose: Whose) -> str:
+    """In words."""
+    match whose:
+        case Whose.NONE:
+            return "no token"
+        case Whose.MINTED:
+            return "test token"
+        case Whose.GIVEN:
+            return "your token"
+        case _:
+            assert_never(whose)
+
+
+def of_validation(validation: Validation) -> Heard:
+    """What validate answered."""
+    label = f"GET {validation.path}, {whose_token(validation.whose)}"
+    return Heard(label, validation.answer, validation.path)
+
+
+def upgrade_label(attempt: UpgradeAttempt) -> str:
+    """What was asked, in words."""
+    return f"upgrade of {attempt.path}, {whose_token(attempt.whose)}"
+
+
+def of_upgrade(attempt: UpgradeAttempt) -> Heard | None:
+    """What the upgrade answered, where it did not succeed."""
+    if isinstance(attempt.result, Upgraded):
+        return None
+    return Heard(upgrade_label(attempt), attempt.result.answer, attempt.path)
+
+
+def heard(server: ServerFact | None, signal: SignalFact | None) -> Iterator[Heard]:
+    """Every HTTP exchange of the signalling port, ``GET /`` first, upgrades last."""
+    if server is not None:
+        yield Heard("GET /", server.root)
+    if signal is not None:
+        yield from map(of_validation, signal.validations)
+        yield from (h for attempt in signal.upgrades if (h := of_upgrade(attempt)))
+
+
+def reached(server: ServerFact | None, signal: SignalFact | None) -> bool | None:
+    """Whether LiveKit itself was heard; None where nobody was asked."""
+    exchanges = [h.exchange for h in heard(server, signal)]
+    if signal is not None and isinstance(signal.first, (Joined, LeftAtOnce)):
+        return True
+    if not exchanges:
+        return None
+    return any(is_livekit(x) or is_root_ok(x) for x in exchanges)
+
+
+def signalling_reached(signal: SignalFact | None) -> bool | None:
+    """Whether LiveKit itself answered on a signalling path; None where nobody was asked."""
+    return reached(None, signal)
+
+
+def is_html(answer: HttpAnswer) -> bool:
+    """Whether a page for people came back."""
+    kind = answer.header("content-type") or ""
+    start = answer.body.lstrip()[:64].lower()
+    return "html" in kind.lower() or start.startswith(("<!doctype html", "<html"))
+
+
+def is_gate(answer: HttpAnswer) -> bool:
+    """Whether something in front of LiveKit wants a log-in; LiveKit's own 401 is a short text."""
+    return answer.status in {401, 403, 407} and (
+        answer.header("www-authenticate") is not None or is_html(answer)
+    )
+
+
+def software(answer: HttpAnswer) -> str | None:
+    """What says that it answered; LiveKit itself sends no such header."""
+    if answer.header("cf-ray") is not None:
+        return "cloudflare"
+    return answer.header("server") or answer.header("via")
+
+
+def duration(milliseconds: float) -> str:
+    """``24 ms``, ``5.0 s``."""
+    if milliseconds < 999.5:
+        return f"{milliseconds:.0f} ms"
+    return f"{milliseconds / 1000:.1f} s"
+
+
+_TITLE: Final = re.compile(r"(?is)<title[^>]*>(.{1,200}?)</title>")
+_ESCAPED_BLANKS: Final = re.compile(r"(?:\\x0[9ad]|\s)+")
+
+
+def one_line(text: str, limit: int = 120) -> str:
+    """The text on one line, cut where it is long."""
+    line = _ESCAPED_BLANKS.sub(" ", text).strip()
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def said(exchange: Exchange) -> str:
+    """The exchange in one line: status and words, or how it failed."""
+    return _answer_said(exchange) if isinstance(exchange, HttpAnswer) else _silence_said(exchange)
+
+
+def _answer_said(answer: HttpAnswer) -> str:
+    head = f"{answer.status} {answer.reason}".strip()
+    location = answer.header("location")
+    if 300 <= answer.status < 400 and location:
+        return f"{head}, to {one_line(location)}"
+    if answer.body_bytes == 0:
+        return f"{head}, empty body"
+    if is_html(answer):
+        title = _TITLE.search(answer.body)
+        return f"{head}, a web page" + (f' "{one_line(title[1], 60)}"' if title else "")
+    return f"{head}: {one_line(answer.body)}"
+
+
+def _silence_said(silence: NoAnswer) -> str:
+    detail = f": {one_line(silence.detail)}" if silence.detail else ""
+    took = duration(silence.took_ms)
+    count = silence.received_bytes
+    match silence.problem:
+        case Silence.TIMEOUT:
+            return f"no byte in {took}{detail}"
+        case Silence.SLOW:
+            return f"{count} bytes in {took}, no end{detail}"
+        case Silence.CLOSED:
+            return f"closed after {count} bytes{detail}"
+        case Silence.RESET:
+            return f"reset after {count} bytes{detail}"
+        case Silence.NOT_HTTP:
+            return f"not HTTP{detail}"
+        case Silence.TOO_LARGE:
+            return f"a head without end, {count} bytes read{detail}"
+        case Silence.NOT_CONNECTED:
+            return f"no connection{detail}"
+        case _:
+            assert_never(silence.problem)
+
+
+def evidence(asked: Heard, expected: str | None = None) -> Evidence:
+    """The exchange as an observation."""
+    return Evidence(asked.label, said(asked.exchange), expected, "net")
+
+
+def software_evidence(answer: HttpAnswer) -> tuple[Evidence, ...]:
+    """Who says that it answered, where somebody does."""
+    name = software(answer)
+    if name is None:
+        return ()
+    return (Evidence("Server header", one_line(name, 60), "none: LiveKit sends none", "net"),)
+
+
+def fitting(title: str) -> str | None:
+    """The title where it fits the line that a title has; else the rule's own stands."""
+    return title if len(title) <= 60 else None

@@ -1,0 +1,137 @@
+"""Whether this machine and the server agree about the time."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from lkdoctor.facts import Facts
+from lkdoctor.facts.clock import ClockFact
+from lkdoctor.facts.server import HttpAnswer, ServerFact
+from lkdoctor.findings import Confidence, Evidence, FixStep, Layer, Severity
+from lkdoctor.rules.base import Check, Effect, Judgement, Rule, Unsure
+from lkdoctor.rules.examples import NOON, healthy
+
+_LEEWAY_MS: Final = 60_000.0
+"""How far off a token's times may be (livekit-server pkg/service/auth.go: one minute)."""
+
+_NOTABLE_MS: Final = 30_000.0
+"""A machine that keeps its time by the network is never so far off."""
+
+
+def _span(milliseconds: float) -> str:
+    """``0.4 s``, ``94 s``, ``12 min``, ``3 h``."""
+    seconds = abs(milliseconds) / 1000
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h" if seconds < 172_800 else f"{seconds / 86400:.0f} days"
+
+
+def _apart(clock: ClockFact) -> Iterator[Judgement]:
+    if clock.skew_ms is None:
+        return
+    surely = abs(clock.skew_ms) - clock.uncertainty_ms
+    if surely < _NOTABLE_MS:
+        return
+    side = "ahead of" if clock.skew_ms > 0 else "behind"
+    source = f" ({clock.source})" if clock.source else ""
+    proof = Evidence(
+        f"server's clock{source}",
+        f"{_span(clock.skew_ms)} {side} this machine's",
+        f"the same, to {_span(clock.uncertainty_ms)}",
+        "net",
+    )
+    grave = surely >= _LEEWAY_MS
+    yield Judgement(
+        (proof,),
+        title=f"The server's clock is {_span(clock.skew_ms)} {side} this machine's",
+        cause=_CAUSE + (_AHEAD if clock.skew_ms > 0 else _BEHIND),
+        severity=Severity.ERROR if grave else Severity.WARNING,
+        confidence=Confidence.LIKELY if grave else Confidence.HINT,
+    )
+
+
+_CAUSE: Final = (
+    "The two clocks differ by more than the minute that LiveKit forgives; from two clocks alone "
+    "nobody can tell which is wrong. "
+)
+
+_AHEAD: Final = (
+    "To the server, tokens made here end early: one for ten minutes may be over before it is used."
+)
+
+_BEHIND: Final = "To the server, tokens made here are from the future, and it refuses them."
+
+
+def _look(clock: ClockFact, server: ServerFact | None = None) -> str | Unsure | None:
+    if clock.skew_ms is None:
+        told = server is not None and isinstance(server.root, HttpAnswer)
+        return Unsure("the server does not tell its time") if told else None
+    if abs(clock.skew_ms) <= clock.uncertainty_ms:
+        return f"the server's clock agrees, to {_span(clock.uncertainty_ms)}"
+    side = "behind" if clock.skew_ms > 0 else "ahead of"
+    return f"{_span(clock.skew_ms)} {side} the server"
+
+
+CHECKS: Final = (
+    Check(
+        id="clock.skew",
+        layer=Layer.CLOCK,
+        title="This machine and the server agree about the time",
+        look=_look,
+        needs=("http.root",),
+        effect=Effect.NETWORK,
+        essential=False,
+    ),
+)
+
+
+def _off_by(seconds: float) -> Facts:
+    clock = ClockFact(NOON, NOON + seconds, seconds * 1000, 512.0, "Date header")
+    return healthy()._replace(clock=clock)
+
+
+RULES: Final = (
+    Rule(
+        code="clock-server-wrong",
+        check="clock.skew",
+        layer=Layer.CLOCK,
+        severity=Severity.ERROR,
+        confidence=Confidence.LIKELY,
+        title="This machine and the server disagree about the time",
+        symptoms=(
+            "could not establish signal connection: invalid token",
+            "token is expired",
+            "token is not valid yet",
+        ),
+        cause=_CAUSE + "Tokens seem expired or not yet valid, and certificates may, too.",
+        how="The server's Date header (or its pong) is compared with this machine's clock, half the "
+        "round trip taken off.",
+        fix=(
+            FixStep(
+                "See which of the two is wrong, on both machines:",
+                command="date -u; curl -sI https://example.com | grep -i ^date",
+            ),
+            FixStep(
+                "Let the wrong one keep its time by the network:",
+                command="sudo timedatectl set-ntp true && timedatectl status",
+            ),
+            FixStep(
+                "In WSL or a virtual machine that slept, set it once:", command="sudo hwclock -s"
+            ),
+            FixStep(
+                "If it was the server's, restart LiveKit afterwards.",
+                command="sudo systemctl restart livekit-server",
+                destructive=True,
+            ),
+        ),
+        source="RFC 7519 §4.1.4, RFC 9110 §6.6.1, livekit/livekit#2394",
+        judge=_apart,
+        sick=lambda: _off_by(600.0),
+        healthy=lambda: _off_by(1.4),
+        explains=("signal-refused", "api-refused"),
+        related=("clock-mint-ahead", "token-expired", "tls-not-yet-valid"),
+    ),
+)

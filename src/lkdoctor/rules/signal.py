@@ -1,0 +1,1197 @@
+"""What the signalling endpoint does with a token, an upgrade and a session."""
+
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+from lkdoctor.facts import Facts
+from lkdoctor.facts.api import (
+    ApiFact,
+    ForeignAnswer,
+    ParticipantsListed,
+    RoomInfo,
+    RoomsListed,
+    TwirpError,
+)
+from lkdoctor.facts.server import HttpAnswer, NoAnswer, ServerFact, Silence
+from lkdoctor.facts.signal import (
+    CleanUp,
+    FirstMessage,
+    FirstMessageProblem,
+    Joined,
+    LeftAtOnce,
+    NoFirstMessage,
+    PhaseOutcome,
+    Pings,
+    SignalFact,
+    Upgrade,
+    UpgradeAttempt,
+    Upgraded,
+    UpgradeInvalid,
+    UpgradeRefused,
+    UpgradeUnanswered,
+    Validation,
+    Whose,
+)
+from lkdoctor.facts.token import TokenFact
+from lkdoctor.findings import Confidence, Evidence, FixStep, Layer, Severity, Snippet
+from lkdoctor.rules.answers import (
+    Heard,
+    duration,
+    evidence,
+    fitting,
+    heard,
+    is_gate,
+    is_livekit,
+    is_root_ok,
+    lacks_websocket_header,
+    of_upgrade,
+    of_validation,
+    one_line,
+    said,
+    software_evidence,
+    upgrade_label,
+    whose_token,
+)
+from lkdoctor.rules.base import Check, Effect, Judge, Judgement, Rule, Unsure
+from lkdoctor.rules.examples import answer, healthy, no_answer
+from lkdoctor.tokens.predict import Refusal, recognise
+
+_TIMED_OUT: Final = "room connection has timed out (signal)"
+_GENERIC: Final = "could not establish signal connection"
+_HIDDEN: Final = (
+    "Encountered unknown websocket error during connection",
+    "Encountered websocket error during connection establishment",
+)
+"""What livekit-client 2.17 and later show in place of every body but that of 401, 403 and one 404."""
+
+_SERVER_LOG: Final = FixStep(
+    "Read the server's log at this moment:",
+    command="docker compose logs --since 5m livekit || journalctl -u livekit-server --since -5m",
+)
+
+_WHOSE_FIRST: Final = (Whose.GIVEN, Whose.MINTED, Whose.NONE)
+
+
+class _Asked(NamedTuple):
+    """An HTTP exchange of the signalling endpoint, with whose token it carried."""
+
+    whose: Whose
+    heard: Heard
+    of_upgrade: bool
+
+
+def _asked(signal: SignalFact) -> Iterator[_Asked]:
+    for validation in signal.validations:
+        yield _Asked(validation.whose, of_validation(validation), of_upgrade=False)
+    for attempt in signal.upgrades:
+        unsuccessful = of_upgrade(attempt)
+        if unsuccessful is not None:
+            yield _Asked(attempt.whose, unsuccessful, of_upgrade=True)
+
+
+def _phases(signal: SignalFact) -> tuple[Evidence, ...]:
+    """How far the connection came, in one line."""
+    words = [
+        f"{phase.name} {phase.outcome if phase.outcome is not PhaseOutcome.OK else ''}".strip()
+        + f" {duration(phase.took_ms)}"
+        for phase in signal.phases
+        if phase.outcome is not PhaseOutcome.NOT_REACHED
+    ]
+    return (Evidence("phases", ", ".join(words).replace("_", " "), None, "net"),) if words else ()
+
+
+# room-not-found
+
+
+def _room_missing(signal: SignalFact) -> Iterator[Judgement]:
+    missing = [
+        asked
+        for asked in _asked(signal)
+        if isinstance(asked.heard.exchange, HttpAnswer) and _says_no_room(asked.heard.exchange)
+    ]
+    if not missing:
+        return
+    own = all(asked.whose is Whose.MINTED for asked in missing)
+    proof = tuple(evidence(asked.heard, "success or 101") for asked in missing)
+    if own:  # a throw-away room need not exist; the app creates its own before it joins
+        yield Judgement(
+            proof,
+            title="This server creates no room on join",
+            cause="room.auto_create is off here, so the test with a throw-away room ends at this point. "
+            "Nothing is wrong as long as the app creates each room before somebody joins.",
+            severity=Severity.INFO,
+        )
+    else:
+        yield Judgement(proof)
+
+
+def _says_no_room(reply: HttpAnswer) -> bool:
+    return reply.status == 404 and "requested room does not exist" in reply.body
+
+
+# signal-room-full
+
+
+def _room_full(
+    signal: SignalFact, api: ApiFact | None = None, token: TokenFact | None = None
+) -> Iterator[Judgement]:
+    full = _full_room(api)
+    of_room = () if full is None else (_fullness(full),)
+    refused = [asked for asked in _asked(signal) if _is_closed_by_media(asked)]
+    left = isinstance(signal.first, LeftAtOnce) and signal.first.reason == "JOIN_FAILURE"
+    if refused:
+        validations = (of_validation(v) for v in signal.validations)
+        fine = tuple(evidence(h) for h in validations if is_livekit(h.exchange))
+        shown = tuple(evidence(asked.heard, "101") for asked in refused)
+        minted_only = all(asked.whose is Whose.MINTED for asked in refused)
+        certain = full is not None and not minted_only
+        yield Judgement(
+            (*fine, *shown, *(of_room if certain else ())),
+            title=None if full is None or not certain else _full_title(full),
+            confidence=Confidence.CERTAIN if certain else Confidence.LIKELY,
+        )
+    elif full is not None and left:
+        yield Judgement(
+            (Evidence("first message", "leave JOIN_FAILURE", "join", "net"), *of_room),
+            title=_full_title(full),
+            confidence=Confidence.CERTAIN,
+        )
+    elif full is not None and not _is_in(full, signal, api, token):
+        known = token is not None and token.token is not None
+        yield Judgement(
+            of_room,
+            title=_full_title(full),
+            severity=Severity.ERROR if known else Severity.WARNING,
+            confidence=Confidence.CERTAIN if known else Confidence.LIKELY,
+        )
+
+
+def _is_closed_by_media(asked: _Asked) -> bool:
+    reply = asked.heard.exchange
+    return (
+        asked.of_upgrade
+        and isinstance(reply, HttpAnswer)
+        and reply.status == 500
+        and "connection closed by media" in reply.body
+    )
+
+
+def _full_room(api: ApiFact | None) -> RoomInfo | None:
+    """The room in question, where the API shows it full."""
+    if api is None or not isinstance(api.rooms, RoomsListed):
+        return None
+    room = next((room for room in api.rooms.rooms if room.name == api.room_asked), None)
+    if room is None or not 0 < room.max_participants <= room.num_participants:
+        return None
+    return room
+
+
+def _fullness(room: RoomInfo) -> Evidence:
+    observed = f"{room.num_participants} of {room.max_participants} participants"
+    return Evidence(f"ListRooms {one_line(room.name, 40)}", observed, "a free place", "api")
+
+
+def _full_title(room: RoomInfo) -> str | None:
+    count = f"{room.num_participants} of {room.max_participants}"
+    return fitting(f"The room {one_line(room.name, 30)} is full: {count}")
+
+
+def _is_in(
+    room: RoomInfo, signal: SignalFact, api: ApiFact | None, token: TokenFact | None
+) -> bool:
+    """Whether the user got in, or is in already: full is then as it should be."""
+    given = signal.upgrade(Whose.GIVEN)
+    if given is not None and isinstance(given.result, Upgraded):
+        return True
+    read = None if token is None else token.token
+    if read is not None and read.room and read.room != room.name:
+        return True  # another room than the user's
+    if api is None or not isinstance(api.participants, ParticipantsListed):
+        return False
+    present = {person.identity for person in api.participants.participants}
+    return read is not None and read.identity in present
+
+
+# signal-timeout, signal-slow, signal-closed-early, signal-handshake-invalid
+
+
+def _without_answer(signal: SignalFact, *problems: Silence) -> list[_Asked]:
+    return [
+        asked
+        for asked in _asked(signal)
+        if isinstance(asked.heard.exchange, NoAnswer) and asked.heard.exchange.problem in problems
+    ]
+
+
+def _answered(server: ServerFact | None, signal: SignalFact) -> tuple[Evidence, ...]:
+    """What did get an answer: it shows how far the way is in order."""
+    return tuple(evidence(h) for h in heard(server, signal) if isinstance(h.exchange, HttpAnswer))[
+        :3
+    ]
+
+
+def _timed_out(signal: SignalFact, server: ServerFact | None = None) -> Iterator[Judgement]:
+    hanging = _without_answer(signal, Silence.TIMEOUT)
+    if not hanging:
+        return
+    proof = (
+        *(evidence(asked.heard, "101" if asked.of_upgrade else "success") for asked in hanging),
+        *_answered(server, signal),
+        *_phases(signal),
+    )
+    if not all(asked.of_upgrade for asked in hanging):
+        yield Judgement(
+            proof,
+            title="The signalling path takes requests and never answers",
+            cause="The connection opens and the request is taken, but /rtc/validate, which needs no "
+            "session, gets no answer either: the server hangs, or the proxy waits for it.",
+        )
+        return
+    bare = signal.upgrade(Whose.NONE)
+    inside = bare is not None and isinstance(bare.result, UpgradeRefused)
+    yield Judgement(
+        proof,
+        cause=f"The wait is inside LiveKit, not in the proxy: {_STARTS_FIRST}" if inside else None,
+    )
+
+
+_STARTS_FIRST: Final = (
+    "it answers an upgrade only once the session is set up (node, Redis, room), and gives up after "
+    "about twelve seconds."
+)
+
+
+def _slow(signal: SignalFact) -> Iterator[Judgement]:
+    slow = _without_answer(signal, Silence.SLOW)
+    proof = [evidence(asked.heard) for asked in slow]
+    proof += _first_problem(signal, FirstMessageProblem.SLOW)
+    if proof:
+        yield Judgement((*proof, *_phases(signal)))
+
+
+def _closed_early(signal: SignalFact, server: ServerFact | None = None) -> Iterator[Judgement]:
+    closed = _without_answer(signal, Silence.CLOSED, Silence.RESET, Silence.NOT_CONNECTED)
+    if not closed:
+        return
+    only_upgrade = all(asked.of_upgrade for asked in closed)
+    yield Judgement(
+        (*(evidence(asked.heard) for asked in closed), *_answered(server, signal)),
+        title=None if only_upgrade else "The signalling path closes in place of an answer",
+    )
+
+
+def _handshake_invalid(signal: SignalFact) -> Iterator[Judgement]:
+    proof = [
+        evidence(asked.heard)
+        for asked in _without_answer(signal, Silence.NOT_HTTP, Silence.TOO_LARGE)
+    ]
+    for attempt in signal.upgrades:
+        if isinstance(attempt.result, UpgradeInvalid):
+            reply = attempt.result.answer
+            wrong = f"{reply.status}, but {one_line(attempt.result.error)}"
+            proof.append(
+                Evidence(upgrade_label(attempt), wrong, "a handshake as RFC 6455 has it", "net")
+            )
+            proof += software_evidence(reply)
+    if proof:
+        yield Judgement(tuple(proof))
+
+
+# signal-rate-limited
+
+
+def _rate_limited(
+    server: ServerFact | None = None, signal: SignalFact | None = None, api: ApiFact | None = None
+) -> Iterator[Judgement]:
+    limited = [
+        (h, h.exchange)
+        for h in (*heard(server, signal), *_api_heard(api))
+        if isinstance(h.exchange, HttpAnswer) and h.exchange.status == 429
+    ]
+    proof = [evidence(h, "an answer") for h, _ in limited]
+    if api is not None and isinstance(api.rooms, TwirpError) and api.rooms.status == 429:
+        proof.append(Evidence("ListRooms", one_line(f"429 {api.rooms.msg}"), "200", "api"))
+    if not proof:
+        return
+    wait = next((w for _, reply in limited if (w := reply.header("retry-after"))), None)
+    if wait is not None:
+        proof.append(Evidence("Retry-After", one_line(wait, 40), None, "net"))
+    yield Judgement(tuple(proof))
+
+
+def _api_heard(api: ApiFact | None) -> Iterator[Heard]:
+    if api is not None and isinstance(api.rooms, ForeignAnswer):
+        yield Heard("ListRooms", api.rooms.exchange)
+
+
+# signal-refused
+
+
+_OF_ANY_TOKEN: Final = frozenset(
+    {
+        Refusal.BAD_SIGNATURE,
+        Refusal.UNKNOWN_KEY,
+        Refusal.EXPIRED,
+        Refusal.NOT_YET,
+        Refusal.FROM_FUTURE,
+    }
+)
+"""Refusals of the user's token that rules/token.py explains even if nobody has read the token."""
+
+_NOT_OF_TOKENS: Final = frozenset({Refusal.BAD_HEADER, Refusal.NO_SUCH_ROOM})
+
+_OF_OUR_TOKEN: Final = _OF_ANY_TOKEN - {Refusal.EXPIRED}
+"""Refusals of a token made here that rules/token.py and rules/env.py explain."""
+
+
+def _refused(
+    signal: SignalFact, server: ServerFact | None = None, token: TokenFact | None = None
+) -> Iterator[Judgement]:
+    refused = [asked for asked in _asked(signal) if _is_unexplained(asked, signal, token)]
+    if not refused:
+        return
+    first = min(refused, key=lambda asked: (_WHOSE_FIRST.index(asked.whose), asked.of_upgrade))
+    reply = first.heard.exchange
+    if not isinstance(reply, HttpAnswer):
+        return
+    case = _case(first, reply, server)
+    shown = tuple(
+        evidence(asked.heard, "101" if asked.of_upgrade else "200 success") for asked in refused
+    )
+    yield Judgement(
+        (*shown[:4], *software_evidence(reply)), title=case.title, cause=case.cause, fix=case.fix
+    )
+
+
+def _is_unexplained(asked: _Asked, signal: SignalFact, token: TokenFact | None) -> bool:
+    reply = asked.heard.exchange
+    if not isinstance(reply, HttpAnswer) or reply.status == 429:
+        return False
+    if asked.of_upgrade and reply.status == 101:
+        return False  # signal-handshake-invalid
+    if 300 <= reply.status < 400 and reply.header("location"):
+        return False  # url-redirect
+    if is_livekit(reply):
+        return _is_unexplained_by_livekit(asked, reply, signal, token)
+    if "/rtc/v1" in asked.heard.path and not asked.of_upgrade:
+        # A server before 1.9.10 does not have that path; the classic one is what counts.
+        return not any(is_livekit(v.answer) for v in signal.validations)
+    return True
+
+
+def _is_unexplained_by_livekit(
+    asked: _Asked, reply: HttpAnswer, signal: SignalFact, token: TokenFact | None
+) -> bool:
+    if reply.status == 200 or "join_request" in reply.body or lacks_websocket_header(reply):
+        return False
+    if _says_no_room(reply) or _is_closed_by_media(asked):
+        return False  # room-not-found, signal-room-full
+    refusal = recognise(reply.status, reply.body)
+    if asked.of_upgrade and not _same_as_validation(asked, refusal, signal):
+        return asked.whose is not Whose.NONE or refusal is not Refusal.NO_VIDEO
+    match asked.whose:
+        case Whose.NONE:
+            return refusal is not Refusal.NO_VIDEO
+        case Whose.GIVEN if token is None:
+            return refusal not in _OF_ANY_TOKEN
+        case Whose.GIVEN:
+            return refusal is None or refusal in _NOT_OF_TOKENS
+        case Whose.MINTED:
+            return refusal not in _OF_OUR_TOKEN
+
+
+def _same_as_validation(asked: _Asked, refusal: Refusal | None, signal: SignalFact) -> bool:
+    """Whether validate gave the reason already; the token's rules read it there."""
+    validation = signal.validation(asked.whose)
+    if validation is None or not isinstance(validation.answer, HttpAnswer):
+        return False
+    return refusal is recognise(validation.answer.status, validation.answer.body)
+
+
+class _Case(NamedTuple):
+    """What one kind of refusal means; None stands for the rule's own words."""
+
+    title: str | None = None
+    cause: str | None = None
+    fix: tuple[FixStep, ...] = ()
+
+
+def _case(asked: _Asked, reply: HttpAnswer, server: ServerFact | None) -> _Case:
+    if reply.status == 401 and "invalid authorization header" in reply.body:
+        return _HEADER_REPLACED
+    if is_livekit(reply):
+        words = one_line(reply.body, 40).removesuffix(":")
+        return _Case(
+            title=fitting(f"LiveKit refuses {whose_token(asked.whose)}: {words}"),
+            cause="The refusal is LiveKit's own; its words say what it misses in the token or in the room.",
+            fix=(_SERVER_LOG,),
+        )
+    if is_gate(reply):
+        return _GATE
+    if reply.status in {414, 431}:
+        return _TOO_LONG
+    if asked.of_upgrade and reply.status >= 500:
+        return _NOT_STARTED
+    if reply.status == 404 and "/rtc/v1" in asked.heard.path:
+        return _NO_V1
+    if reply.status == 404 and server is not None and is_root_ok(server.root):
+        return _NOT_ROUTED
+    return _Case()
+
+
+_HEADER_REPLACED: Final = _Case(
+    title="The Authorization header is not the one that was sent",
+    cause="LiveKit got an Authorization header that is no bearer token: a proxy puts one of its own in "
+    "(basic auth), or the URL holds user:password@. A header wins over the token in the query.",
+    fix=(
+        FixStep("Take user:password@ out of the URL."),
+        FixStep(
+            "Let the proxy pass the header on as it is; in nginx remove:",
+            snippet=Snippet("nginx", "proxy_set_header Authorization …;"),
+        ),
+    ),
+)
+
+_GATE: Final = _Case(
+    title="Something in front of LiveKit wants a log-in",
+    cause="The answer is a log-in's (a page, or a WWW-Authenticate header), not LiveKit's, whose refusals "
+    "are short texts: Cloudflare Access, basic auth, an IP list or a bot rule. Your token was not even "
+    "looked at.",
+    fix=(
+        FixStep(
+            "LiveKit checks every token itself: let the access rule pass /rtc, /twirp and /agent."
+        ),
+        FixStep("Test from outside:", command="curl -si https://rtc.example.com/rtc/validate"),
+    ),
+)
+
+_TOO_LONG: Final = _Case(
+    title="The request is too long for the proxy",
+    cause="The token travels in the URL or in a header, and the proxy's limit for these is lower: large "
+    "metadata, attributes or room configuration make a long token.",
+    fix=(
+        FixStep("Keep large values out of the token; fetch them by id instead."),
+        FixStep(
+            "Raise the proxy's limit; in nginx:",
+            snippet=Snippet("nginx", "large_client_header_buffers 4 32k;"),
+        ),
+    ),
+)
+
+_NOT_STARTED: Final = _Case(
+    title="The upgrade is answered with a server error",
+    cause="LiveKit answers an upgrade only once the session has started, so a 5xx here is about the room "
+    "or the node: Redis or the message bus does not answer, no node takes the room, a limit is reached. "
+    "If the proxy gives it, it got no answer from LiveKit in its time.",
+    fix=(
+        _SERVER_LOG,
+        FixStep(
+            "With Redis: it must answer, with pub/sub, from every node.",
+            command="redis-cli -h REDIS ping",
+        ),
+        FixStep("After a failover of Redis, older servers need a restart.", destructive=True),
+    ),
+)
+
+_NO_V1: Final = _Case(
+    title="This server does not have the path /rtc/v1",
+    cause="The path came with livekit-server 1.9.10; livekit-client from 2.17 on tries it first and falls "
+    "back to /rtc, which 2.18.1 to 2.18.3 did badly.",
+    fix=(
+        FixStep("Update livekit-server to 1.9.10 or later, or livekit-client to 2.18.5 or later."),
+        FixStep("Look at the classic path:", command="lkdoctor ws-probe --path rtc"),
+    ),
+)
+
+_NOT_ROUTED: Final = _Case(
+    title="LiveKit is there, but /rtc does not lead to it",
+    cause="GET / is answered as by LiveKit, the signalling path is not: the proxy passes on single paths "
+    "only, or changes them on the way (a prefix stripped or kept, a trailing slash).",
+    fix=(
+        FixStep(
+            "Pass the whole host on, without changing the path:",
+            snippet=Snippet("nginx", "location / {\n    proxy_pass http://127.0.0.1:7880;\n}"),
+        ),
+        FixStep("If LiveKit sits under a path, write it into the URL, up to the /rtc."),
+    ),
+)
+
+
+# signal-leave-on-connect and what else can follow the 101
+
+
+def _left_at_once(signal: SignalFact) -> Iterator[Judgement]:
+    if not isinstance(signal.first, LeftAtOnce):
+        return
+    reason = one_line(signal.first.reason, 40)
+    cause, fix = _LEAVE.get(signal.first.reason, ("", ()))
+    observed = f"leave {reason}, {signal.first.action or 'no action'}"
+    yield Judgement(
+        (Evidence("first message", observed, "join", "net"), *_phases(signal)),
+        title=fitting(f"The server ends the session at once: {reason}"),
+        cause=cause or None,
+        fix=fix,
+    )
+
+
+_REJOIN: Final = FixStep("Connect anew with a fresh token instead of resuming the old session.")
+
+_LEAVE: Final[dict[str, tuple[str, tuple[FixStep, ...]]]] = {
+    "DUPLICATE_IDENTITY": (
+        "Another connection has the same identity: two tabs, a component mounted twice, one fixed name.",
+        (FixStep("Give every connection an identity of its own; do not reconnect by itself on this reason."),),
+    ),
+    "SERVER_SHUTDOWN": (
+        "The node is shutting down or draining.",
+        (FixStep("Try again in a moment; let the load balancer take draining nodes out."), _REJOIN),
+    ),
+    "PARTICIPANT_REMOVED": (
+        "Somebody removed this participant through the server API (the app's backend, a moderator).",
+        (FixStep("Look for RemoveParticipant in the backend."), _REJOIN),
+    ),
+    "ROOM_DELETED": (
+        "Somebody deleted the room through the server API.",
+        (FixStep("Look for DeleteRoom in the backend, also in clean-up jobs."), _REJOIN),
+    ),
+    "ROOM_CLOSED": (
+        "The room was closed: nobody came in its empty_timeout, or all had left for its departure_timeout.",
+        (FixStep("Set both timeouts when the room is created."), _REJOIN),
+    ),
+    "STATE_MISMATCH": (
+        "The client resumes a session that the server does not have (it restarted, or is another node).",
+        (_REJOIN, FixStep("With several nodes, see that all use the same Redis."), _SERVER_LOG),
+    ),
+    "JOIN_FAILURE": (
+        "The server could not let this participant in: a limit of the room or of the node is reached.",
+        (FixStep("See who is in the room, and its limit:", command="lkdoctor rooms show ROOM"), _SERVER_LOG),
+    ),
+    "MIGRATION": ("The session is being moved to another node.", (_REJOIN,)),
+    "CONNECTION_TIMEOUT": (
+        "The server lost this participant's media connection and gave it up.",
+        (_REJOIN, FixStep("If it comes again, look at the way of media (UDP, TURN), not at signalling.")),
+    ),
+    "MEDIA_FAILURE": (
+        "Media could not be set up for this participant.",
+        (FixStep("Look at the way of media: the server's node_ip, its UDP ports, TURN."), _SERVER_LOG),
+    ),
+}  # fmt: skip
+
+
+def _first_problem(signal: SignalFact, problem: FirstMessageProblem) -> Iterator[Evidence]:
+    first = signal.first
+    if isinstance(first, NoFirstMessage) and first.problem is problem:
+        what = one_line(first.detail) or str(problem)
+        observed = f"{what} ({duration(first.took_ms)} after 101)"
+        yield Evidence("first message", observed, "join", "net")
+
+
+def _after_upgrade(problem: FirstMessageProblem) -> Judge:
+    def judge(signal: SignalFact) -> Iterator[Judgement]:
+        for proof in _first_problem(signal, problem):
+            yield Judgement((proof, *_phases(signal)))
+
+    return judge
+
+
+def _no_pong(signal: SignalFact) -> Iterator[Judgement]:
+    pings = signal.pings
+    if pings is not None and pings.sent and not pings.round_trips_ms:
+        yield Judgement((Evidence("pings", f"{pings.sent} sent, 0 answered", "pongs", "net"),))
+
+
+def _room_left(signal: SignalFact) -> Iterator[Judgement]:
+    clean_up = signal.clean_up
+    if clean_up is not None and not clean_up.removed:
+        name = one_line(clean_up.room, 60)
+        yield Judgement(
+            (Evidence("removing it", one_line(clean_up.detail) or "not possible", "removed", "api"),),
+            fix=(
+                FixStep("It goes by itself within five minutes; or at once:", command=f"lkdoctor rooms end {name}", destructive=True),
+            ),
+        )  # fmt: skip
+
+
+# What there is to say when nothing is wrong
+
+
+def _look_validate(signal: SignalFact) -> str | Unsure | None:
+    for whose in _WHOSE_FIRST:
+        validation = signal.validation(whose)
+        if validation is None:
+            continue
+        if not is_livekit(validation.answer):
+            return Unsure(f"{validation.path}: no answer of LiveKit's")
+        accepted = isinstance(validation.answer, HttpAnswer) and validation.answer.status == 200
+        if accepted:
+            which = "a test token" if whose is Whose.MINTED else "the token"
+            return f"the server accepts {which}"
+        if whose is Whose.NONE:
+            return "LiveKit answers; there was no token to try"
+        return Unsure(fitting(said(validation.answer)) or "the server refuses the token")
+    return None
+
+
+def _look_upgrade(signal: SignalFact) -> str | Unsure | None:
+    if not signal.upgrades:
+        return None
+    result = signal.upgrades[-1].result
+    if isinstance(result, Upgraded):
+        return f"the upgrade reaches LiveKit, {duration(result.took_ms)}"
+    if isinstance(result, UpgradeRefused) and is_livekit(result.answer):
+        return "the upgrade reaches LiveKit, which refuses the token"
+    return Unsure("the upgrade got no answer of LiveKit's")
+
+
+def _look_join(signal: SignalFact) -> str | Unsure | None:
+    first = signal.first
+    if first is None:
+        return None
+    if not isinstance(first, Joined):
+        return Unsure("no join response")
+    last = signal.phases[-1] if signal.phases else None
+    took = first.took_ms if last is None else last.start_ms + last.took_ms
+    version = one_line(first.server_version, 20)
+    return f"joined in {duration(took)}" + (f", server {version}" if version else "")
+
+
+def _look_ping(signal: SignalFact) -> str | Unsure | None:
+    pings = signal.pings
+    if pings is None or not pings.sent:
+        return None
+    trips = sorted(pings.round_trips_ms)
+    if not trips:
+        return Unsure("no pong came back")
+    return f"{len(trips)} of {pings.sent} answered, median {duration(trips[len(trips) // 2])}"
+
+
+CHECKS: Final = (
+    Check(
+        id="signal.validate",
+        layer=Layer.SIGNAL,
+        title="The server accepts the token",
+        look=_look_validate,
+        needs=("net.tcp", "tls.handshake"),
+        effect=Effect.NETWORK,
+    ),
+    Check(
+        id="signal.upgrade",
+        layer=Layer.SIGNAL,
+        title="The WebSocket upgrade reaches LiveKit and is granted",
+        look=_look_upgrade,
+        needs=("net.tcp", "tls.handshake"),
+        effect=Effect.NETWORK,
+    ),
+    Check(
+        id="signal.join",
+        layer=Layer.SIGNAL,
+        title="The server sends a join response",
+        look=_look_join,
+        needs=("signal.upgrade",),
+        effect=Effect.JOIN,
+    ),
+    Check(
+        id="signal.ping",
+        layer=Layer.SIGNAL,
+        title="The server answers pings",
+        look=_look_ping,
+        needs=("signal.join",),
+        effect=Effect.JOIN,
+        essential=False,
+    ),
+)
+
+
+# Examples
+
+
+_SUCCESS: Final = Validation(Whose.MINTED, "/rtc/validate", answer(200, "success"))
+
+
+def _given(validate: HttpAnswer, upgrade: HttpAnswer | None = None) -> Facts:
+    """The user's own token is answered so; nobody has read it."""
+    refused = () if upgrade is None else (_attempt(UpgradeRefused(upgrade), Whose.GIVEN),)
+    return healthy()._replace(
+        signal=SignalFact((Validation(Whose.GIVEN, "/rtc/validate", validate),), refused)
+    )
+
+
+def _attempt(result: Upgrade, whose: Whose = Whose.MINTED) -> UpgradeAttempt:
+    return UpgradeAttempt(whose, "/rtc", result)
+
+
+def _upgrade(result: Upgrade, first: FirstMessage | None = None) -> Facts:
+    """The token is fine, the upgrade ends so."""
+    signal = SignalFact(validations=(_SUCCESS,), upgrades=(_attempt(result),), first=first)
+    return healthy()._replace(signal=signal)
+
+
+def _first(problem: FirstMessageProblem, detail: str, took_ms: float = 4.0) -> Facts:
+    return _upgrade(Upgraded(88.0), NoFirstMessage(problem, detail, took_ms))
+
+
+def _sick_room_missing() -> Facts:
+    return _given(answer(404, "requested room does not exist"))
+
+
+def _sick_room_full() -> Facts:
+    return _given(answer(200, "success"), answer(500, "connection closed by media"))
+
+
+def _busy_room() -> Facts:
+    """The API shows the room in question with places left."""
+    facts = healthy()
+    return facts._replace(api=facts.api._replace(room_asked="demo") if facts.api else None)
+
+
+def _sick_no_pong() -> Facts:
+    facts = healthy()
+    signal = facts.signal
+    return facts._replace(signal=signal._replace(pings=Pings(3, ())) if signal else None)
+
+
+def _sick_room_left() -> Facts:
+    facts = healthy()
+    left = CleanUp("lkdoctor-7f3a9c21", removed=False, detail="401 permissions denied")
+    signal = facts.signal
+    return facts._replace(signal=signal._replace(clean_up=left) if signal else None)
+
+
+def _sick_refused() -> Facts:
+    return _given(answer(418, "short and stout", server="teapot"))
+
+
+def _sick_rate_limited() -> Facts:
+    return _given(answer(200, "success"), answer(429, "too many requests", retry_after="30"))
+
+
+def _refused_for_want_of_a_token() -> Facts:
+    own = answer(401, "no permissions to access the room")
+    return healthy()._replace(
+        signal=SignalFact(
+            validations=(Validation(Whose.NONE, "/rtc/validate", own),),
+            upgrades=(_attempt(UpgradeRefused(own), Whose.NONE),),
+        )
+    )
+
+
+def _wire_rule(
+    code: str,
+    title: str,
+    *,
+    symptoms: tuple[str, ...],
+    cause: str,
+    how: str,
+    fix: tuple[FixStep, ...],
+    source: str,
+    judge: Judge,
+    example: Callable[[], Facts],
+    check: str = "signal.join",
+    confidence: Confidence = Confidence.LIKELY,
+    severity: Severity = Severity.ERROR,
+    related: tuple[str, ...] = (),
+    explains: tuple[str, ...] = (),
+) -> Rule:
+    """A way in which a peer misbehaves once HTTP as such is in order."""
+    return Rule(
+        code=code,
+        check=check,
+        layer=Layer.SIGNAL,
+        severity=severity,
+        confidence=confidence,
+        title=title,
+        symptoms=symptoms,
+        cause=cause,
+        how=how,
+        fix=fix,
+        source=source,
+        judge=judge,
+        sick=example,
+        healthy=healthy,
+        related=related,
+        explains=explains,
+    )
+
+
+_PROXY_SUSPECT: Final = FixStep(
+    "Ask LiveKit on its own host, past every proxy; if that works, the proxy is the cause:",
+    command="lkdoctor ws-probe --url ws://127.0.0.1:7880",
+)
+
+_IS_IT_LIVEKIT: Final = FixStep(
+    "See that the URL and the proxy's target are LiveKit's signalling port (7880), not another WebSocket "
+    "service's."
+)
+
+
+RULES: Final = (
+    Rule(
+        code="room-not-found",
+        check="signal.validate",
+        layer=Layer.SIGNAL,
+        severity=Severity.ERROR,
+        confidence=Confidence.CERTAIN,
+        title="The room does not exist, and this server makes none",
+        symptoms=(
+            "could not establish signal connection: requested room does not exist",
+            "requested room does not exist",
+            "v1 RTC path not found. Consider upgrading your LiveKit server version",
+        ),
+        cause="The server runs with room.auto_create: false, so a room must be created before anybody "
+        "joins; nobody did, or it was closed by its empty timeout in between, or its name is spelt "
+        "otherwise.",
+        how="validate or the upgrade is answered 404 requested room does not exist.",
+        fix=(
+            FixStep(
+                "Let the backend create the room before it hands out tokens:",
+                command="lk room create ROOM",
+            ),
+            FixStep(
+                "From server 1.12 on, a token with roomCreate makes the room on join:",
+                snippet=Snippet(
+                    "json", '"video": {"roomJoin": true, "room": "ROOM", "roomCreate": true}'
+                ),
+            ),
+            FixStep(
+                "Or let the server make rooms by itself (livekit.yaml):",
+                snippet=Snippet("yaml", "room:\n  auto_create: true"),
+            ),
+        ),
+        source="livekit-server pkg/service/rtcservice.go, livekit/livekit#4504, element-hq/lk-jwt-service#228",
+        judge=_room_missing,
+        sick=_sick_room_missing,
+        healthy=healthy,
+        related=("api-not-found",),
+    ),
+    Rule(
+        code="signal-room-full",
+        check="signal.upgrade",
+        layer=Layer.SIGNAL,
+        severity=Severity.ERROR,
+        confidence=Confidence.LIKELY,
+        title="The room is full, or LiveKit cannot start the session",
+        symptoms=(
+            *_HIDDEN,
+            "could not join room: room has exceeded its max participants",
+            "server error: 500 - connection closed by media",
+        ),
+        cause="validate accepts the token, but the session is ended while it starts. That is what LiveKit "
+        "does when the room has reached its max_participants; agents, recorders and participants whose "
+        "connection broke a moment ago count, too.",
+        how="The upgrade is answered 500 connection closed by media although validate says success; the "
+        "API's view of the room (participants and limit) makes it certain.",
+        fix=(
+            FixStep("See who is in the room, and its limit:", command="lkdoctor rooms show ROOM"),
+            FixStep(
+                "Create the room with a higher max_participants (a booking for two needs more once an agent or a recorder joins), or raise the server's default:",
+                snippet=Snippet("yaml", "room:\n  max_participants: 10"),
+            ),
+            FixStep(
+                "Remove participants that are gone but not yet timed out:",
+                command="lk room participants remove --room ROOM IDENTITY",
+                destructive=True,
+            ),
+            _SERVER_LOG,
+        ),
+        source="livekit-server pkg/rtc/room.go, pkg/service/rtcservice.go, livekit/livekit#1279, livekit/livekit#4788",
+        judge=_room_full,
+        sick=_sick_room_full,
+        healthy=_busy_room,
+        explains=("signal-leave-on-connect", "signal-refused"),
+        related=("signal-refused",),
+    ),
+    _wire_rule(
+        "signal-timeout",
+        "LiveKit takes the upgrade but starts no session",
+        check="signal.upgrade",
+        symptoms=(_TIMED_OUT, "signal connection timed out"),
+        cause=f"TCP, TLS and HTTP are in order, but the upgrade gets no answer. As a rule {_STARTS_FIRST} "
+        "A proxy that buffers, or that does not know WebSockets, looks the same.",
+        how="Each phase is timed by itself; the upgrade (or validate) is the one that hangs.",
+        fix=(
+            FixStep(
+                "See whether Redis answers, and how busy the machine is:",
+                command="redis-cli -h REDIS ping; uptime",
+            ),
+            _SERVER_LOG,
+            _PROXY_SUSPECT,
+        ),
+        source="livekit-server pkg/service/rtcservice.go, livekit/livekit#3215, livekit/client-sdk-react-native#281",
+        judge=_timed_out,
+        example=lambda: _upgrade(UpgradeUnanswered(no_answer(Silence.TIMEOUT))),
+        related=("server-not-ready", "tcp-timeout", "signal-silent-after-upgrade"),
+    ),
+    _wire_rule(
+        "signal-slow",
+        "The signalling answer trickles in and never ends",
+        check="signal.upgrade",
+        symptoms=(_TIMED_OUT,),
+        cause="Bytes come, but so slowly or so endlessly that no client waits for the end: a proxy that "
+        "buffers or throttles, a machine without CPU, or a peer that is not LiveKit.",
+        how="validate, the upgrade or the first message gets bytes, but is not whole in the time given.",
+        fix=(_PROXY_SUSPECT, _SERVER_LOG),
+        source="RFC 9112 §6.3, RFC 6455 §5.2",
+        judge=_slow,
+        example=lambda: _upgrade(UpgradeUnanswered(NoAnswer(Silence.SLOW, "", 5000.0, 40))),
+        related=("http-slow",),
+    ),
+    _wire_rule(
+        "signal-closed-early",
+        "The connection is closed in place of an upgrade",
+        check="signal.upgrade",
+        symptoms=(*_HIDDEN, "socket hang up"),
+        cause="The request for the WebSocket is taken, and the connection is closed or reset before a "
+        "complete answer: a proxy or firewall that does not allow WebSockets, a server that crashes or "
+        "restarts, or a limit on connections.",
+        how="validate or the upgrade ends with a closed or reset connection, while GET / is answered.",
+        fix=(_PROXY_SUSPECT, _SERVER_LOG),
+        source="RFC 6455 §4.1, RFC 9112 §9.6",
+        judge=_closed_early,
+        example=lambda: _upgrade(UpgradeUnanswered(NoAnswer(Silence.CLOSED, "", 3.0))),
+        related=("http-closed-early", "proxy-upgrade-stripped"),
+    ),
+    _wire_rule(
+        "signal-handshake-invalid",
+        "The answer to the upgrade is no WebSocket handshake",
+        check="signal.upgrade",
+        symptoms=(
+            *_HIDDEN,
+            "Error during WebSocket handshake: Incorrect 'Sec-WebSocket-Accept' header value",
+            "Invalid Sec-WebSocket-Accept header",
+        ),
+        cause="Something answers the upgrade, but not as the protocol wants it: a proxy that invents or "
+        "caches the answer, or drops its headers, or a peer that only looks like a WebSocket server.",
+        how="The answer has status 101 with a wrong or missing header of RFC 6455 §4.1, or is not HTTP at all.",
+        fix=(
+            FixStep("Switch off caching and answer rewriting for /rtc in every proxy on the way."),
+            _PROXY_SUSPECT,
+            _IS_IT_LIVEKIT,
+        ),
+        source="RFC 6455 §4.1, §4.2.2",
+        judge=_handshake_invalid,
+        example=lambda: _upgrade(
+            UpgradeInvalid(answer(101), "the Sec-WebSocket-Accept header is wrong")
+        ),
+        confidence=Confidence.CERTAIN,
+        related=("proxy-upgrade-stripped",),
+    ),
+    Rule(
+        code="signal-rate-limited",
+        check="signal.upgrade",
+        layer=Layer.SIGNAL,
+        severity=Severity.ERROR,
+        confidence=Confidence.CERTAIN,
+        title="The server or a proxy limits the rate (429)",
+        symptoms=(
+            _GENERIC,
+            "429 Too Many Requests",
+            "INSUFFICIENT_CAPACITY",
+            "concurrent participant limit exceeded",
+        ),
+        cause="A limit is reached: of a LiveKit Cloud plan (participants at a time, minutes, requests), or "
+        "of a proxy's requests a minute. Clients that reconnect in a loop can be the cause themselves.",
+        how="An answer has status 429.",
+        fix=(
+            FixStep(
+                "On LiveKit Cloud, look at the project's usage and limits: https://cloud.livekit.io, Settings, Billing."
+            ),
+            FixStep("Stop clients that retry without a pause; wait for the time in Retry-After."),
+            FixStep("In a proxy of your own, exempt /rtc and /twirp from the limit, or raise it."),
+        ),
+        source="RFC 6585 §4, element-hq/element-call#2998, livekit/ingress#331",
+        judge=_rate_limited,
+        sick=_sick_rate_limited,
+        healthy=healthy,
+        explains=("signal-refused", "api-refused", "url-not-livekit", "server-refused"),
+    ),
+    Rule(
+        code="signal-refused",
+        check="signal.validate",
+        layer=Layer.SIGNAL,
+        severity=Severity.ERROR,
+        confidence=Confidence.LIKELY,
+        title="The signalling path refuses, for an unknown reason",
+        symptoms=(_GENERIC, *_HIDDEN, "engine: signal failure: client error"),
+        cause="validate or the upgrade is answered with a refusal that is not one of those that LiveKit is "
+        "known to give: probably something in front of LiveKit, or a version newer than this program.",
+        how="The status and the words of the answer match no known refusal.",
+        fix=(
+            FixStep(
+                "Read the evidence: who gives this answer? LiveKit sends no Server header, and its refusals are short texts."
+            ),
+            _PROXY_SUSPECT,
+            _SERVER_LOG,
+        ),
+        source="livekit-server pkg/service/auth.go, pkg/service/rtcservice.go",
+        judge=_refused,
+        sick=_sick_refused,
+        healthy=_refused_for_want_of_a_token,
+        related=("proxy-upgrade-stripped", "url-not-livekit"),
+    ),
+    Rule(
+        code="signal-leave-on-connect",
+        check="signal.join",
+        layer=Layer.SIGNAL,
+        severity=Severity.ERROR,
+        confidence=Confidence.CERTAIN,
+        title="The server ends the session at once",
+        symptoms=(
+            "Received leave request while trying to (re)connect",
+            "leave-reconnect disconnected",
+            "could not restart participant",
+        ),
+        cause="The first message is a leave request: the server does not want this session, and the "
+        "reason in it says why.",
+        how="The first message after the upgrade is LeaveRequest in place of JoinResponse.",
+        fix=(_REJOIN, _SERVER_LOG),
+        source="livekit-server pkg/rtc/types/interfaces.go, livekit/livekit#4087, livekit/client-sdk-flutter#737",
+        judge=_left_at_once,
+        sick=lambda: _upgrade(Upgraded(88.0), LeftAtOnce(2.0, "STATE_MISMATCH", "DISCONNECT")),
+        healthy=healthy,
+        related=("signal-room-full",),
+    ),
+    _wire_rule(
+        "signal-silent-after-upgrade",
+        "The upgrade succeeds, then nothing comes",
+        symptoms=(
+            "signal connection timed out while waiting for the first message",
+            _TIMED_OUT,
+        ),
+        cause="The WebSocket is open, but no join response follows. LiveKit sends it together with its "
+        "answer to the upgrade, so something in between holds it back (a proxy that buffers), or what "
+        "answers the upgrade is not LiveKit.",
+        how="101, and then not a byte in the time given.",
+        fix=(
+            FixStep(
+                "Switch off buffering for /rtc; in nginx:",
+                snippet=Snippet("nginx", "proxy_buffering off;\nproxy_request_buffering off;"),
+            ),
+            _PROXY_SUSPECT,
+            _IS_IT_LIVEKIT,
+        ),
+        source="livekit-server pkg/service/rtcservice.go",
+        judge=_after_upgrade(FirstMessageProblem.SILENCE),
+        example=lambda: _first(FirstMessageProblem.SILENCE, "nothing", 5000.0),
+        related=("signal-timeout",),
+    ),
+    _wire_rule(
+        "signal-closed-after-upgrade",
+        "The server closes the WebSocket before it says anything",
+        symptoms=(
+            "Websocket got closed during a (re)connection attempt",
+            "no message received as first message",
+        ),
+        cause="The WebSocket opens and is closed in an orderly way without a join response: a proxy or "
+        "gateway with rules of its own, a server about to stop, or a WebSocket service that is not LiveKit.",
+        how="The first frame after the upgrade is a close frame; its code and reason are in the evidence.",
+        fix=(_PROXY_SUSPECT, _SERVER_LOG, _IS_IT_LIVEKIT),
+        source="RFC 6455 §7.4",
+        judge=_after_upgrade(FirstMessageProblem.CLOSED),
+        example=lambda: _first(FirstMessageProblem.CLOSED, "close 1011 internal error"),
+        related=("signal-dropped-after-upgrade",),
+    ),
+    _wire_rule(
+        "signal-dropped-after-upgrade",
+        "The connection drops right after the upgrade",
+        symptoms=(
+            "Websocket got closed during a (re)connection attempt",
+            "Websocket error during a (re)connection attempt",
+        ),
+        cause="The WebSocket opens, and the connection ends without a word: a proxy that does not carry "
+        "WebSockets to the end, a firewall that cuts them, or a server that crashed.",
+        how="After 101 the connection ends without a close frame.",
+        fix=(_PROXY_SUSPECT, _SERVER_LOG),
+        source="RFC 6455 §7.1.5",
+        judge=_after_upgrade(FirstMessageProblem.DROPPED),
+        example=lambda: _first(FirstMessageProblem.DROPPED, "end of stream"),
+        related=("signal-closed-after-upgrade",),
+    ),
+    _wire_rule(
+        "signal-not-livekit",
+        "What speaks after the upgrade is not LiveKit",
+        symptoms=("did not receive join response", "Unexpected first message"),
+        cause="A WebSocket opens, but its first message is not one of LiveKit's: the URL or the proxy "
+        "leads to another WebSocket service (a dev server's hot reload, a chat, another SFU).",
+        how="The first message is no SignalResponse with a join or leave in it.",
+        fix=(_IS_IT_LIVEKIT, _PROXY_SUSPECT),
+        source="livekit/protocol protobufs/livekit_rtc.proto (SignalResponse)",
+        judge=_after_upgrade(FirstMessageProblem.NOT_LIVEKIT),
+        example=lambda: _first(FirstMessageProblem.NOT_LIVEKIT, 'text "hello"'),
+        confidence=Confidence.CERTAIN,
+        related=("url-not-livekit",),
+    ),
+    _wire_rule(
+        "signal-frame-invalid",
+        "What follows the upgrade breaks the WebSocket protocol",
+        symptoms=(
+            *_HIDDEN,
+            "Invalid frame header",
+            "A server must not mask any frames that it sends to the client",
+        ),
+        cause="The bytes after the upgrade are not WebSocket frames: a proxy adds or changes bytes, or "
+        "mixes two connections, or the peer only imitates the handshake.",
+        how="The first bytes after 101 break RFC 6455 §5.",
+        fix=(
+            _PROXY_SUSPECT,
+            FixStep(
+                "Switch off compression and content filters for /rtc in every proxy on the way."
+            ),
+        ),
+        source="RFC 6455 §5.2",
+        judge=_after_upgrade(FirstMessageProblem.BROKEN_FRAME),
+        example=lambda: _first(FirstMessageProblem.BROKEN_FRAME, "reserved bits are set"),
+        confidence=Confidence.CERTAIN,
+    ),
+    _wire_rule(
+        "signal-message-too-large",
+        "The first message is larger than any client accepts",
+        symptoms=(*_HIDDEN, "Max payload size exceeded"),
+        cause="The first message after the upgrade is beyond the bound that this program reads (a join "
+        "response has about 600 bytes, more with many participants and large metadata): the metadata of "
+        "the room or its participants is huge, or the peer is not LiveKit.",
+        how="A frame or message after 101 announces or has more than the bound.",
+        fix=(
+            FixStep(
+                "Keep metadata and attributes small; fetch large values by id:",
+                command="lkdoctor rooms show ROOM",
+            ),
+            _IS_IT_LIVEKIT,
+        ),
+        source="RFC 6455 §7.4.1 (1009)",
+        judge=_after_upgrade(FirstMessageProblem.TOO_LARGE),
+        example=lambda: _first(FirstMessageProblem.TOO_LARGE, "a frame of 8388608 bytes"),
+    ),
+    _wire_rule(
+        "signal-no-pong",
+        "The server does not answer pings",
+        check="signal.ping",
+        symptoms=("ping timeout triggered. last pong received at",),
+        cause="The join succeeds, but no ping is answered. Clients give such a connection up after the "
+        "ping timeout (15 s) and reconnect again and again: a proxy passes only the first bytes on, or "
+        "one direction is blocked.",
+        how="Pings are sent on the open session, and none is answered.",
+        fix=(_PROXY_SUSPECT, _SERVER_LOG),
+        source="livekit-server pkg/rtc/participant.go (ping_req, pong_resp)",
+        judge=_no_pong,
+        example=_sick_no_pong,
+        severity=Severity.WARNING,
+        related=("signal-silent-after-upgrade",),
+    ),
+    Rule(
+        code="signal-test-room-left",
+        check="signal.join",
+        layer=Layer.SIGNAL,
+        severity=Severity.INFO,
+        confidence=Confidence.CERTAIN,
+        title="The test room could not be removed",
+        symptoms=(),
+        cause="The test joined a room of its own and wanted to remove it afterwards, which the server did "
+        "not let happen. An empty room ends by itself: twenty seconds after the last leave, or five minutes "
+        "when nobody joined.",
+        how="DeleteRoom for the throw-away room did not succeed.",
+        fix=(FixStep("Nothing; or remove it by hand:", command="lkdoctor rooms list"),),
+        source="livekit-server pkg/service/roomservice.go (DeleteRoom needs roomCreate)",
+        judge=_room_left,
+        sick=_sick_room_left,
+        healthy=healthy,
+    ),
+)
