@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from lkdoctor.findings import Layer
+from lkdoctor.findings import Layer, Severity
 from lkdoctor.report.layout import Style, many
 from lkdoctor.report.model import CheckResult, Report, SkipReason, Status
 
@@ -68,13 +68,6 @@ class Area(NamedTuple):
         return next(s for s in _WORST_FIRST if any(c.status is s for c in self.checks))
 
     @property
-    def told(self) -> tuple[str, ...]:
-        """What its checks say, as far as they are in the area's own state."""
-        status = self.status
-        said = dict.fromkeys(c.summary for c in self.checks if c.status is status and c.summary)
-        return tuple(said) if status is Status.PASS else tuple(said)[:1]
-
-    @property
     def line_of_its_own(self) -> bool:
         """Whether it says something that `unrun` does not say for several areas at once."""
         return self.status is not Status.SKIP or any(map(self.explains, self.checks))
@@ -95,13 +88,72 @@ class Area(NamedTuple):
 class Unrun(NamedTuple):
     """Checks that were not run for one reason."""
 
-    why: str
+    root: str | None
+    """The check that they wait for, where the reason is that."""
+    words: str
     checks: tuple[CheckResult, ...]
+
+    @property
+    def why(self) -> str:
+        """``they need net.dns``, ``the run was interrupted``."""
+        if self.root is None:
+            return self.words
+        return f"{'it needs' if len(self.checks) == 1 else 'they need'} {self.root}"
 
     @property
     def areas(self) -> tuple[str, ...]:
         """Where they are."""
         return tuple(dict.fromkeys(TITLES[check.layer] for check in self.checks))
+
+
+def told(report: Report, area: Area) -> tuple[str, ...]:
+    """What the checks of an area say, as far as they are in the area's own state."""
+    status = area.status
+    mine = [check for check in area.checks if check.status is status]
+    said = tuple(dict.fromkeys(check.summary for check in mine if check.summary))
+    if status is Status.PASS:
+        return said
+    under = {cause for check in mine for cause in follows_from(report, check)}
+    if status in {Status.FAIL, Status.WARN} and all(follows_from(report, c) for c in mine):
+        return (f"follows from {', '.join(sorted(under))}",)
+    return said[:1]
+
+
+def follows_from(report: Report, check: CheckResult) -> tuple[str, ...]:
+    """The causes under which all findings of a check were folded; none if one of them stands."""
+    causes = {code: cause.code for cause in report.findings for code in cause.consequences}
+    stands = any(
+        finding.check == check.id and finding.severity is not Severity.INFO
+        for finding in report.findings
+    )
+    return () if stands else tuple(dict.fromkeys(causes[c] for c in check.findings if c in causes))
+
+
+def areas(self) -> tuple[str, ...]:
+    """Where they are."""
+    return tuple(dict.fromkeys(TITLES[check.layer] for check in self.checks))
+
+
+def told(report: Report, area: Area) -> tuple[str, ...]:
+    """What the checks of an area say, as far as they are in the area's own state."""
+    status = area.status
+    mine = [check for check in area.checks if check.status is status]
+    said = tuple(dict.fromkeys(check.summary for check in mine if check.summary))
+    if status is Status.PASS:
+        return said
+    under = {cause for check in mine for cause in follows_from(report, check)}
+    if status in {Status.FAIL, Status.WARN} and all(follows_from(report, c) for c in mine):
+        return (f"follows from {', '.join(sorted(under))}",)
+    return said[:1]
+
+
+def follows_from(report: Report, check: CheckResult) -> tuple[str, ...]:
+    """The causes under which all findings of a check were folded; none if one of them stands."""
+    causes = {code: cause.code for cause in report.findings for code in cause.consequences}
+    standing = {finding.code for finding in report.findings if finding.check == check.id}
+    if not check.findings or standing or not causes.keys() >= set(check.findings):
+        return ()
+    return tuple(dict.fromkeys(causes[code] for code in check.findings))
 
 
 def areas(report: Report) -> tuple[Area, ...]:
@@ -122,21 +174,23 @@ _SPREADING: Final = {
 
 def unrun(report: Report) -> tuple[Unrun, ...]:
     """What was not run and no area's own line says so, those that wait for a check first."""
-    groups: dict[str, list[CheckResult]] = {}
+    groups: dict[tuple[str | None, str], list[CheckResult]] = {}
     for area in areas(report):
         for check in area.checks:
             if check.status is not Status.SKIP or check.skip_reason is SkipReason.NOT_APPLICABLE:
                 continue
             if area.status is not Status.SKIP or not area.explains(check):
                 groups.setdefault(_why(check), []).append(check)
-    ordered = sorted(groups.items(), key=lambda group: group[1][0].blocked_by is None)
-    return tuple(Unrun(why, tuple(checks)) for why, checks in ordered)
+    ordered = sorted(groups.items(), key=lambda group: group[0][0] is None)
+    return tuple(Unrun(root, words, tuple(checks)) for (root, words), checks in ordered)
 
 
-def _why(check: CheckResult) -> str:
+def _why(check: CheckResult) -> tuple[str | None, str]:
     if check.blocked_by is None or check.skip_reason is None:
-        return check.summary
-    return _SPREADING.get(check.skip_reason, f"they need {check.blocked_by}")
+        return None, check.summary
+    if check.skip_reason in _SPREADING:
+        return None, _SPREADING[check.skip_reason]
+    return check.blocked_by, ""
 
 
 def tally(report: Report) -> Iterator[str]:

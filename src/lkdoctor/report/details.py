@@ -29,6 +29,7 @@ from lkdoctor.facts.signal import (
     NoFirstMessage,
     ParticipantSeen,
     Pings,
+    Repeat,
     SignalFact,
     UpgradeAttempt,
     Upgraded,
@@ -175,10 +176,11 @@ def clock(fact: ClockFact) -> str:
     here = f"here {timestamp(fact.local)}"
     if fact.server is None or fact.skew_ms is None:
         return f"{here}, the server did not tell its own"
-    seconds = fact.skew_ms / 1000
-    way = "behind" if seconds > 0 else "ahead of"
-    within = fact.uncertainty_ms / 1000
-    return f"this machine is {abs(seconds):.1f} s {way} the server, ±{within:.1f} s ({fact.source})"
+    within = f"{fact.uncertainty_ms / 1000:.1f} s ({fact.source})"
+    if abs(fact.skew_ms) <= fact.uncertainty_ms:
+        return f"this machine agrees with the server, to {within}"
+    way = "behind" if fact.skew_ms > 0 else "ahead of"
+    return f"this machine is {abs(fact.skew_ms) / 1000:.1f} s {way} the server, ±{within}"
 
 
 def exchange(answer: Exchange) -> str:
@@ -246,6 +248,8 @@ def signal(fact: SignalFact) -> Rows:
         yield "candidates", ", ".join(map(candidate, fact.candidates))
     if fact.pings:
         yield "pings", pings(fact.pings)
+    if fact.repeats:
+        yield from repeats(fact.repeats)
     if fact.goodbye:
         code = f", close code {fact.goodbye.close_code}" if fact.goodbye.close_code else ""
         answered = "confirmed" if fact.goodbye.answered else "not confirmed"
@@ -347,16 +351,18 @@ def candidate(seen: Candidate) -> str:
 
 def pings(seen: Pings) -> str:
     """As in ``5 of 5   min 24.8   median 25.2   max 27.1 ms   jitter 0.9``."""
-    trips = sorted(seen.round_trips_ms)
-    answered = f"{len(trips)} of {seen.sent}"
-    if not trips:
+    answered = f"{len(seen.round_trips_ms)} of {seen.sent}"
+    if not seen.round_trips_ms:
         return f"{answered} answered"
-    middle = len(trips) // 2
-    median = trips[middle] if len(trips) % 2 else (trips[middle - 1] + trips[middle]) / 2
-    return (
-        f"{answered}   min {trips[0]:.1f}   median {median:.1f}   max {trips[-1]:.1f} ms   "
-        f"jitter {jitter(seen):.1f}"
-    )
+    return f"{answered}   {spread(seen.round_trips_ms)}   jitter {jitter(seen):.1f}"
+
+
+def spread(values_ms: tuple[float, ...]) -> str:
+    """As in ``min 24.8   median 25.2   max 27.1 ms``."""
+    ordered = sorted(values_ms)
+    middle = len(ordered) // 2
+    median = ordered[middle] if len(ordered) % 2 else sum(ordered[middle - 1 : middle + 1]) / 2
+    return f"min {ordered[0]:.1f}   median {median:.1f}   max {ordered[-1]:.1f} ms"
 
 
 def jitter(seen: Pings) -> float:
@@ -364,3 +370,13 @@ def jitter(seen: Pings) -> float:
     trips = seen.round_trips_ms
     steps = [abs(b - a) for a, b in itertools.pairwise(trips)]
     return sum(steps) / len(steps) if steps else 0.0
+
+
+def repeats(seen: tuple[Repeat, ...]) -> Rows:
+    """How several connections ended, and how long those that joined took."""
+    ready = tuple(one.ready_ms for one in seen if one.ready_ms is not None)
+    times = f"   {spread(ready)}" if ready else ""
+    yield "connections", f"{len(ready)} of {len(seen)} joined{times}"
+    for number, one in enumerate(seen, 1):
+        if one.ready_ms is None:
+            yield "connections", f"number {number}: {one.outcome}"

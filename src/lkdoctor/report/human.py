@@ -22,7 +22,7 @@ from lkdoctor.report.layout import (
     pad,
     wrap,
 )
-from lkdoctor.report.model import CheckResult, ExitCode, Report, Status, Verdict
+from lkdoctor.report.model import ExitCode, Report, Status, Verdict
 
 _NAME: Final = 12
 """Cells for an area's name."""
@@ -75,7 +75,7 @@ def body(report: Report, canvas: Canvas, *, verbose: int = 0) -> Iterator[Line]:
     """One line an area, then what was not run and what was not tested."""
     for area in areas.areas(report):
         if area.line_of_its_own or verbose:
-            yield from _area(area, canvas, counted=not verbose)
+            yield from _area(report, area, canvas, counted=not verbose)
             if verbose:
                 yield from _checks(report, area, canvas)
             if verbose > 1:
@@ -135,15 +135,14 @@ def _margin(canvas: Canvas, style: Style) -> Line:
     return line("" if canvas.narrow else "  ", glyph(style, canvas), " ")
 
 
-def _area(area: Area, canvas: Canvas, *, counted: bool) -> Iterator[Line]:
+def _area(report: Report, area: Area, canvas: Canvas, *, counted: bool) -> Iterator[Line]:
     status = area.status
     margin = _margin(canvas, areas.STYLES[status])
     lead: Line = (*margin, Span(pad(area.title, _NAME)), Span(" " if canvas.narrow else "  "))
     word = areas.WORDS.get(status)
     if word:
         lead = (*lead, Span(word, areas.STYLES[status]), Span("  "))
-    room = None if canvas.width is None else canvas.columns - length(lead)
-    told = _joined(area.told, room if room is not None else canvas.columns - length(lead))
+    told = _joined(areas.told(report, area), canvas.columns - length(lead))
     count = area.extent if counted and not canvas.narrow and status is not Status.FAIL else ""
     gap = canvas.columns - length(lead) - cells(told) - cells(count)
     if count and gap >= 2:
@@ -180,35 +179,26 @@ def _unrun(group: Unrun, canvas: Canvas) -> Iterator[Line]:
 
 
 def _checks(report: Report, area: Area, canvas: Canvas) -> Iterator[Line]:
-    column = max(cells(check.id) for check in area.checks)
-    folded = {finding.code: finding for finding in report.folded}
-    causes = {
-        code: cause.code
-        for cause in report.findings
-        for code in cause.consequences
-        if code in folded
-    }
+    column = max(cells(check.id) for check in area.checks) + 2
     for check in area.checks:
         margin = line(
             "  " if canvas.narrow else "      ", glyph(areas.STYLES[check.status], canvas), " "
         )
         text = check.summary or check.title
-        under = {causes[code] for code in check.findings if code in causes}
-        if check.status in {Status.FAIL, Status.WARN} and under and _all_folded(check, causes):
-            text += f"   (follows from {', '.join(sorted(under))})"
-        if check.duration_ms is not None:
-            text += f"   {milliseconds(check.duration_ms)}"
+        causes = areas.follows_from(report, check)
+        if causes:
+            text += f"   (follows from {', '.join(causes)})"
+        took = "" if check.duration_ms is None else milliseconds(check.duration_ms)
         if canvas.narrow:
             yield (*margin, Span(check.id, Style.DIM))
-            yield from _hanging(line("    "), text, canvas)
+            yield from _hanging(line("    "), f"{text}   {took}".rstrip(), canvas)
+            continue
+        lead = (*margin, Span(pad(check.id, column), Style.DIM))
+        gap = canvas.columns - length(lead) - cells(text) - cells(took)
+        if took and gap >= 2:
+            yield (*lead, Span(text), Span(" " * gap), Span(took, Style.DIM))
         else:
-            yield from _hanging(
-                (*margin, Span(pad(check.id, column) + "  ", Style.DIM)), text, canvas
-            )
-
-
-def _all_folded(check: CheckResult, causes: dict[str, str]) -> bool:
-    return all(code in causes for code in check.findings)
+            yield from _hanging(lead, f"{text}   {took}".rstrip(), canvas)
 
 
 def _details(report: Report, area: Area, canvas: Canvas) -> Iterator[Line]:

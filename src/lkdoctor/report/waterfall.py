@@ -271,6 +271,8 @@ def _answers(signal: SignalFact, *, verbose: int) -> Iterator[tuple[str, str]]:
             yield "UPGRADE", f"{details.WHOSE[attempt.whose]}: {details.upgrade(attempt)}"
     if signal.pings:
         yield "PING", details.pings(signal.pings)
+    for _, text in details.repeats(signal.repeats) if signal.repeats else ():
+        yield "CONNECTIONS", text
 
 
 def _addresses(network: NetworkFact) -> Iterator[tuple[str, str]]:

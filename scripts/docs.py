@@ -1,0 +1,159 @@
+"""Writes one page for every cause of the catalogue, and their index.
+
+python scripts/docs.py            write docs/causes/
+python scripts/docs.py --check    say which pages are not up to date, change nothing
+"""
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lkdoctor import catalogue
+from lkdoctor.findings import FixStep, Severity
+from lkdoctor.report.areas import TITLES
+
+if TYPE_CHECKING:
+    from lkdoctor.rules.base import Rule
+
+FOLDER = Path(__file__).parent.parent / "docs" / "causes"
+
+SEVERITIES = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
+
+
+def pages() -> Mapping[str, str]:
+    """Every page's text by its file name."""
+    rules = tuple(catalogue.rules())
+    made = {f"{rule.code}.md": "\n".join(page(rule)) + "\n" for rule in rules}
+    made["README.md"] = "\n".join(index(rules)) + "\n"
+    return made
+
+
+def page(rule: "Rule") -> Iterator[str]:
+    """One cause, in Markdown."""
+    yield "<!-- Written by scripts/docs.py from the catalogue; change the rule, not this page. -->"
+    yield f"# {rule.code}"
+    yield ""
+    yield f"**{escaped(rule.title)}**"
+    yield ""
+    area = TITLES[rule.layer]
+    yield f"{area} · {SEVERITIES[rule.severity]} · {rule.confidence} · check `{rule.check}`"
+    if rule.symptoms:
+        yield ""
+        yield "## What your user or your log shows"
+        yield ""
+        yield from (f"- {code(symptom)}" for symptom in rule.symptoms)
+    yield ""
+    yield "## Cause"
+    yield ""
+    yield from escaped(rule.cause).splitlines()
+    yield ""
+    yield "## How it is found"
+    yield ""
+    yield from escaped(rule.how).splitlines()
+    yield ""
+    yield "## Fix"
+    yield ""
+    for number, step in enumerate(rule.fix, 1):
+        yield from _step(number, step)
+    yield from _links("Explains", rule.explains)
+    yield from _links("Related", rule.related)
+    yield "## Source"
+    yield ""
+    yield from escaped(rule.source).splitlines()
+    yield ""
+    yield "On the command line: " + code(f"lkdoctor explain {rule.code}")
+
+
+def index(rules: tuple["Rule", ...]) -> Iterator[str]:
+    """All causes by area."""
+    yield "<!-- Written by scripts/docs.py from the catalogue. -->"
+    yield "# Causes"
+    yield ""
+    yield "Everything that lkdoctor can find, in the order in which a connection can break."
+    for layer in dict.fromkeys(rule.layer for rule in rules):
+        yield ""
+        yield f"## {TITLES[layer]}"
+        yield ""
+        yield "| code | what it is | severity |"
+        yield "|---|---|---|"
+        for rule in rules:
+            if rule.layer is layer:
+                title = escaped(rule.title).replace("|", "\\|")
+                yield f"| [{rule.code}]({rule.code}.md) | {title} | {SEVERITIES[rule.severity]} |"
+
+
+def _step(number: int, step: FixStep) -> Iterator[str]:
+    lead = f"{number}. "
+    note = " *(deletes or restarts something)*" if step.destructive else ""
+    first, *more = escaped(step.text).splitlines() or [""]
+    yield f"{lead}{first}{note if not more else ''}"
+    indent = " " * len(lead)
+    yield from (f"{indent}{row}" for row in more)
+    if step.command:
+        yield from _block("sh", step.command, indent)
+    if step.snippet:
+        yield from _block(step.snippet.language, step.snippet.body, indent)
+    yield ""
+
+
+def _block(language: str, body: str, indent: str) -> Iterator[str]:
+    fence = "```"
+    while fence in body:
+        fence += "`"
+    yield ""
+    yield f"{indent}{fence}{language}"
+    yield from (f"{indent}{row}".rstrip() for row in body.splitlines())
+    yield f"{indent}{fence}"
+
+
+def _links(title: str, codes: tuple[str, ...]) -> Iterator[str]:
+    if codes:
+        yield f"## {title}"
+        yield ""
+        yield ", ".join(f"[{other}]({other}.md)" for other in codes)
+        yield ""
+
+
+def code(text: str) -> str:
+    """Inline code, whatever is in it."""
+    fence = "`"
+    while fence in text:
+        fence += "`"
+    space = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{space}{text}{space}{fence}"
+
+
+def escaped(text: str) -> str:
+    """Text in which Markdown sees no markup of its own."""
+    for mark in "\\`*_<[]":
+        text = text.replace(mark, "\\" + mark)
+    return text.replace("&", "&amp;")
+
+
+def differences(wanted: Mapping[str, str]) -> list[str]:
+    """The names of pages that are missing, old, or of a cause that is no more."""
+    found = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.md")}
+    return sorted(
+        name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name)
+    )
+
+
+def main(arguments: list[str]) -> int:
+    wanted = pages()
+    if "--check" in arguments:
+        different = differences(wanted)
+        for name in different:
+            print(f"docs/causes/{name} is not what scripts/docs.py writes: run it")
+        return 1 if different else 0
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for path in FOLDER.glob("*.md"):
+        if path.name not in wanted:
+            path.unlink()
+    for name, text in wanted.items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
