@@ -113,8 +113,8 @@ def told(report: Report, area: Area) -> tuple[str, ...]:
     said = tuple(dict.fromkeys(check.summary for check in mine if check.summary))
     if status is Status.PASS:
         return said
-    under = {cause for check in mine for cause in follows_from(report, check)}
     if status in {Status.FAIL, Status.WARN} and all(follows_from(report, c) for c in mine):
+        under = {cause for check in mine for cause in follows_from(report, check)}
         return (f"follows from {', '.join(sorted(under))}",)
     return said[:1]
 
@@ -127,33 +127,6 @@ def follows_from(report: Report, check: CheckResult) -> tuple[str, ...]:
         for finding in report.findings
     )
     return () if stands else tuple(dict.fromkeys(causes[c] for c in check.findings if c in causes))
-
-
-def areas(self) -> tuple[str, ...]:
-    """Where they are."""
-    return tuple(dict.fromkeys(TITLES[check.layer] for check in self.checks))
-
-
-def told(report: Report, area: Area) -> tuple[str, ...]:
-    """What the checks of an area say, as far as they are in the area's own state."""
-    status = area.status
-    mine = [check for check in area.checks if check.status is status]
-    said = tuple(dict.fromkeys(check.summary for check in mine if check.summary))
-    if status is Status.PASS:
-        return said
-    under = {cause for check in mine for cause in follows_from(report, check)}
-    if status in {Status.FAIL, Status.WARN} and all(follows_from(report, c) for c in mine):
-        return (f"follows from {', '.join(sorted(under))}",)
-    return said[:1]
-
-
-def follows_from(report: Report, check: CheckResult) -> tuple[str, ...]:
-    """The causes under which all findings of a check were folded; none if one of them stands."""
-    causes = {code: cause.code for cause in report.findings for code in cause.consequences}
-    standing = {finding.code for finding in report.findings if finding.check == check.id}
-    if not check.findings or standing or not causes.keys() >= set(check.findings):
-        return ()
-    return tuple(dict.fromkeys(causes[code] for code in check.findings))
 
 
 def areas(report: Report) -> tuple[Area, ...]:
