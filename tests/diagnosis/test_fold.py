@@ -147,6 +147,12 @@ def folded(
             id="a hint explains nothing",
         ),
         pytest.param(
+            [found("guess", ERROR, LIKELY), found("seen", ERROR, CERTAIN)],
+            {"guess": ("seen",)},
+            ({"seen": (), "guess": ()}, []),
+            id="a guess does not hide what is certain",
+        ),
+        pytest.param(
             [found("cause"), found("effect"), found("effect", layer=Layer.TLS)],
             {"cause": ("effect",)},
             ({"cause": ("effect",)}, ["effect", "effect"]),

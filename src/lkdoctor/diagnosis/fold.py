@@ -115,7 +115,7 @@ def _folded(
     causes: list[Finding] = []
     consequences: list[Finding] = []
     left = list(ordered)
-    # A cause may stand behind its consequence in the order; it still explains it, if it weighs as much.
+    # A cause may stand behind its consequence in the order; it still explains it.
     for finding in ordered:
         if finding not in left or finding.confidence is Confidence.HINT:
             continue
@@ -124,7 +124,7 @@ def _folded(
             for other in left
             if other.code != finding.code
             and other.code in explains[finding.code]
-            and (fails(finding) or not fails(other))
+            and _weighs_as_much(finding, other)
         ]
         if under:
             left = [other for other in left if other not in under]
@@ -135,6 +135,13 @@ def _folded(
             left[left.index(finding)] = finding._replace(consequences=codes)
     causes = left
     return tuple(causes), tuple(consequences)
+
+
+def _weighs_as_much(cause: Finding, consequence: Finding) -> bool:
+    """Whether one may stand for the other: a guess never hides what is certain."""
+    return (fails(cause) or not fails(consequence)) and (
+        _CONFIDENCES.index(cause.confidence) <= _CONFIDENCES.index(consequence.confidence)
+    )
 
 
 class _Judged(NamedTuple):
