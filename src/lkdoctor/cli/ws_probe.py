@@ -28,7 +28,7 @@ from lkdoctor.report.model import ExitCode
 
 app = subcommand()
 
-ONLY = ("url", "network", "tls", "proxy", "clock", "token", "signal", "server", "api.room")
+ONLY = ("url", "net", "tls", "http", "clock", "token", "signal")
 """What a probe of the WebSocket looks at; the rest is for ``diagnose``."""
 
 
