@@ -90,7 +90,8 @@ class WebSocket:
         self._protocol.events_received()
         if self._protocol.handshake_exc is not None:
             return UpgradeInvalid(fact, _reason(self._protocol.handshake_exc))
-        self._take(bytes(self._reader.data))
+        if self._reader.data:
+            self._take(bytes(self._reader.data))
         return Upgraded(0.0, fact.headers)
 
     def message(self) -> Conversation[Message | NoMessage]:

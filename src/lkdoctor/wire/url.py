@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import quote
 
 from lkdoctor.facts.url import HostKind, ParsedUrl, UnusableUrl, UrlFact, UrlProblem
-from lkdoctor.redact import safe
+from lkdoctor.redact import REDACTED, safe
 
 SCHEMES: Final = {"ws": 80, "wss": 443, "http": 80, "https": 443}
 """What clients of LiveKit take, with the port of each."""
@@ -17,6 +17,7 @@ _LITERALS: Final = frozenset(
 )
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _ALMOST_SCHEME: Final = re.compile(r"(?i)(wss?|https?)(:/?/?/?|//)(?=[^/])")
+_USERINFO: Final = re.compile(r"^(\s*(?:[A-Za-z][A-Za-z0-9+.-]*:)?/*)[^/?#]*@")
 _FORBIDDEN: Final = re.compile(r"[^a-z0-9._-]")
 _PRIVATE: Final = tuple(
     ipaddress.ip_network(block)
@@ -35,7 +36,8 @@ _PRIVATE: Final = tuple(
 def parse(raw: str, origin: str) -> UrlFact:
     """The URL as clients read it, or why they cannot; `origin` says where it was written."""
     # Blanks around it are dropped by every URL parser; the variable's own check names them.
-    return UrlFact(safe(raw), origin, _parse(raw.strip()))
+    shown = _USERINFO.sub(rf"\g<1>{REDACTED}@", raw)
+    return UrlFact(safe(shown), origin, _parse(raw.strip()))
 
 
 def _parse(text: str) -> ParsedUrl | UnusableUrl:
@@ -86,8 +88,8 @@ def _behind_scheme(scheme: str, rest: str) -> ParsedUrl | UnusableUrl:
     assert matched is not None  # noqa: S101 - it matches any string
     netloc, path, tail = matched.groups()
     _, at, hostport = netloc.rpartition("@")
-    split = re.fullmatch(r"(\[[^\]]*\]|[^:\[\]]*)(?::(.*))?", hostport)
-    if split is None:
+    split = re.fullmatch(r"(\[[^\]]*\]|[^:\[\]]*)(?::([^:]*))?", hostport)
+    if split is None or hostport.startswith(":"):
         return _odd_host(scheme, hostport, path)
     written, port_text = split.groups()
     if not written:
@@ -118,6 +120,8 @@ def _odd_host(scheme: str, hostport: str, path: str) -> UnusableUrl:
     try:
         ipaddress.IPv6Address(hostport)
     except ValueError:
+        if re.fullmatch(r":[0-9]*", hostport):
+            return UnusableUrl(UrlProblem.NO_HOST, f"no host behind {scheme}://")
         return UnusableUrl(UrlProblem.BAD_HOST, f"{safe(hostport, 200)} is no host")
     suggestion = f"{scheme}://[{hostport}]{path}"
     return UnusableUrl(UrlProblem.BAD_HOST, "an IPv6 address without brackets", suggestion)

@@ -1,0 +1,173 @@
+"""What the user typed, and what clients make of it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lkdoctor.facts.url import HostKind, ParsedUrl, UnusableUrl, UrlFact, UrlProblem
+from lkdoctor.wire import url
+
+EXAMPLE = ParsedUrl(
+    scheme="wss",
+    host="rtc.example.com",
+    port=443,
+    explicit_port=False,
+    path="",
+    query=False,
+    userinfo=False,
+    host_kind=HostKind.PUBLIC,
+)
+
+
+def parsed(text: str) -> ParsedUrl:
+    result = url.parse(text, "here").result
+    assert isinstance(result, ParsedUrl)
+    return result
+
+
+def test_the_fact_says_what_was_written_and_where() -> None:
+    fact = url.parse(" wss://rtc.example.com/ ", ".env:3")
+    assert fact == UrlFact(" wss://rtc.example.com/ ", ".env:3", EXAMPLE)
+
+
+@pytest.mark.parametrize(
+    ("text", "changes"),
+    [
+        pytest.param("wss://rtc.example.com", {}, id="plain"),
+        pytest.param("WSS://RTC.Example.COM.", {}, id="capitals and the root's dot"),
+        pytest.param("wss://rtc.example.com:443/", {"explicit_port": True}, id="its own port"),
+        pytest.param("wss://rtc.example.com:", {}, id="a colon without a port"),
+        pytest.param("https://rtc.example.com", {"scheme": "https"}, id="https"),
+        pytest.param(
+            "http://rtc.example.com:7880",
+            {"scheme": "http", "port": 7880, "explicit_port": True},
+            id="http and a port",
+        ),
+        pytest.param("wss://rtc.example.com/sfu//", {"path": "/sfu"}, id="a prefix"),
+        pytest.param("wss://rtc.example.com/rtc/v1", {"path": "/rtc/v1"}, id="LiveKit's own path"),
+        pytest.param("wss://rtc.example.com/ä", {"path": "/%C3%A4"}, id="a path outside ASCII"),
+        pytest.param("wss://rtc.example.com?x=1", {"query": True}, id="a query"),
+        pytest.param("wss://rtc.example.com/#x", {"query": True}, id="a fragment"),
+        pytest.param("wss://me:pw@rtc.example.com", {"userinfo": True}, id="user information"),
+        pytest.param(
+            "ws://localhost:7880",
+            {
+                "scheme": "ws",
+                "host": "localhost",
+                "port": 7880,
+                "explicit_port": True,
+                "host_kind": HostKind.LOOPBACK,
+            },
+            id="localhost",
+        ),
+        pytest.param(
+            "ws://[0:0::1]",
+            {"scheme": "ws", "port": 80, "host": "::1", "host_kind": HostKind.LOOPBACK},
+            id="an IPv6 address",
+        ),
+        pytest.param("wss://bücher.example", {"host": "xn--bcher-kva.example"}, id="an umlaut"),
+        pytest.param("wss://straße.example", {"host": "xn--strae-oqa.example"}, id="a sharp s"),
+        pytest.param("wss://例え。jp", {"host": "xn--r8jz45g.jp"}, id="another full stop"),
+        pytest.param(
+            "wss://a_b.example", {"host": "a_b.example"}, id="an underscore, as browsers take it"
+        ),
+    ],
+)
+def test_usable(text: str, changes: dict[str, object]) -> None:
+    assert parsed(text) == EXAMPLE._replace(**changes)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem", "suggestion"),
+    [
+        pytest.param("", UrlProblem.EMPTY, None, id="nothing"),
+        pytest.param(" \n", UrlProblem.EMPTY, None, id="blanks alone"),
+        pytest.param("undefined", UrlProblem.LITERAL, None, id="undefined"),
+        pytest.param("[object Object]", UrlProblem.LITERAL, None, id="an object"),
+        pytest.param("None", UrlProblem.LITERAL, None, id="None"),
+        pytest.param("wss://a b.com", UrlProblem.BLANKS, "wss://ab.com", id="a blank inside"),
+        pytest.param("wss://a.com\nX", UrlProblem.BLANKS, "wss://a.comX", id="a line feed inside"),
+        pytest.param("rtc.example.com", UrlProblem.NO_SCHEME, "wss://rtc.example.com", id="bare"),
+        pytest.param("localhost:7880", UrlProblem.NO_SCHEME, "ws://localhost:7880", id="local"),
+        pytest.param("10.0.0.1:7880", UrlProblem.NO_SCHEME, "ws://10.0.0.1:7880", id="private"),
+        pytest.param("wss:/a.example", UrlProblem.NO_SCHEME, "wss://a.example", id="one slash"),
+        pytest.param("wss:a.example", UrlProblem.NO_SCHEME, "wss://a.example", id="no slash"),
+        pytest.param("https//a.example", UrlProblem.NO_SCHEME, "https://a.example", id="no colon"),
+        pytest.param("//a.example", UrlProblem.NO_SCHEME, "wss://a.example", id="slashes alone"),
+        pytest.param('"wss://a.example"', UrlProblem.NO_SCHEME, "wss://a.example", id="quotes"),
+        pytest.param("wws://a.example", UrlProblem.WRONG_SCHEME, "wss://a.example", id="misspelt"),
+        pytest.param("tcp://a.example", UrlProblem.WRONG_SCHEME, "wss://a.example", id="tcp"),
+        pytest.param("wss://", UrlProblem.NO_HOST, None, id="a scheme alone"),
+        pytest.param("wss:///rtc", UrlProblem.NO_HOST, None, id="a path alone"),
+        pytest.param("wss://:7880", UrlProblem.NO_HOST, None, id="a port alone"),
+        pytest.param("wss://a.example:78x", UrlProblem.BAD_PORT, "wss://a.example", id="letters"),
+        pytest.param("wss://a.example:0", UrlProblem.BAD_PORT, "wss://a.example", id="port 0"),
+        pytest.param("wss://a.example:70000", UrlProblem.BAD_PORT, "wss://a.example", id="70000"),
+        pytest.param("wss://a..b", UrlProblem.BAD_HOST, None, id="an empty label"),
+        pytest.param("wss://256.1.1.1", UrlProblem.BAD_HOST, None, id="no IPv4 address"),
+        pytest.param("wss://a%20b", UrlProblem.BAD_HOST, None, id="a percent sign"),
+        pytest.param("wss://" + "a" * 64 + ".com", UrlProblem.BAD_HOST, None, id="a long label"),
+        pytest.param("wss://[::g]", UrlProblem.BAD_HOST, None, id="no IPv6 address"),
+        pytest.param("ws://::1", UrlProblem.BAD_HOST, "ws://[::1]", id="IPv6 without brackets"),
+        pytest.param("ws://fe80::1/x", UrlProblem.BAD_HOST, "ws://[fe80::1]/x", id="IPv6 without brackets, a path"),
+        pytest.param("wss://a:1:2", UrlProblem.BAD_HOST, None, id="two ports"),
+        pytest.param("wss://☃.example", UrlProblem.BAD_HOST, None, id="a snowman"),
+    ],
+)
+def test_unusable(text: str, problem: UrlProblem, suggestion: str | None) -> None:
+    result = url.parse(text, "here").result
+    assert isinstance(result, UnusableUrl)
+    assert (result.problem, result.suggestion) == (problem, suggestion)
+
+
+@pytest.mark.parametrize(
+    ("host", "kind"),
+    [
+        ("my-app.livekit.cloud", HostKind.CLOUD),
+        ("notlivekit.cloud", HostKind.PUBLIC),
+        ("app.localhost", HostKind.LOOPBACK),
+        ("127.9.9.9", HostKind.LOOPBACK),
+        ("0.0.0.0", HostKind.LOOPBACK),
+        ("172.16.0.1", HostKind.PRIVATE),
+        ("100.64.0.1", HostKind.PRIVATE),
+        ("fd00::1", HostKind.PRIVATE),
+        ("livekit", HostKind.SINGLE_LABEL),
+        ("8.8.8.8", HostKind.PUBLIC),
+    ],
+)
+def test_who_can_reach_it(host: str, kind: HostKind) -> None:
+    assert url.host_kind(host) == kind
+
+
+def test_what_clients_dial() -> None:
+    there = parsed("http://[::1]:7880/sfu/")
+    assert url.authority(there) == "[::1]:7880"
+    assert url.http_url(there, "/x") == "http://[::1]:7880/sfu/x"
+    assert [address for _, address in url.dialled(there)] == [
+        "ws://[::1]:7880/sfu/rtc/v1",
+        "ws://[::1]:7880/sfu/rtc",
+        "ws://[::1]:7880/sfu/rtc",
+        "http://[::1]:7880/sfu/twirp/livekit.RoomService/ListRooms",
+    ]
+
+
+def test_user_information_is_not_shown() -> None:
+    assert "hunter22" not in repr(url.parse("wss://me:hunter22@rtc.example.com", "here"))
+    assert "hunter22" not in repr(url.parse("me:hunter22@rtc.example.com:x", "here"))
+
+
+@given(st.text() | st.text(alphabet="ws:/[]@.?#%-1a \\é").map("ws://{}".format))
+def test_any_text_is_judged_and_what_is_usable_can_be_sent(text: str) -> None:
+    result = url.parse(text, "here").result
+    if isinstance(result, ParsedUrl):
+        sent = url.http_url(result)
+        assert sent.isascii()
+        assert not any(char.isspace() or ord(char) < 32 for char in sent)
+        assert url.parse(url.ws_url(result), "here").result == result._replace(
+            scheme="wss" if result.secure else "ws",
+            explicit_port=f":{result.port}" in url.authority(result)[-6:],
+            query=False,
+            userinfo=False,
+        )
+    elif result.suggestion is not None and "<redacted>" not in result.suggestion:
+        assert isinstance(url.parse(result.suggestion, "here").result, ParsedUrl)
