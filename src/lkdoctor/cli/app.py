@@ -4,6 +4,7 @@ A command's module is imported when it is called: ``check-env`` does not pay for
 """
 
 import contextlib
+import errno
 import os
 import sys
 from typing import Annotated, Any, Final
@@ -11,8 +12,9 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
+from lkdoctor.cli.streams import discard
 from lkdoctor.errors import UsageError
-from lkdoctor.redact import clean
+from lkdoctor.redact import clean, safe, visible
 
 COMMANDS: Final = {
     "diagnose": ("diagnose", "Everything that the inputs allow, one verdict."),
@@ -150,21 +152,46 @@ def run(arguments: list[str]) -> int:
         from lkdoctor.cli.completion import answer_shells
 
         answer_shells()
+    stdout = sys.stdout
     try:
-        app(arguments, prog_name="lkdoctor", standalone_mode=True)
+        code = app(arguments, prog_name="lkdoctor", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else (0 if end.code is None else 1)
+        if sys.stdout is not stdout:  # how Typer marks that the reader of the pipe has left
+            sys.stdout = stdout
+            discard(stdout)
+            return 0
+        code = end.code
     except UsageError as error:
         _complain(f"Error: {error.message}", *(f"  {advice}" for advice in error.advice))
         return 2
     except BrokenPipeError:
-        _discard_stdout()
+        discard(stdout)
         return 0
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         return 130
     except Exception as error:  # noqa: BLE001 - the one place where our own bug becomes a line
-        return _own_fault(error)
-    return 0
+        if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EIO, errno.EFBIG}:
+            discard(stdout)
+            _complain(f"Error: cannot write the answer: {error.strerror}")
+            return 2
+        return _misused(error) or _own_fault(error)
+    return code if isinstance(code, int) else 0
+
+
+def _misused(error: Exception) -> int | None:
+    """Show what Typer says of the arguments; None for any other exception."""
+    show = getattr(error, "show", None)  # its classes moved between the releases that we allow
+    if show is None:
+        return None
+    import io
+
+    # Arguments may be secrets, and Typer repeats them.
+    said = io.StringIO()
+    show(file=said)
+    _complain(*said.getvalue().splitlines())
+    return 2
 
 
 def _own_fault(error: Exception) -> int:
@@ -172,22 +199,18 @@ def _own_fault(error: Exception) -> int:
 
     where = traceback.extract_tb(error.__traceback__)[-1]
     _complain(
-        f"lkdoctor broke: {type(error).__name__}: {error}",
+        f"lkdoctor broke: {type(error).__name__}: {safe(str(error), 500)}",
         f"  in {os.path.basename(where.filename)}:{where.lineno} ({where.name})",  # noqa: PTH119 - pathlib is not loaded here
         "  This is our fault. Please report it with the command that you ran: lkdoctor --version",
     )
     if os.environ.get("LKDOCTOR_DEBUG"):
-        _complain("".join(traceback.format_exception(error)))
+        _complain(*"".join(traceback.format_exception(error)).splitlines())
     return 5
 
 
 def _complain(*lines: str) -> None:
-    with contextlib.suppress(OSError, ValueError):  # nobody listens any more
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # nobody listens any more
         for text in lines:
-            sys.stderr.write(clean(text) + "\n")
-
-
-def _discard_stdout() -> None:
-    """Let the interpreter's last flush go nowhere: the reader of the pipe has left."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # An advice may be a snippet of several lines; nothing else in it may act.
+            shown = "\n".join(visible(row) for row in clean(text).split("\n"))
+            sys.stderr.write(shown + "\n")

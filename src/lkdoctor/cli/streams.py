@@ -4,6 +4,8 @@ No other module asks what the terminal is like. Everything written passes `redac
 the token that a person asked to mint (`reveal`).
 """
 
+import contextlib
+import io
 import os
 import sys
 from collections.abc import Iterable, Mapping
@@ -47,7 +49,8 @@ class Streams(NamedTuple):
     ) -> Self:
         """This process's streams under the terminal policy."""
         env = os.environ if environ is None else environ
-        out, err = sys.stdout, sys.stderr
+        # A stream that was closed before we started is None: what goes there goes nowhere.
+        out, err = sys.stdout or io.StringIO(), sys.stderr or io.StringIO()
         for stream in (out, err):
             # A character that the encoding lacks is shown as an escape, never as a traceback.
             reconfigure = getattr(stream, "reconfigure", None)
@@ -67,7 +70,7 @@ class Streams(NamedTuple):
         return cls(
             out=out,
             err=err,
-            stdin=sys.stdin,
+            stdin=sys.stdin or io.StringIO(),
             canvas=canvas(out),
             err_canvas=canvas(err),
             color=not accessible and _colored(out, color, env),
@@ -110,6 +113,12 @@ class Streams(NamedTuple):
         if len(text) > limit:
             raise UsageError(f"standard input holds more than {limit // 1024 // 1024} MB")
         return text
+
+
+def discard(stream: TextIO) -> None:
+    """Let what the interpreter flushes at its end go nowhere."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _write(stream: TextIO, lines: Iterable[Line], *, color: bool) -> None:
