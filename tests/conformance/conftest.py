@@ -1,6 +1,7 @@
 """The same questions to the sandbox and to the real server whose answers it copies."""
 
 import contextlib
+import secrets
 from collections.abc import AsyncIterator, Iterator
 
 import aiohttp
@@ -14,12 +15,13 @@ from lkdoctor.sandbox.settings import V1_13_5
 
 @pytest.fixture(scope="session")
 def real_target(real_server: servers.RunningServer) -> Target:
-    return Target("real", real_server.http_url, real_server.api_key, real_server.api_secret)
+    return Target("real", real_server.http_url, real_server.long_key, real_server.long_secret)
 
 
 @pytest.fixture(scope="session")
 def sandbox_target() -> Iterator[Target]:
-    with running_sandbox() as sandbox:
+    # Long, as livekit's own client warns of a short one.
+    with running_sandbox(keys={"APIlongsecret": secrets.token_urlsafe(32)}) as sandbox:
         assert sandbox.server_version == V1_13_5.name == servers.NEWEST
         yield Target("sandbox", sandbox.http_url, sandbox.api_key, sandbox.api_secret)
 
@@ -29,6 +31,12 @@ def target(request: pytest.FixtureRequest) -> Target:
     """One after the other."""
     found: Target = request.getfixturevalue(f"{request.param}_target")
     return found
+
+
+@pytest.fixture(scope="session")
+def both(real_target: Target, sandbox_target: Target) -> tuple[Target, Target]:
+    """The real one, and the sandbox."""
+    return real_target, sandbox_target
 
 
 @pytest.fixture

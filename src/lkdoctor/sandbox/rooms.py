@@ -27,8 +27,11 @@ VIDEO: Final = ("video/VP8", "video/H264", "video/VP9", "video/AV1", "video/H265
 MAX_ROOMS: Final = 10_000
 """More are not kept: who makes them tests our memory, not his app."""
 
-MAX_METADATA: Final = 64_000
+MAX_METADATA: Final = 512 * 1024
 """Bytes of a room's or a participant's metadata (config.go, limit)."""
+
+MAX_ATTRIBUTES: Final = 64 * 1024
+"""Bytes of all keys and values of a participant's attributes."""
 
 Send = Callable[[SignalResponse | None], None]
 """Takes a message for somebody; None ends his connection after what was sent before."""
@@ -107,10 +110,11 @@ class Rooms:
         return [room for name, room in self._rooms.items() if not wanted or name in wanted]
 
     def create(self, request: CreateRoomRequest, now: float) -> LiveRoom:
-        """The room of that name, made if it is not there, with the request's settings."""
+        """The room of that name, as it is; made as the request says if it is not there."""
         room = self.find(request.name, now)
-        if room is None:
-            room = self._made(request.name, now)
+        if room is not None:
+            return room
+        room = self._made(request.name, now)
         for field in ("empty_timeout", "departure_timeout", "max_participants", "metadata"):
             if value := getattr(request, field):
                 setattr(room.proto, field, value)
@@ -123,7 +127,12 @@ class Rooms:
             NoSessionError: it cannot be made like that.
         """
         name = claims.video.room if claims.video else ""
-        if len(claims.metadata.encode("utf-8", "replace")) > MAX_METADATA:
+        if size(claims.metadata) > MAX_METADATA:
+            raise NoSessionError
+        if (
+            sum(size(key) + size(value) for key, value in claims.attributes.items())
+            > MAX_ATTRIBUTES
+        ):
             raise NoSessionError
         room = self.find(name, now)
         if room is not None:
@@ -224,18 +233,20 @@ class Rooms:
                 member.send(SignalResponse(update=ParticipantUpdate(participants=news)))
 
     def update(self, room: LiveRoom, member: Member, request: UpdateParticipantRequest) -> None:
-        """Change what is known about somebody; what the request leaves empty stays."""
+        """Change what is known about somebody, a version each; what is empty stays."""
+        info = member.info
         for field in ("name", "metadata"):
             if value := getattr(request, field):
-                setattr(member.info, field, value)
-        for key, value in request.attributes.items():
-            if value:
-                member.info.attributes[key] = value
-            else:
-                member.info.attributes.pop(key, None)
+                setattr(info, field, value)
+                self._note(room, member)
+        if request.attributes:
+            kept = {**info.attributes, **request.attributes}
+            info.attributes.clear()
+            info.attributes.update({key: value for key, value in kept.items() if value})
+            self._note(room, member)
         if request.HasField("permission"):
-            member.info.permission.CopyFrom(request.permission)
-        self._note(room, member)
+            info.permission.CopyFrom(request.permission)
+            self._note(room, member)
 
     def tell_room(self, room: LiveRoom) -> None:
         """Send the room's own news to everybody in it."""
@@ -262,6 +273,11 @@ class Rooms:
             joined_at_ms=int(now * 1000),
             permission=permission(video),
         )
+
+
+def size(text: str) -> int:
+    """Bytes of UTF-8, in which Go measures."""
+    return len(text.encode("utf-8", "replace"))
 
 
 def permission(video: Video) -> ParticipantPermission:

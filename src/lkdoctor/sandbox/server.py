@@ -18,7 +18,7 @@ from lkdoctor.sandbox import session, twirp
 from lkdoctor.sandbox.asked import Asked, cleaned, cors, form, upgrades
 from lkdoctor.sandbox.faults import Fault
 from lkdoctor.sandbox.joining import Wish, wished
-from lkdoctor.sandbox.rooms import LiveRoom, NoSessionError, Rooms
+from lkdoctor.sandbox.rooms import LiveRoom, NoSessionError, Rooms, size
 from lkdoctor.sandbox.settings import Settings
 from lkdoctor.sandbox.verify import Claims, sign, verify
 
@@ -183,18 +183,20 @@ class Sandbox:
             loop.call_later(self._settings.update_interval, self._rooms.tell, room)
 
     async def _dress(self, _: web.Request, response: web.StreamResponse) -> None:
-        """Take off what aiohttp adds and Go does not send."""
-        if not response.headers.get(hdrs.SERVER, "").startswith("nginx"):
-            response.headers.pop(hdrs.SERVER, None)
-        response.headers[hdrs.DATE] = formatdate(self._now(), usegmt=True)
+        """Leave the headers that Go sends, in its order."""
+        headers = response.headers
         if isinstance(response, web.WebSocketResponse):
-            del response.headers[hdrs.DATE]
-            response.headers.pop(hdrs.CONTENT_TYPE, None)
-            response.headers[hdrs.CONNECTION] = "Upgrade"
-            if hdrs.SEC_WEBSOCKET_EXTENSIONS in response.headers:
-                response.headers[hdrs.SEC_WEBSOCKET_EXTENSIONS] = _DEFLATE
-        elif response.body_length == 0 and response.content_length == 0:
-            response.headers.pop(hdrs.CONTENT_TYPE, None)
+            for name in (hdrs.SERVER, hdrs.DATE, hdrs.CONTENT_TYPE):
+                headers.pop(name, None)
+            headers[hdrs.CONNECTION] = "Upgrade"
+            if hdrs.SEC_WEBSOCKET_EXTENSIONS in headers:
+                headers[hdrs.SEC_WEBSOCKET_EXTENSIONS] = _DEFLATE
+            return
+        headers[hdrs.DATE] = formatdate(self._now(), usegmt=True)
+        if "nginx" not in headers[hdrs.SERVER]:
+            told = _in_gos_order(headers)
+            headers.clear()
+            headers.extend(told)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         for fault in self.faults:
@@ -284,12 +286,12 @@ class Sandbox:
             return asked.text(401, "permissions denied")
         if not claims.identity:
             return asked.text(400, "identity cannot be empty")
-        if len(claims.identity.encode("utf-8", "replace")) > twirp.MAX_NAME:
+        if size(claims.identity) > twirp.MAX_NAME:
             what = "participant identity length"
             return asked.text(400, f"{what} exceeds limits: max length {twirp.MAX_NAME}")
         if not video.room:
             return asked.text(400, "no room name")
-        if len(video.room.encode("utf-8", "replace")) > twirp.MAX_NAME:
+        if size(video.room) > twirp.MAX_NAME:
             return asked.text(400, f"room name length exceeds limits: max length {twirp.MAX_NAME}")
         missing = self._rooms.find(video.room, self._now()) is None
         if missing and not self._settings.auto_create and not video.room_create:
@@ -347,6 +349,18 @@ class Sandbox:
             await talk(ws, request)
             await ws.close()
         return ws
+
+
+def _in_gos_order(headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    """What a handler set, sorted; then the date, and what net/http found out by itself."""
+    last: tuple[str, ...] = (hdrs.DATE, hdrs.CONTENT_LENGTH, hdrs.CONNECTION)
+    kind = headers.get(hdrs.CONTENT_TYPE, "")
+    if kind.startswith("text/plain") and "X-Content-Type-Options" not in headers:
+        last = (hdrs.DATE, hdrs.CONTENT_LENGTH, hdrs.CONTENT_TYPE, hdrs.CONNECTION)
+    elif kind.startswith("application/"):
+        last = (hdrs.DATE, hdrs.CONNECTION)
+    set_by_handler = sorted({*headers} - {*last, hdrs.SERVER})
+    return [(name, headers[name]) for name in (*set_by_handler, *last) if name in headers]
 
 
 _DEFLATE: Final = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"

@@ -16,7 +16,7 @@ from livekit.protocol.room import (
     RemoveParticipantResponse,
 )
 
-from lkdoctor.sandbox.rooms import MAX_METADATA, LiveRoom, Member, Rooms
+from lkdoctor.sandbox.rooms import MAX_METADATA, LiveRoom, Member, Rooms, size
 from lkdoctor.sandbox.verify import Claims, Video
 
 PREFIX: Final = "/twirp/"
@@ -124,11 +124,18 @@ def _read(described: MethodDescriptor, kind: str, body: bytes) -> Message:
             raise TwirpError("malformed", "the protobuf request could not be decoded") from None
         return request
     try:
-        # The first JSON value counts, as with Go's decoder; what follows is not looked at.
-        value, _ = json.JSONDecoder().raw_decode(body.decode("utf-8", "replace").lstrip(" \t\r\n"))
-        return json_format.ParseDict(value, request, ignore_unknown_fields=True)
+        return json_format.ParseDict(_first_object(body), request, ignore_unknown_fields=True)
     except (ValueError, TypeError, AttributeError, RecursionError, json_format.ParseError):
         raise TwirpError("malformed", "the json request could not be decoded") from None
+
+
+def _first_object(body: bytes) -> dict[str, Any]:
+    """The first JSON value counts, as with Go's decoder; what follows is not looked at."""
+    text = body.decode("utf-8", "replace").lstrip(" \t\r\n")
+    value, _ = json.JSONDecoder().raw_decode(text)
+    if not isinstance(value, dict):  # protobuf for Python takes an empty list, Go does not
+        raise TypeError(value)
+    return value
 
 
 def as_json(message: Message) -> str:
@@ -219,7 +226,7 @@ def _seated(request: Any, call: Call, missing: Callable[[], TwirpError]) -> tupl
 
 def _create_room(request: Any, call: Call) -> Message:
     _require(call, lambda video: video.room_create)
-    if len(request.name.encode()) > MAX_NAME:
+    if size(request.name) > MAX_NAME:
         why = f"room name length exceeds limits: max length {MAX_NAME}"
         raise _unknown("invalid_argument", why)
     _check_metadata(request.metadata)
@@ -230,7 +237,7 @@ def _create_room(request: Any, call: Call) -> Message:
 
 
 def _check_metadata(metadata: str) -> None:
-    if len(metadata.encode()) > MAX_METADATA:
+    if size(metadata) > MAX_METADATA:
         argument = "metadata size exceeds limits"
         raise TwirpError("invalid_argument", f"{argument} {MAX_METADATA}", {"argument": argument})
 
