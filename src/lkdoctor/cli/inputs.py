@@ -13,7 +13,7 @@ from lkdoctor.report.layout import line
 
 if TYPE_CHECKING:
     from lkdoctor.booking import Seat
-    from lkdoctor.diagnosis.run import How, RtcPath
+    from lkdoctor.diagnosis.how import How, RtcPath
 
 
 def resolution(options: TargetOptions, streams: Streams) -> Resolution:
@@ -92,7 +92,7 @@ def how(
     Raises:
         UsageError: the options contradict each other.
     """
-    from lkdoctor.diagnosis.run import How, RtcPath
+    from lkdoctor.diagnosis.how import How, RtcPath
     from lkdoctor.facts.network import Family
 
     if options.ipv4 and options.ipv6:

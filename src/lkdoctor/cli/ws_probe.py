@@ -21,7 +21,7 @@ from lkdoctor.clock import SystemClock
 from lkdoctor.config.target import need_url
 from lkdoctor.diagnosis import case as cases
 from lkdoctor.diagnosis import doctor
-from lkdoctor.diagnosis.run import RtcPath
+from lkdoctor.diagnosis.how import RtcPath
 from lkdoctor.report import waterfall
 from lkdoctor.report.layout import line
 from lkdoctor.report.model import ExitCode

@@ -8,8 +8,9 @@ from lkdoctor.diagnosis import plan as plans
 from lkdoctor.diagnosis.case import Case
 from lkdoctor.diagnosis.events import Listener, nobody
 from lkdoctor.diagnosis.fold import Skip, fold
+from lkdoctor.diagnosis.how import How
 from lkdoctor.diagnosis.plan import Inputs, Plan
-from lkdoctor.diagnosis.run import How, run
+from lkdoctor.diagnosis.run import run
 from lkdoctor.facts.signal import Whose
 from lkdoctor.report import model
 from lkdoctor.report.model import Report, RunInfo

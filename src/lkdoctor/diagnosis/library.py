@@ -9,7 +9,7 @@ from lkdoctor.clock import SystemClock
 from lkdoctor.config.sources import Given, load
 from lkdoctor.diagnosis import case as cases
 from lkdoctor.diagnosis import doctor
-from lkdoctor.diagnosis.run import How
+from lkdoctor.diagnosis.how import How
 from lkdoctor.report.model import Report
 
 

@@ -6,7 +6,6 @@ either case (`lkdoctor.actions`).
 
 import asyncio
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Final, NamedTuple, assert_never
 
 from lkdoctor import actions
@@ -15,11 +14,12 @@ from lkdoctor.config.target import KeyPair
 from lkdoctor.diagnosis.case import Case
 from lkdoctor.diagnosis.events import Listener, StepFinished, StepStarted, nobody
 from lkdoctor.diagnosis.fold import Skip
+from lkdoctor.diagnosis.how import How, RtcPath
 from lkdoctor.diagnosis.plan import STEP_OF, Plan, Step
 from lkdoctor.facts import Facts
 from lkdoctor.facts.api import ApiFact, RoomsListed
 from lkdoctor.facts.clock import ClockFact
-from lkdoctor.facts.network import Family, NetworkFact
+from lkdoctor.facts.network import NetworkFact
 from lkdoctor.facts.server import HttpAnswer, NoAnswer
 from lkdoctor.facts.signal import (
     CleanUp,
@@ -53,27 +53,6 @@ PROBE_TTL_S: Final = 60.0
 _RESERVE: Final = 0.2
 """The share of the time that is kept for removing the throw-away room, so that a silent host
 costs one ``--timeout`` and no more."""
-
-
-class RtcPath(StrEnum):
-    """Which signalling path to use."""
-
-    RTC = "rtc"
-    V1 = "rtc/v1"
-    AUTO = "auto"
-    """``rtc/v1`` first, then ``rtc``, as livekit-client does from 2.17 on."""
-
-
-class How(NamedTuple):
-    """How to go there."""
-
-    timeout_s: float = 10.0
-    family: Family = Family.ANY
-    insecure: bool = False
-    ca_file: str | None = None
-    pings: int = 3
-    repeat: int = 1
-    path: RtcPath = RtcPath.RTC
 
 
 class Observed(NamedTuple):

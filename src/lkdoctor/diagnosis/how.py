@@ -1,0 +1,27 @@
+"""How to go to a server; apart from `run`, so that a command that only asks the API starts fast."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from lkdoctor.facts.network import Family
+
+
+class RtcPath(StrEnum):
+    """Which signalling path to use."""
+
+    RTC = "rtc"
+    V1 = "rtc/v1"
+    AUTO = "auto"
+    """``rtc/v1`` first, then ``rtc``, as livekit-client does from 2.17 on."""
+
+
+class How(NamedTuple):
+    """How to go there."""
+
+    timeout_s: float = 10.0
+    family: Family = Family.ANY
+    insecure: bool = False
+    ca_file: str | None = None
+    pings: int = 3
+    repeat: int = 1
+    path: RtcPath = RtcPath.RTC
