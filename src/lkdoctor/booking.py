@@ -33,6 +33,10 @@ PATTERNS: Final[Mapping[str, tuple[str, str]]] = {
 
 FIELDS: Final = ("booking", "user", "role")
 
+NO_ROLE: Final = (
+    "no role was given, so these are a client's grants: --role, or --provider and --client"
+)
+
 
 class BookingRules(NamedTuple):
     """How this project names its rooms and people."""
@@ -253,15 +257,20 @@ def seat(
     check_id(rules, "user", user)
     actual = role_of(rules, user=user, role=role, provider=provider, client=client)
     values = {"booking": booking, "user": user, "role": actual or "client"}
-    room = names.fill(rules.room, values)
-    return Seat(
-        room=room,
+    return seat_at(
+        rules,
+        room=names.fill(rules.room, values),
         identity=names.fill(rules.identity, values),
         role=actual,
-        video={**rules.roles[actual or "client"], "room": room},
-        notes=()
-        if actual
-        else (
-            "no role was given, so this is a client's token: --role, or --provider and --client",
-        ),
+    )
+
+
+def seat_at(rules: BookingRules, *, room: str, identity: str, role: str | None) -> Seat:
+    """A place outside of any booking, with a role's grants."""
+    return Seat(
+        room=room,
+        identity=identity,
+        role=role,
+        video={**rules.roles[role or "client"], "room": room},
+        notes=() if role else (NO_ROLE,),
     )

@@ -1,9 +1,24 @@
 """The token that was given, or the one that a booking would get."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from lkdoctor.tokens.decode import Jwt, Keyring, NotAToken, read
+from lkdoctor.tokens.decode import Jwt, Key, Keyring, NotAToken, read
+from lkdoctor.tokens.grants import Capability, capabilities
+from lkdoctor.tokens.predict import Refusal, Server, table
 from lkdoctor.tokens.reading import ReadToken, TokenText, Unreadable, reading_of
+
+if TYPE_CHECKING:
+    from lkdoctor.config.resolve import Resolution
+
+
+class ServerAnswer(NamedTuple):
+    """What a group of server versions would answer to ``/rtc/validate``."""
+
+    server: Server
+    status: int
+    body: str
+    """``<TOKEN>`` stands for the token, which servers echo."""
+    refusal: Refusal | None
 
 
 class TokenFact(NamedTuple):
@@ -16,6 +31,10 @@ class TokenFact(NamedTuple):
     """The app sends the text as it stands, so what is around the token is a fault."""
     secret_bytes: int | None = None
     """The length of the secret at hand, where there is one."""
+    capabilities: tuple[Capability, ...] = ()
+    """What the grants allow, where it was worked out."""
+    answers: tuple[ServerAnswer, ...] = ()
+    """What servers would answer, where it was worked out."""
 
     @property
     def token(self) -> ReadToken | None:
@@ -43,3 +62,31 @@ def token_fact(
         secret_bytes=secrets[0] if secrets else None,
     )
     return fact, found
+
+
+def worked_out(fact: TokenFact, now: float) -> TokenFact:
+    """The fact with what follows from it: capabilities, and what each server version would answer.
+
+    Args:
+        fact: the token.
+        now: the clock that a server would judge it by.
+    """
+    read = fact.token
+    return fact._replace(
+        capabilities=() if read is None else capabilities(read.video, read.grants_of("sip")),
+        answers=tuple(
+            ServerAnswer(server, answer.status, answer.body, answer.refusal)
+            for server, answer in table(fact.text, now)
+        ),
+    )
+
+
+def keyring_of(resolution: "Resolution") -> Keyring:
+    """The key pairs at hand: the target's, then those of the projects."""
+    keys: list[Key] = []
+    for name, target in (("", resolution.target), *resolution.projects):
+        pair = target.key_pair
+        if pair is not None:
+            words = f"project {name}" if name else f"LIVEKIT_API_SECRET ({pair.api_secret.origin})"
+            keys.append(Key(words, pair.api_key.value, pair.api_secret.value))
+    return Keyring(keys)

@@ -109,6 +109,13 @@ class Jwt:
         self.padded = False
         """A part ends with ``=``, which RFC 7515, section 2 forbids and servers before 1.13 take."""
 
+    @property
+    def written(self) -> str:
+        """The token itself, for `redact.register`."""
+        signature = binascii.b2a_base64(self.signature, newline=False).decode()
+        signature = signature.rstrip("=").replace("+", "-").replace("/", "_")
+        return f"{self.signing_input.decode()}.{signature}"
+
     def __repr__(self) -> str:
         return f"<token, {self.length} chars>"
 
