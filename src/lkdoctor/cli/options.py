@@ -89,11 +89,20 @@ class OutputOptions(NamedTuple):
         return OutputFormat.JSON if self.json else self.output
 
 
+def _number(seconds: float) -> float:
+    if seconds != seconds:  # noqa: PLR0124 - "nan" passes every comparison with a bound
+        raise typer.BadParameter("not a number")
+    return seconds
+
+
 class NetworkOptions(NamedTuple):
     """How to go there."""
 
     timeout: Annotated[
-        float, typer.Option("--timeout", min=0.1, max=600, help="Seconds for the whole run.")
+        float,
+        typer.Option(
+            "--timeout", min=0.1, max=600, callback=_number, help="Seconds for the whole run."
+        ),
     ] = 10.0
     ipv4: Annotated[bool, typer.Option("--ipv4", help="Only IPv4 addresses.")] = False
     ipv6: Annotated[bool, typer.Option("--ipv6", help="Only IPv6 addresses.")] = False
