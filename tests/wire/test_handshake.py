@@ -131,8 +131,10 @@ def test_a_refusal_is_kept_whole(size: int) -> None:
             id="the accept of somebody else",
         ),
         pytest.param(
-            lambda _: b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-            b"Connection: Upgrade\r\n\r\n",
+            lambda _: (
+                b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                b"Connection: Upgrade\r\n\r\n"
+            ),
             "missing Sec-WebSocket-Accept header",
             id="no accept",
         ),
@@ -142,8 +144,9 @@ def test_a_refusal_is_kept_whole(size: int) -> None:
             id="no upgrade",
         ),
         pytest.param(
-            lambda _: b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n"
-            b"Connection: Upgrade\r\n\r\n",
+            lambda _: (
+                b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"
+            ),
             "invalid Upgrade header: h2c",
             id="another upgrade",
         ),
@@ -179,7 +182,9 @@ def test_a_101_that_is_no_handshake(answer: Answer, error: str) -> None:
         pytest.param([End.RESET], NoAnswer(Silence.RESET, "not a byte", 0.0), id="reset"),
         pytest.param([End.TIMEOUT], NoAnswer(Silence.TIMEOUT, "not a byte", 0.0), id="silent"),
         pytest.param(
-            [b"\x82\x00"], NoAnswer(Silence.NOT_HTTP, "\\x82\\x00", 0.0, 2), id="frames without a 101"
+            [b"\x82\x00"],
+            NoAnswer(Silence.NOT_HTTP, "\\x82\\x00", 0.0, 2),
+            id="frames without a 101",
         ),
     ],
 )
@@ -211,7 +216,9 @@ P = FirstMessageProblem
             id="a close frame with a reason",
         ),
         pytest.param(
-            frame(Opcode.CLOSE, b""), NoMessage(P.CLOSED, "close code 1005", 1005), id="a bare close"
+            frame(Opcode.CLOSE, b""),
+            NoMessage(P.CLOSED, "close code 1005", 1005),
+            id="a bare close",
         ),
         pytest.param(
             b"", NoMessage(P.DROPPED, "the connection ended without a close frame"), id="dropped"

@@ -236,7 +236,9 @@ def test_no_answer(pieces: list[bytes | End], expected: NoAnswer) -> None:
         pytest.param(b"HTTP/1.1 200 ", b"x" * 4096, "and no end", id="a status line"),
         pytest.param(b"HTTP/1.1 200 OK\r\n", b"a: b\r\n" * 700, "and no end", id="headers"),
         pytest.param(b"HTTP/1.1 200 OK\r\nA: ", b"x" * 4096, "and no end", id="a header"),
-        pytest.param(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 200, "and no end", id="interim answers"),
+        pytest.param(
+            b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 200, "and no end", id="interim answers"
+        ),
     ],
 )
 def test_a_head_without_end_is_too_large(start: bytes, again: bytes, detail: str) -> None:
@@ -258,8 +260,12 @@ def test_a_head_without_end_is_too_large(start: bytes, again: bytes, detail: str
     [
         pytest.param(b"Content-Length: 999999999", b"x" * 4096, id="by its length"),
         pytest.param(b"Server: x", b"x" * 4096, id="without a length"),
-        pytest.param(b"Transfer-Encoding: chunked", b"1000\r\n" + b"x" * 4096 + b"\r\n", id="chunks"),
-        pytest.param(b"Transfer-Encoding: chunked", b"1;" + b"y" * 99 + b"\r\nx\r\n", id="tiny chunks"),
+        pytest.param(
+            b"Transfer-Encoding: chunked", b"1000\r\n" + b"x" * 4096 + b"\r\n", id="chunks"
+        ),
+        pytest.param(
+            b"Transfer-Encoding: chunked", b"1;" + b"y" * 99 + b"\r\nx\r\n", id="tiny chunks"
+        ),
     ],
 )
 def test_a_body_without_end_is_cut(head: bytes, again: bytes) -> None:
@@ -275,7 +281,11 @@ def test_a_body_without_end_is_cut(head: bytes, again: bytes) -> None:
 
 @given(st.lists(st.binary(max_size=40), max_size=8), st.sampled_from(End))
 def test_no_bytes_break_the_reader(pieces: list[bytes], end: End) -> None:
-    for start in (b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"):
+    for start in (
+        b"",
+        b"HTTP/1.1 200 OK\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ):
         fact(read([start, *pieces, end]))
 
 

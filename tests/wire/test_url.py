@@ -1,5 +1,7 @@
 """What the user typed, and what clients make of it."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,7 +75,7 @@ def test_the_fact_says_what_was_written_and_where() -> None:
         ),
     ],
 )
-def test_usable(text: str, changes: dict[str, object]) -> None:
+def test_usable(text: str, changes: dict[str, Any]) -> None:
     assert parsed(text) == EXAMPLE._replace(**changes)
 
 
@@ -109,7 +111,12 @@ def test_usable(text: str, changes: dict[str, object]) -> None:
         pytest.param("wss://" + "a" * 64 + ".com", UrlProblem.BAD_HOST, None, id="a long label"),
         pytest.param("wss://[::g]", UrlProblem.BAD_HOST, None, id="no IPv6 address"),
         pytest.param("ws://::1", UrlProblem.BAD_HOST, "ws://[::1]", id="IPv6 without brackets"),
-        pytest.param("ws://fe80::1/x", UrlProblem.BAD_HOST, "ws://[fe80::1]/x", id="IPv6 without brackets, a path"),
+        pytest.param(
+            "ws://fe80::1/x",
+            UrlProblem.BAD_HOST,
+            "ws://[fe80::1]/x",
+            id="IPv6 without brackets, a path",
+        ),
         pytest.param("wss://a:1:2", UrlProblem.BAD_HOST, None, id="two ports"),
         pytest.param("wss://☃.example", UrlProblem.BAD_HOST, None, id="a snowman"),
     ],
