@@ -1,7 +1,6 @@
 """Makes a token whose claims are those that livekit-api's ``AccessToken`` would write."""
 
 import re
-import warnings
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
@@ -91,14 +90,25 @@ def mint(
 
 
 def sign(claims: Mapping[str, Any], secret: Secret) -> Secret:
-    """Sign claims with HS256, which is the one algorithm that every server version takes."""
-    # With cryptography installed this import takes 60 ms: only a command that signs pays for it.
-    import jwt
+    """Sign claims with HS256, which is the one algorithm that every server version takes.
 
-    with warnings.catch_warnings():
-        # PyJWT warns of a short secret on stderr; the finding token-secret-too-short says it better.
-        warnings.simplefilter("ignore")
-        return Secret(jwt.encode(dict(claims), secret.reveal(), algorithm="HS256"))
+    Byte for byte what PyJWT's ``encode`` makes. Our own four lines, because importing PyJWT
+    takes 60 ms where cryptography is installed, a fifth of the time of ``rooms list``.
+    """
+    import base64
+    import hashlib
+    import hmac
+    import json
+
+    def part(data: bytes) -> bytes:
+        return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+    def encoded(record: Mapping[str, Any]) -> bytes:
+        return part(json.dumps(record, separators=(",", ":")).encode())
+
+    signed = encoded({"alg": "HS256", "typ": "JWT"}) + b"." + encoded(dict(claims))
+    mac = hmac.digest(secret.reveal().encode("utf-8", "surrogateescape"), signed, hashlib.sha256)
+    return Secret((signed + b"." + part(mac)).decode())
 
 
 _UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
