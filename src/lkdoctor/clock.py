@@ -1,6 +1,6 @@
 """The only reader of time and randomness; everything else takes them as arguments."""
 
-import secrets
+import os
 import time
 from typing import Protocol
 
@@ -31,4 +31,4 @@ class SystemClock:
         return time.monotonic()
 
     def token_hex(self, size: int) -> str:
-        return secrets.token_hex(size)
+        return os.urandom(size).hex()  # as secrets.token_hex, which takes 5 ms to import

@@ -29,7 +29,6 @@ from lkdoctor.redact import register, safe
 KEYS: Final = ("project", "booking", "roles", "projects")
 PROJECT_KEYS: Final = ("url", "api_key", "api_secret_env")
 
-_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SECRET_KEYS: Final = frozenset({"api_secret", "secret", "token", "api_secret_value"})
 
 
@@ -151,7 +150,7 @@ class _Reader(NamedTuple):
                 raise self.mistake(f"{where}.{key}", "is not a text", f'{key} = "…"', line_of=key)
             values[key] = value
         variable = values["api_secret_env"]
-        if variable is not None and not _VARIABLE.fullmatch(variable):
+        if variable is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", variable):
             register(variable)  # a secret in the place of its variable's name
             raise self.mistake(
                 f"{where}.api_secret_env",

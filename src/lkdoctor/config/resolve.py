@@ -109,15 +109,15 @@ def _meant(name: str) -> str | None:
         return name
     if name in _ALIASES:
         return _ALIASES[name]
+    # Most variables of an environment are sorted out by a letter, without the full comparison.
+    if not (name.startswith(("L", "IV")) or "KIT_" in name) or "_" not in name:
+        return None
     # Two slips, or one in a short name: LIVEKIT_API_KYE, LIVKIT_URL.
     near = [n for n in NAMES if abs(len(n) - len(name)) <= 2 and _looks_alike(n, name)]
     return min(near, key=lambda n: distance(n, name), default=None)
 
 
 def _looks_alike(right: str, name: str) -> bool:
-    # Most variables of an environment are sorted out by a letter, without the full comparison.
-    if name[:1] != "L" and name[1:2] != "I" and name[-3:] != right[-3:]:
-        return False
     return distance(right, name) <= (1 if len(right) < 12 else 2)
 
 

@@ -260,7 +260,7 @@ def _read_text(path: Path, *, named: bool) -> str | None:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _ProblemError(_encoding_problem(data, error)) from None
-    if re.search(rf"[^\S\r\n]{{{MAX_BLANKS}}}|\s{{{4 * MAX_BLANKS}}}", text):
+    if re.search(rf"[^\S\r\n]{{{MAX_BLANKS}}}", text):
         raise _ProblemError(f"more than {MAX_BLANKS} blanks in a row")
     return text
 
@@ -431,9 +431,6 @@ def _named_target(entry: "ProjectEntry", environ: Mapping[str, str]) -> NamedTar
 
 # ------------------------------------------------------------------ values
 
-_OPAQUE: Final = re.compile(r"(?!API[A-Za-z0-9]{8,17}\Z)[A-Za-z0-9+/=_-]{21,}")
-"""Longer than any API key (``API`` and 12 characters: livekit/protocol, utils/id.go): a secret, perhaps."""
-
 
 def _value(name: str, text: str, origin: str, writing: Writing | None = None) -> Value:
     """The value; wrapped where it is secret, or where a secret may stand in a wrong place."""
@@ -441,6 +438,7 @@ def _value(name: str, text: str, origin: str, writing: Writing | None = None) ->
     meaning = known.meaning if known else Meaning.API_SECRET
     if meaning in {Meaning.API_SECRET, Meaning.TOKEN}:
         return Value(name, Secret(text), origin, writing)
-    if meaning is Meaning.API_KEY and _OPAQUE.fullmatch(text.strip().strip("\"'")):
+    # Longer than any API key (``API`` and 12 characters: livekit/protocol, utils/id.go).
+    if meaning is Meaning.API_KEY and re.fullmatch(r"[A-Za-z0-9+/=_-]{21,}", text.strip(" \"'")):
         register(text)
     return Value(name, text, origin, writing)

@@ -237,7 +237,7 @@ def _place(name: str, other: str, origin: str) -> str:
 def _protect(resolved: Resolved) -> None:
     """Let the redaction know what stands where a URL or a key should be and may be a secret."""
     text = resolved.value.text.strip()
-    if resolved.name.meaning is Meaning.URL and re.fullmatch(r"[A-Za-z0-9+/=_-]{20,}", text):
+    if resolved.name.meaning is Meaning.URL and looks_like(text) is Looks.SECRET:
         register(text)
 
 
@@ -271,66 +271,116 @@ def _bytes(text: str) -> bytes:
 
 
 def _host(url: str) -> str:
-    match = re.match(
-        r"(?i)\s*[\"']?(?:[a-z][a-z0-9+.-]*://)?(?:[^/@?#\s]*@)?(\[[0-9a-f:.%]*\]|[^/:?#\s\"']+)",
-        url,
-    )
-    return safe(match[1].strip("[]").lower(), 253) if match else ""
+    rest = url.strip().strip(_QUOTES)
+    rest = rest.partition("://")[2] or rest
+    for end in "/?#":
+        rest = rest.partition(end)[0]
+    rest = rest.rpartition("@")[2]
+    host = rest[1:].partition("]")[0] if rest.startswith("[") else rest.partition(":")[0]
+    return safe(host.lower(), 253)
 
 
 # ------------------------------------------------------------------ what a value looks like
 
-_PLACEHOLDER: Final = re.compile(
-    r"""(?ix)
-      .*(?<![a-z])your[-_\ ]?[a-z].*          # your-api-key, wss://your-project.livekit.cloud
-    | .*<[^<>]*>.*                            # <key>, wss://<project>.livekit.cloud
-    | \[[^\]]*\] | \{\{.*\}\}                 # [key], {{ key }}
-    | (?:API)?(?:x{3,}|\.{2,}|…|\*{3,})[x.…*]*  # xxx, API..., ***
-    | .*(?:change|replace)[-_\ ]?(?:me|this|with).*
-    | (?:my|insert|paste|enter|add|set)[-_\ ](?:the[-_\ ])?(?:livekit[-_\ ])?
-      (?:api[-_\ ]?)?(?:key|secret|url|token)(?:[-_\ ]here)?
-    | .*(?:placeholder|todo|fixme).*
-    | (?:livekit[-_\ ]?)?api[-_\ ]?(?:key|secret)   # the name in place of the value
-    | (?:some|dummy|fake|sample|example)[-_\ ]?(?:api)?[-_\ ]?(?:key|secret|token|url)
-    | undefined | null | none | nil | n/?a | \[object\ object\]
-    | \$\{?[A-Za-z_]\w*(?::?-[^}]*)?\}? | %\w+% | \$env:\w+ | process\.env\.\w+   # never replaced
-    | (?:wss?|https?)://(?:x{3,}|\.{3}|…|(?:my|the)-(?:livekit-)?(?:app|project|subdomain|domain)
-      |(?:project|subdomain)(?:-subdomain|-name|-id)?)(?:\.livekit\.cloud)?/?
-    """
-)
+# No regular expressions where a comparison will do: compiling a dozen takes longer than all the rest.
 
-_TOKEN: Final = re.compile(r"(?:[Bb]earer\s+)?eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
-_KEY: Final = re.compile(r"API[A-Za-z0-9]{8,17}")
-_URL: Final = re.compile(r"(?i)(?:wss?|https?)://.*")
 _QUOTES: Final = "\"'“”‘’«»`"
+_FILLER: Final = frozenset("x.…*-")
+_UNSET: Final = frozenset({"undefined", "null", "none", "nil", "n/a", "[object object]"})
+_ASKING: Final = (
+    "changeme", "change-me", "change_me", "change this", "change-this", "change_this",
+    "replaceme", "replace-me", "replace_me", "replace with", "replace-with", "replace_with",
+    "placeholder", "todo", "fixme",
+)  # fmt: skip
+_LEADS: Final = (
+    "insert", "paste", "enter", "add", "set", "put", "the", "my", "some", "dummy", "fake", "sample",
+    "example",
+)  # fmt: skip
+_HOSTS: Final = frozenset(
+    {
+        "myapp", "myproject", "mylivekitapp", "mylivekitproject", "mysubdomain", "mydomain", "project",
+        "projectname", "projectid", "projectsubdomain", "subdomain", "myurl", "url",
+    }
+)  # fmt: skip
 
 
 def looks_like(text: str) -> Looks:
     """What a value looks like, blanks and quotes around it aside."""
     core = text.strip().strip(_QUOTES).strip()
+    lower = core.lower()
     if not core:
         return Looks.EMPTY
-    if _TOKEN.fullmatch(core):
+    if _is_token(core):
         return Looks.TOKEN
-    if len(core) < 200 and _PLACEHOLDER.fullmatch(core):
+    if len(core) < 200 and _is_placeholder(lower):
         return Looks.PLACEHOLDER
-    if _URL.fullmatch(core):
+    if lower.startswith(_SCHEMES):
         return Looks.URL
     if core == "devkey":
         return Looks.DEV_KEY
-    if _KEY.fullmatch(core):
+    plain = core.isascii() and core.isalnum()
+    if plain and core.startswith("API") and 11 <= len(core) <= 20:
         return Looks.KEY
-    if re.fullmatch(r"[A-Za-z0-9+/=_-]{21,}", core):
+    if len(core) > 20 and (plain or _is_opaque(core)):
         return Looks.SECRET
     return Looks.OTHER
 
 
+_SCHEMES: Final = ("ws://", "wss://", "http://", "https://")
+
+
+def _is_opaque(text: str) -> bool:
+    """Base64 or its like."""
+    bare = "".join(text.split("+")).replace("/", "").replace("=", "").replace("_", "")
+    return text.isascii() and bare.replace("-", "").isalnum()
+
+
+def _is_token(core: str) -> bool:
+    core = core.removeprefix("Bearer ").removeprefix("bearer ").lstrip()
+    return core.startswith("eyJ") and core.count(".") == 2 and " " not in core
+
+
+def _is_placeholder(lower: str) -> bool:
+    """A sample of a README or a template, or a reference that nothing replaced."""
+    host = lower.partition("://")[2].rstrip("/").removesuffix(".livekit.cloud")
+    core = host or lower
+    opaque = len(core) > 30 and core.isalnum()  # a random text may hold any short word
+    return (
+        lower in _UNSET
+        or _is_reference(lower)
+        or ("<" in core and ">" in core)
+        or (core[0] in "[{" and core[-1] in "]}" and ":" not in core)
+        or core.startswith("your")
+        or any(f"{gap}your{end}" in core for gap in "-_ ./" for end in "-_ ")
+        or (not opaque and any(word in core for word in _ASKING))
+        or (len(core) > 1 and set(core.removeprefix("api")) <= _FILLER and core != "api")
+        or core == "…"
+        or (bool(host) and "".join(core.replace("-", "").split("_")) in _HOSTS)
+        or _is_own_name(core)
+    )
+
+
+def _is_reference(lower: str) -> bool:
+    name = lower.strip("${}%").removeprefix("env:")
+    wrapped = lower.startswith("$") or (lower.startswith("%") and lower.endswith("%"))
+    plain = name.partition(":")[0].replace("_", "").isalnum()
+    whole = lower.startswith("${") == lower.endswith("}")
+    return (wrapped and plain and whole and name.isascii()) or lower.startswith("process.env.")
+
+
+def _is_own_name(core: str) -> bool:
+    """``my-api-key``, ``LIVEKIT_API_SECRET``, ``insert key here``: the name in the value's place."""
+    word = core.replace("-", "").replace("_", "").replace(" ", "").removesuffix("here")
+    lead = next((lead for lead in _LEADS if word.startswith(lead)), "")
+    word = word.removeprefix(lead).removeprefix("the").removeprefix("livekit")
+    api = word.startswith("api")
+    known = word.removeprefix("api") in {"key", "secret", "url", "token"}
+    # "secret" is what --dev uses, "mykey: mysecret" what LiveKit's own guide has in a real server.
+    return known and (api or lead not in {"", "my"} or core.startswith("livekit"))
+
+
 # ------------------------------------------------------------------ faults
 
-_CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_INVISIBLE: Final = re.compile(
-    "[\xa0\xad\u061c\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff\ufff9-\ufffb]"
-)
 _NAMED: Final = {
     "\xa0": "a non-breaking space",
     "\xad": "a soft hyphen",
@@ -352,31 +402,49 @@ def _faults(text: str, meaning: Meaning, writing: Writing | None) -> Iterator[Fa
 def _value_faults(text: str, meaning: Meaning) -> Iterator[Fault]:
     if not text:
         return
-    if re.search("[\ud800-\udfff]", text):
-        yield Fault(FaultKind.NOT_UTF8, "holds bytes that are not UTF-8")
-    for kind, pattern, word in (
-        (FaultKind.CONTROL, _CONTROL, "a control character"),
-        (FaultKind.INVISIBLE, _INVISIBLE, "an invisible character"),
-    ):
-        found = pattern.search(text)
-        if found:
-            name = f"{_NAMED.get(found[0], word)} (U+{ord(found[0]):04X})"
-            yield Fault(kind, f"holds {name} as character {found.start() + 1}")
+    yield from _character_faults(text)
     yield from _edge_faults(text)
     core = text.strip(" \t\r\n")
     yield from _form_faults(core)
-    if re.search(r"\s#", core):
+    if any(f"{blank}#" in core for blank in " \t"):
         yield Fault(FaultKind.COMMENT, "a # comment is part of the value")
-    elif re.search(r"\s", core) and not (meaning is Meaning.TOKEN and core.startswith("Bearer ")):
+    elif len(core.split()) > 1 and not (meaning is Meaning.TOKEN and core.startswith("Bearer ")):
         yield Fault(FaultKind.INNER_BLANK, "holds a blank in the middle")
     if meaning is Meaning.API_SECRET and looks_like(text) is not Looks.PLACEHOLDER:
         yield from _fragile(core)
 
 
+def _character_faults(text: str) -> Iterator[Fault]:
+    if text.isprintable() and text.isascii():
+        return
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        yield Fault(FaultKind.NOT_UTF8, "holds bytes that are not UTF-8")
+    said: set[FaultKind] = set()
+    for place, character in enumerate(text, 1):
+        kind = _character_kind(character)
+        if kind is not None and kind not in said:
+            said.add(kind)
+            word = "a control" if kind is FaultKind.CONTROL else "an invisible"
+            name = _NAMED.get(character, f"{word} character")
+            yield Fault(kind, f"holds {name} (U+{ord(character):04X}) as character {place}")
+
+
+def _character_kind(character: str) -> FaultKind | None:
+    import unicodedata
+
+    if character in " \t\r\n":
+        return None
+    category = unicodedata.category(character)
+    if category == "Cc":
+        return FaultKind.CONTROL
+    return FaultKind.INVISIBLE if category in {"Cf", "Zs", "Zl", "Zp"} else None
+
+
 def _form_faults(core: str) -> Iterator[Fault]:
     if core.startswith("="):
         yield Fault(FaultKind.EQUALS, "begins with =, as if the line had two of them")
-    if re.match(r"(?:export\s+)?[A-Z_]*LIVEKIT_[A-Z_]+\s*=", core):
+    name = core.partition("=")[0].removeprefix("export").strip()
+    if "LIVEKIT_" in name and name.replace("_", "").isalpha() and "=" in core:
         yield Fault(FaultKind.NAME, "begins with the variable's name: the whole line was pasted")
     if len(core) > 1 and core[0] in _QUOTES and core[-1] in _QUOTES:
         yield Fault(FaultKind.QUOTES, "the quotes are part of the value")
@@ -397,7 +465,7 @@ def _edge_faults(text: str) -> Iterator[Fault]:
 
 def _fragile(secret: str) -> Iterator[Fault]:
     marks = [mark for mark in "$#\\:&%+=/" if mark in secret]
-    if not secret.isascii() and not _INVISIBLE.search(secret):
+    if not secret.isascii() and not any(map(_character_kind, secret)):
         marks.append("letters beyond ASCII")
     if secret.isdigit():
         marks.append("digits alone")
@@ -504,10 +572,10 @@ def _signed_parts(text: str) -> tuple[bytes, bytes, str, str] | None:
     import binascii
     import json
 
-    match = _TOKEN.fullmatch(text.strip().strip(_QUOTES))
-    if match is None or len(text) > 64 * 1024:
+    text = text.strip().strip(_QUOTES)
+    if not _is_token(text) or len(text) > 64 * 1024:
         return None
-    head, payload, signature = match[0].split()[-1].split(".")
+    head, payload, signature = text.split()[-1].split(".")
     try:
         header, claims = (
             json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from lkdoctor.config.resolve import CANONICAL, Meaning
 from lkdoctor.facts.env import EnvFact, Looks, Variable
 from lkdoctor.findings import Finding, Layer, Severity
-from lkdoctor.report import accessible, human
+from lkdoctor.report import human
 from lkdoctor.report.findings import findings, word
 from lkdoctor.report.layout import (
     BLANK,
@@ -260,6 +260,8 @@ def _said(row: Row, finding: Finding) -> str:
 
 
 def _spoken(report: Report, env: EnvFact, shown: View) -> Iterator[Line]:
+    from lkdoctor.report import accessible
+
     yield from accessible.verdict(report, ", ".join(_tally(report, env)))
     places = ", ".join(place.label for place in env.places if place.found)
     yield accessible.sentence(f"Looked in {places}, in {env.directory}")

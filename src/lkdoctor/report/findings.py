@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from lkdoctor.findings import Confidence, Evidence, Finding, FixStep, Severity
-from lkdoctor.report import accessible
 from lkdoctor.report.layout import (
     BLANK,
     Canvas,
@@ -28,7 +27,7 @@ _WORDS: Final = {
 _COLUMN: Final = 10
 """Cells of a finding's labels."""
 
-_EVIDENCE_COLUMN: Final = 28
+_EVIDENCE_COLUMN: Final = 32
 """Cells that what was looked at may take before what was seen."""
 
 
@@ -42,6 +41,8 @@ def word(finding: Finding) -> Span:
 def findings(found: Iterable[Finding], canvas: Canvas) -> Iterator[Line]:
     """Every finding with its evidence and fix, a blank line before each."""
     if canvas.accessible:
+        from lkdoctor.report import accessible
+
         yield from accessible.findings(inert(tuple(found), canvas))
         return
     for finding in found:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from lkdoctor.report import accessible, areas, details
+from lkdoctor.report import areas
 from lkdoctor.report.areas import Area, Unrun
 from lkdoctor.report.findings import findings
 from lkdoctor.report.layout import (
@@ -45,6 +45,8 @@ def render(report: Report, canvas: Canvas, *, verbose: int = 0) -> Iterator[Line
     """
     report = inert(report, canvas)
     if canvas.accessible:
+        from lkdoctor.report import accessible
+
         yield from accessible.render(report, verbose=verbose)
         return
     yield from header(report, canvas)
@@ -142,9 +144,10 @@ def _area(report: Report, area: Area, canvas: Canvas, *, counted: bool) -> Itera
     word = areas.WORDS.get(status)
     if word:
         lead = (*lead, Span(word, areas.STYLES[status]), Span("  "))
-    told = _joined(areas.told(report, area), canvas.columns - length(lead))
     count = area.extent if counted and not canvas.narrow and status is not Status.FAIL else ""
-    gap = canvas.columns - length(lead) - cells(told) - cells(count)
+    room = canvas.columns - length(lead)
+    told = _joined(areas.told(report, area), room - (cells(count) + 2 if count else 0))
+    gap = room - cells(told) - cells(count)
     if count and gap >= 2:
         yield (*lead, Span(told), Span(" " * gap), Span(count, Style.DIM))
     else:
@@ -202,6 +205,8 @@ def _checks(report: Report, area: Area, canvas: Canvas) -> Iterator[Line]:
 
 
 def _details(report: Report, area: Area, canvas: Canvas) -> Iterator[Line]:
+    from lkdoctor.report import details  # every layer's facts: only -vv pays for them
+
     rows = list(details.of(area.layer, report.facts))
     column = min(20, max((cells(label) for label, _ in rows), default=0)) + 2
     for label, text in rows:
