@@ -1,5 +1,6 @@
 """What answers plain HTTP requests: LiveKit, something else, or something that misbehaves."""
 
+import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -42,6 +43,8 @@ def _host(url: UrlFact | None) -> str | None:
 
 # url-redirect
 
+_HARMLESS: Final = re.compile(r"[A-Za-z0-9.:\[\]-]+/[A-Za-z0-9._~/-]*")
+
 
 class _Redirect(NamedTuple):
     asked: Heard
@@ -49,7 +52,9 @@ class _Redirect(NamedTuple):
 
 
 def _redirects(server: ServerFact | None, signal: SignalFact | None) -> Iterator[_Redirect]:
-    for asked in heard(server, signal):
+    # A redirect of / alone is a landing page, and no client asks for it.
+    only_signalling = bool(signalling_reached(signal))
+    for asked in heard(None if only_signalling else server, signal):
         if isinstance(asked.exchange, HttpAnswer) and 300 <= asked.exchange.status < 400:
             location = asked.exchange.header("location")
             if location:
@@ -59,10 +64,8 @@ def _redirects(server: ServerFact | None, signal: SignalFact | None) -> Iterator
 def _redirected(
     url: UrlFact, server: ServerFact | None = None, signal: SignalFact | None = None
 ) -> Iterator[Judgement]:
-    if not isinstance(url.result, ParsedUrl) or signalling_reached(signal):
-        return  # a redirect of / alone is a landing page, and no client asks for it
     redirects = tuple(_redirects(server, signal))
-    if not redirects:
+    if not redirects or not isinstance(url.result, ParsedUrl):
         return
     proof = tuple(evidence(redirect.asked, "an answer of LiveKit's") for redirect in redirects)
     right = next((r for redirect in redirects if (r := _moved_to(url.result, redirect))), None)
@@ -88,15 +91,16 @@ def _moved_to(url: ParsedUrl, redirect: _Redirect) -> str | None:
     secure = {"https": "wss", "wss": "wss", "http": "ws", "ws": "ws"}.get(scheme.lower())
     if not separator or secure is None:
         return None
-    netloc, slash, tail = rest.lower().partition("/")
-    if not netloc or not all(c.isalnum() or c in ".-:[]" for c in netloc):
-        return None
+    netloc, slash, tail = rest.partition("/")
     path = f"{slash}{tail.partition('?')[0].partition('#')[0]}" or "/"
+    # A foreign text that is offered for pasting has nothing in it that a shell would act on.
+    if not _HARMLESS.fullmatch(netloc + path):
+        return None
     suffix = next(p for p in _SIGNALLING_PATHS if redirect.asked.path.endswith(p))
     # A landing or log-in page has a path of its own; a move keeps what was asked for.
     if not path.endswith(suffix):
         return None
-    right = _spelt(secure, netloc, path.removesuffix(suffix))
+    right = _spelt(secure, netloc.lower(), path.removesuffix(suffix))
     own = _spelt("wss" if url.secure else "ws", _netloc(url), url.path)
     return None if right == own else right
 

@@ -306,7 +306,8 @@ def _look(tls: TlsFact, clock: ClockFact | None = None) -> str | Unsure:
         return f"{version}, certificate not checked (--insecure)"
     if attempt.certificate is None or clock is None:
         return f"{version}, certificate valid"
-    return f"{version}, certificate valid {_span(attempt.certificate.not_after - clock.best)} more"
+    number, unit = _span(attempt.certificate.not_after - clock.best).split()
+    return f"{version}, certificate valid {number} more {unit}"
 
 
 CHECKS: Final = (

@@ -1,0 +1,202 @@
+"""DNS and TCP: which observation is a cause, and which only looks like one."""
+
+import pytest
+from judged import broken, causes, only, status, the_finding
+
+from lkdoctor.facts import Facts
+from lkdoctor.facts.network import (
+    Family,
+    NameNotFound,
+    NetworkFact,
+    Resolved,
+    ResolverFailed,
+    TcpAttempt,
+    TcpConnected,
+    TcpRefused,
+    TcpTimedOut,
+    TcpUnreachable,
+)
+from lkdoctor.facts.url import HostKind, ParsedUrl, UrlFact
+from lkdoctor.findings import Confidence, Severity
+from lkdoctor.rules.examples import healthy
+
+V4, V6 = "203.0.113.10", "2001:db8::10"
+OPEN = TcpConnected(V4, 443, 24.0)
+OPEN6 = TcpConnected(V6, 443, 24.0)
+REFUSED = TcpRefused(V4, 443, 24.0)
+SILENT = TcpTimedOut(V4, 443, 5000.0)
+NO_ROUTE = TcpUnreachable(V6, 443, "Network is unreachable", 0.1)
+BOTH = Resolved((V6, V4), 12.0)
+
+
+def url(host: str, port: int, kind: HostKind, scheme: str = "wss") -> UrlFact:
+    parsed = ParsedUrl(
+        scheme=scheme,
+        host=host,
+        port=port,
+        explicit_port=True,
+        path="",
+        query=False,
+        userinfo=False,
+        host_kind=kind,
+    )
+    return UrlFact(f"{scheme}://{host}:{port}", ".env.local:1", parsed)
+
+
+def stopped(*tcp: TcpAttempt, host: str = "rtc.example.com", **more: object) -> Facts:
+    network = NetworkFact(host, 443, Family.ANY, BOTH, tcp)
+    return only(network=network._replace(**more))  # type: ignore[arg-type]  # its own fields
+
+
+LOOPBACK = url("localhost", 7880, HostKind.LOOPBACK, "ws")
+
+
+@pytest.mark.parametrize(
+    ("facts", "codes"),
+    [
+        pytest.param(healthy(), [], id="healthy"),
+        pytest.param(
+            stopped(dns=NameNotFound("Name or service not known", 18.0)),
+            ["dns-nxdomain"],
+            id="no such name",
+        ),
+        pytest.param(
+            stopped(dns=ResolverFailed("timed out", 5000.0)),
+            ["dns-resolver-failed"],
+            id="the resolver does not answer",
+        ),
+        pytest.param(stopped(REFUSED), ["tcp-refused"], id="refused"),
+        pytest.param(stopped(SILENT), ["tcp-timeout"], id="silent"),
+        pytest.param(stopped(NO_ROUTE), ["tcp-unreachable"], id="no route"),
+        pytest.param(
+            stopped(NO_ROUTE, REFUSED), ["tcp-refused"], id="no IPv6 here, and IPv4 is refused"
+        ),
+        pytest.param(
+            stopped(NO_ROUTE, SILENT), ["tcp-timeout"], id="no IPv6 here, and IPv4 is silent"
+        ),
+        pytest.param(stopped(REFUSED, SILENT), ["tcp-refused"], id="one refuses, one is silent"),
+        pytest.param(stopped(), [], id="no attempt was made"),
+        pytest.param(
+            broken("network", dns=BOTH, tcp=(NO_ROUTE, OPEN)), [], id="no IPv6 here, IPv4 is open"
+        ),
+        pytest.param(
+            broken("network", dns=Resolved((V6,), 9.0), tcp=(OPEN6,)), [], id="IPv6 alone"
+        ),
+        pytest.param(
+            broken("network", dns=BOTH, tcp=(TcpRefused(V6, 443, 1.0), OPEN)),
+            ["tcp-refused"],
+            id="IPv6 refuses, IPv4 is open: worth a word",
+        ),
+        pytest.param(
+            broken("network", dns=BOTH, tcp=(TcpTimedOut(V6, 443, 250.0), OPEN)),
+            ["tcp-timeout"],
+            id="IPv6 is silent, IPv4 is open: worth a word",
+        ),
+        pytest.param(
+            healthy()._replace(
+                url=LOOPBACK,
+                tls=None,
+                network=NetworkFact(
+                    "localhost",
+                    7880,
+                    Family.ANY,
+                    Resolved(("::1", "127.0.0.1"), 0.3),
+                    (TcpRefused("::1", 7880, 0.1), TcpConnected("127.0.0.1", 7880, 0.2)),
+                ),
+            ),
+            [],
+            id="localhost on IPv4 alone",
+        ),
+    ],
+)
+def test_causes(facts: Facts, codes: list[str]) -> None:
+    assert causes(facts) == codes
+
+
+@pytest.mark.parametrize("kind", [TcpRefused, TcpTimedOut], ids=["refuses", "is silent"])
+def test_one_bad_address_of_two_is_a_hint(kind: type[TcpRefused | TcpTimedOut]) -> None:
+    """Clients go on to the next address, so nobody is locked out."""
+    finding = the_finding(broken("network", dns=BOTH, tcp=(kind(V6, 443, 1.0), OPEN)))
+    assert (finding.severity, finding.confidence) == (Severity.INFO, Confidence.HINT)
+    assert [e.label for e in finding.evidence] == [
+        "TCP [2001:db8::10]:443",
+        "TCP 203.0.113.10:443",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("family", "title"),
+    [
+        pytest.param(Family.ANY, "demo.example.com does not exist", id="any"),
+        pytest.param(Family.IPV4, "demo.example.com has no IPv4 address", id="IPv4"),
+        pytest.param(Family.IPV6, "demo.example.com has no IPv6 address", id="IPv6"),
+    ],
+)
+def test_a_missing_name_is_named(family: Family, title: str) -> None:
+    dns = NameNotFound("no such name", 18.0)
+    facts = stopped(dns=dns, host="demo.example.com", family=family)
+    assert the_finding(facts).title == title
+
+
+def test_a_title_that_would_be_too_long_gives_way_to_the_rule_s() -> None:
+    dns = NameNotFound("no such name", 18.0)
+    facts = stopped(dns=dns, host=f"{'very-' * 12}long.example.com")
+    assert the_finding(facts).title == "The server's name does not exist"
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        pytest.param(HostKind.CLOUD, "cloud.livekit.io", id="a Cloud project"),
+        pytest.param(HostKind.SINGLE_LABEL, "compose network", id="a compose service"),
+        pytest.param(HostKind.PUBLIC, "letter by letter", id="any other name"),
+    ],
+)
+def test_the_fix_for_a_missing_name_depends_on_its_kind(kind: HostKind, words: str) -> None:
+    facts = stopped(dns=NameNotFound("no such name", 18.0))
+    finding = the_finding(facts._replace(url=url("rtc.example.com", 443, kind)))
+    assert words in finding.fix[0].text
+
+
+def test_localhost_is_told_to_start_the_server() -> None:
+    facts = stopped(TcpRefused("127.0.0.1", 7880, 0.1), host="localhost", port=7880)
+    finding = the_finding(facts._replace(url=LOOPBACK))
+    assert finding.fix[0].command == "livekit-server --dev"
+    assert finding.title == "Nothing listens on port 7880 of localhost"
+
+
+def test_a_proxy_variable_is_evidence_where_nothing_answers() -> None:
+    """Clients that honour it may get through where this look could not."""
+    finding = the_finding(stopped(SILENT, proxy="HTTPS_PROXY"))
+    assert finding.evidence[-1].label == "HTTPS_PROXY"
+
+
+@pytest.mark.parametrize(
+    ("facts", "check", "expected"),
+    [
+        pytest.param(healthy(), "net.dns", ("pass", "1 IPv4 address"), id="one address"),
+        pytest.param(
+            broken("network", dns=Resolved((V6, V4, "192.0.2.1"), 1.0)),
+            "net.dns",
+            ("pass", "2 IPv4 and 1 IPv6 addresses"),
+            id="both families",
+        ),
+        pytest.param(
+            broken("network", dns=Resolved((V4,), 0.0, literal=True)),
+            "net.dns",
+            ("pass", "the URL holds the address"),
+            id="an address in the URL",
+        ),
+        pytest.param(healthy(), "net.tcp", ("pass", "port 443 open, 24 ms"), id="open"),
+        pytest.param(stopped(REFUSED), "net.tcp", ("fail", "Nothing listens on port 443 of rtc.example.com"), id="refused"),
+        pytest.param(
+            stopped(dns=NameNotFound("no", 1.0)), "net.tcp", ("skip", "needs net.dns"), id="no name"
+        ),
+        pytest.param(
+            stopped(), "net.tcp", ("skip", "nothing was given to look at"), id="not tried"
+        ),
+        pytest.param(Facts(), "net.dns", ("skip", "nothing was given to look at"), id="no look"),
+    ],
+)  # fmt: skip
+def test_checks(facts: Facts, check: str, expected: tuple[str, str]) -> None:
+    assert status(facts, check) == expected
