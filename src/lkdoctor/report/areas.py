@@ -72,6 +72,11 @@ class Area(NamedTuple):
         """Whether it says something that `unrun` does not say for several areas at once."""
         return self.status is not Status.SKIP or any(map(self.explains, self.checks))
 
+    @property
+    def deselected(self) -> bool:
+        """Whether nobody wanted to know anything of it."""
+        return all(check.skip_reason is SkipReason.DESELECTED for check in self.checks)
+
     def explains(self, check: CheckResult) -> bool:
         """Whether the reason why a check was not run is this area's own."""
         own = check.blocked_by is None or any(c.id == check.blocked_by for c in self.checks)
@@ -110,6 +115,11 @@ def told(report: Report, area: Area) -> tuple[str, ...]:
     """What the checks of an area say, as far as they are in the area's own state."""
     status = area.status
     mine = [check for check in area.checks if check.status is status]
+    if status is Status.PASS and area.layer is Layer.SIGNAL:
+        # Each question of signalling goes further than the one before: the last says most.
+        mine.reverse()
+    # A cause before what only follows from one, and what a verdict rests on before the rest.
+    mine.sort(key=lambda check: (bool(follows_from(report, check)), not check.essential))
     said = tuple(dict.fromkeys(check.summary for check in mine if check.summary))
     if status is Status.PASS:
         return said

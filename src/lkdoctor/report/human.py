@@ -76,7 +76,7 @@ def header(report: Report, canvas: Canvas) -> Iterator[Line]:
 def body(report: Report, canvas: Canvas, *, verbose: int = 0) -> Iterator[Line]:
     """One line an area, then what was not run and what was not tested."""
     for area in areas.areas(report):
-        if area.line_of_its_own or verbose:
+        if area.line_of_its_own or (verbose and not area.deselected):
             yield from _area(report, area, canvas, counted=not verbose)
             if verbose:
                 yield from _checks(report, area, canvas)

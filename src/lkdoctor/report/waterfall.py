@@ -4,19 +4,24 @@ import math
 from collections.abc import Iterator
 from typing import Final, NamedTuple, assert_never
 
-from lkdoctor.facts.network import NetworkFact, TcpConnected
+from lkdoctor.facts import Facts
+from lkdoctor.facts.network import NetworkFact, Resolved, TcpTimedOut
+from lkdoctor.facts.server import Silence
 from lkdoctor.facts.signal import (
     Joined,
     Phase,
     PhaseName,
     PhaseOutcome,
     SignalFact,
+    UpgradeAttempt,
     Upgraded,
     UpgradeInvalid,
     UpgradeRefused,
+    UpgradeUnanswered,
     Whose,
 )
-from lkdoctor.facts.tls import TlsEstablished
+from lkdoctor.facts.tls import TlsAttempt, TlsEstablished, TlsTimedOut
+from lkdoctor.facts.url import ParsedUrl
 from lkdoctor.report import accessible, areas, details, human
 from lkdoctor.report.findings import findings
 from lkdoctor.report.layout import (
@@ -62,8 +67,7 @@ def render(report: Report, canvas: Canvas, *, verbose: int = 0) -> Iterator[Line
         yield from _spoken(report, verbose=verbose)
         return
     yield from _header(report, canvas)
-    signal = report.facts.signal
-    phases = signal.phases if signal else ()
+    phases = phases_of(report.facts)
     if phases:
         yield BLANK
         yield from _phases(report, phases, canvas)
@@ -81,6 +85,75 @@ def render(report: Report, canvas: Canvas, *, verbose: int = 0) -> Iterator[Line
     yield from findings(report.findings, canvas)
     yield BLANK
     yield from human.verdict(report, canvas, told=_outcome(report))
+
+
+def phases_of(facts: Facts) -> tuple[Phase, ...]:
+    """The phases of the connection that joined; where none did, of the way that was looked at."""
+    if facts.signal is not None and facts.signal.phases:
+        return facts.signal.phases
+    phases: list[Phase] = []
+    for name, outcome, took, detail in _steps(facts):
+        start = phases[-1].start_ms + phases[-1].took_ms if phases else 0.0
+        phases.append(Phase(name, outcome, start, took, detail))
+        if outcome is not PhaseOutcome.OK:
+            later = list(PhaseName)[list(PhaseName).index(name) + 1 :]
+            if _without_tls(facts):
+                later = [phase for phase in later if phase is not PhaseName.TLS]
+            return (*phases, *(Phase(phase, PhaseOutcome.NOT_REACHED) for phase in later))
+    return tuple(phases)
+
+
+def _without_tls(facts: Facts) -> bool:
+    result = facts.url.result if facts.url else None
+    return isinstance(result, ParsedUrl) and not result.secure
+
+
+def _steps(facts: Facts) -> Iterator[tuple[PhaseName, PhaseOutcome, float, str]]:
+    if facts.network is not None:
+        dns, connected = facts.network.dns, facts.network.connected
+        done = PhaseOutcome.OK if isinstance(dns, Resolved) else PhaseOutcome.FAILED
+        yield PhaseName.DNS, done, dns.took_ms, "" if isinstance(dns, Resolved) else dns.error
+        if connected is not None:
+            yield PhaseName.TCP, PhaseOutcome.OK, connected.took_ms, ""
+        elif facts.network.tcp:
+            last = facts.network.tcp[-1]
+            silent = isinstance(last, TcpTimedOut)
+            stop = PhaseOutcome.TIMEOUT if silent else PhaseOutcome.FAILED
+            yield PhaseName.TCP, stop, last.took_ms, details.tcp(last)
+    if facts.tls is not None:
+        yield PhaseName.TLS, *_handshake(facts.tls.attempt)
+    if facts.signal is not None and facts.signal.upgrades:
+        yield PhaseName.UPGRADE, *_upgrade(facts.signal.upgrades[-1])
+
+
+def _handshake(attempt: TlsAttempt) -> tuple[PhaseOutcome, float, str]:
+    match attempt:
+        case TlsEstablished():
+            return PhaseOutcome.OK, attempt.took_ms, ""
+        case TlsTimedOut():
+            return PhaseOutcome.TIMEOUT, attempt.took_ms, ""
+        case _:
+            return PhaseOutcome.FAILED, attempt.took_ms, attempt.error
+
+
+def _upgrade(attempt: UpgradeAttempt) -> tuple[PhaseOutcome, float, str]:
+    """Without a token a complete answer is all that can be had."""
+    match attempt.result:
+        case Upgraded(took_ms=took):
+            return PhaseOutcome.OK, took, ""
+        case UpgradeRefused(answer=answer):
+            answered = attempt.whose is Whose.NONE
+            outcome = PhaseOutcome.OK if answered else PhaseOutcome.FAILED
+            return outcome, answer.took_ms, "" if answered else details.upgrade(attempt)
+        case UpgradeInvalid(answer=answer):
+            return PhaseOutcome.FAILED, answer.took_ms, details.upgrade(attempt)
+        case UpgradeUnanswered(answer=nothing):
+            silent = nothing.problem is Silence.TIMEOUT
+            if silent:
+                return PhaseOutcome.TIMEOUT, nothing.took_ms, "request sent, no byte came back"
+            return PhaseOutcome.FAILED, nothing.took_ms, details.upgrade(attempt)
+        case _:
+            assert_never(attempt.result)
 
 
 def ready_ms(phases: tuple[Phase, ...]) -> float | None:
@@ -232,7 +305,9 @@ def _ready(phases: tuple[Phase, ...], canvas: Canvas) -> Iterator[Line]:
     yield line(pad(row, _LEFT), text)
     if phase.name is PhaseName.UPGRADE:
         # livekit-server 1.13.5 pkg/service/rtcservice.go: the session is started, then 101 is sent.
-        yield line(" " * _LEFT, Span("(LiveKit starts the session before it answers)", Style.DIM))
+        why = "(LiveKit starts the session before it answers)"
+        for text in wrap(why, canvas.width and canvas.columns - _LEFT):
+            yield line(" " * _LEFT, Span(text, Style.DIM))
 
 
 def _number(value: float, digits: int) -> str:
@@ -253,7 +328,7 @@ def _told(report: Report, *, verbose: int) -> Iterator[tuple[str, str]]:
             yield from _session(facts.signal.first)
         for candidate in facts.signal.candidates:
             yield "CANDIDATE", details.candidate(candidate)
-    if facts.clock is not None:
+    if facts.clock is not None and facts.clock.server is not None:
         yield "CLOCK", details.clock(facts.clock)
     if facts.signal is not None and facts.signal.clean_up is not None:
         yield "ROOM", details.clean_up(facts.signal)
@@ -266,8 +341,8 @@ def _answers(signal: SignalFact, *, verbose: int) -> Iterator[tuple[str, str]]:
             f"{details.WHOSE[validation.whose]}: {details.exchange(validation.answer)}",
         )
     for attempt in signal.upgrades:
-        # The one that joined is in the waterfall.
-        if attempt.whose is Whose.NONE or not signal.phases or verbose:
+        # The one that joined is in the waterfall, and so is why it did not.
+        if attempt is not signal.upgrades[-1] or attempt.whose is Whose.NONE or verbose:
             yield "UPGRADE", f"{details.WHOSE[attempt.whose]}: {details.upgrade(attempt)}"
     if signal.pings:
         yield "PING", details.pings(signal.pings)
@@ -276,13 +351,9 @@ def _answers(signal: SignalFact, *, verbose: int) -> Iterator[tuple[str, str]]:
 
 
 def _addresses(network: NetworkFact) -> Iterator[tuple[str, str]]:
-    attempts = [
-        details.tcp(attempt)
-        for attempt in network.tcp
-        if len(network.tcp) > 1 or not isinstance(attempt, TcpConnected)
-    ]
-    if attempts:
-        yield "ADDRESSES", "   ".join(attempts)
+    # A single attempt is in the waterfall.
+    if len(network.tcp) > 1:
+        yield "ADDRESSES", "   ".join(map(details.tcp, network.tcp))
 
 
 def _session(first: Joined) -> Iterator[tuple[str, str]]:
@@ -312,22 +383,17 @@ def _open(report: Report, canvas: Canvas) -> Iterator[Line]:
 
 
 def _outcome(report: Report) -> str | None:
-    signal = report.facts.signal
-    if signal is None:
-        return None
-    ready = ready_ms(signal.phases)
+    phases = phases_of(report.facts)
+    ready = ready_ms(phases)
     if ready is not None:
         return f"ready in {_number(ready, 0)} ms"
-    stopped = next((p for p in signal.phases if p.outcome is not PhaseOutcome.OK), None)
-    if stopped is not None and stopped.outcome is not PhaseOutcome.NOT_REACHED:
-        return f"stopped at {NAMES[stopped.name]}"
-    return None
+    stopped = next((phase for phase in phases if phase.outcome is not PhaseOutcome.OK), None)
+    return f"stopped at {NAMES[stopped.name]}" if stopped is not None else None
 
 
 def _spoken(report: Report, *, verbose: int) -> Iterator[Line]:
     yield from accessible.verdict(report, _outcome(report))
-    signal = report.facts.signal
-    phases = signal.phases if signal else ()
+    phases = phases_of(report.facts)
     total = sum(phase.took_ms for phase in phases)
     for phase in phases:
         yield line(_spoken_phase(report, phase, total))

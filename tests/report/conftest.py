@@ -1,0 +1,19 @@
+"""Renderings are the same whatever secrets other tests have registered before."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from lkdoctor import redact
+
+
+@pytest.fixture(autouse=True)
+def forgetful() -> Iterator[None]:
+    """No secret is known at first, and what a test registers is forgotten after it."""
+    kept = [(known, set(known)) for known in (redact._slices, redact._seen)]
+    for known, _ in kept:
+        known.clear()
+    yield
+    for known, before in kept:
+        known.clear()
+        known.update(before)

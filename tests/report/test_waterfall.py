@@ -1,0 +1,198 @@
+"""One connection, phase by phase: whole screens, the scale of the bars, what stopped it."""
+
+import pytest
+from report.screens import CANVASES, report, same_screen, sick
+
+from lkdoctor.facts import Facts
+from lkdoctor.facts.signal import (
+    CleanUp,
+    Joined,
+    ParticipantSeen,
+    Phase,
+    PhaseName,
+    PhaseOutcome,
+    Pings,
+    Repeat,
+    SignalFact,
+)
+from lkdoctor.findings import Layer
+from lkdoctor.report import details, waterfall
+from lkdoctor.report.layout import Canvas, plain, spelt
+from lkdoctor.rules import examples
+
+LAYERS = (Layer.NETWORK, Layer.TLS, Layer.PROXY, Layer.CLOCK, Layer.SIGNAL)
+
+
+def facts(**signal: object) -> Facts:
+    """A healthy connection with something changed in what signalling answered."""
+    whole = examples.healthy()
+    assert whole.signal is not None
+    return whole._replace(signal=whole.signal._replace(**signal))  # type: ignore[arg-type]  # a test's own words
+
+
+def screen(shown: Facts, canvas: Canvas, verbose: int = 0) -> str:
+    lines = waterfall.render(report(shown, layers=LAYERS), canvas, verbose=verbose)
+    return plain(spelt(lines, canvas))
+
+
+@pytest.mark.parametrize("canvas", CANVASES)
+def test_healthy_screen(canvas: str) -> None:
+    same_screen(f"probe/healthy-{canvas}", screen(examples.healthy(), CANVASES[canvas]))
+
+
+@pytest.mark.parametrize("code", ["signal-timeout", "tcp-refused", "proxy-upgrade-stripped"])
+@pytest.mark.parametrize("canvas", ["80-unicode", "44-unicode", "accessible"])
+def test_failing_screen(canvas: str, code: str) -> None:
+    same_screen(f"probe/{code}-{canvas}", screen(sick(code), CANVASES[canvas]))
+
+
+def bars(*phases: Phase, width: int = 74) -> list[str]:
+    """The rows of the waterfall behind their numbers."""
+    rows = screen(facts(phases=phases), Canvas(width)).splitlines()
+    first = next(i for i, row in enumerate(rows) if row.startswith("PHASE"))
+    return [row[34:] for row in rows[first : first + 1 + len(phases)]]
+
+
+def test_bars_are_drawn_to_scale() -> None:
+    """Forty cells for two hundred milliseconds: five to a cell, a started cell is a whole one."""
+    assert bars(
+        Phase(PhaseName.DNS, PhaseOutcome.OK, 0, 10),
+        Phase(PhaseName.TCP, PhaseOutcome.OK, 10, 0.1),
+        Phase(PhaseName.TLS, PhaseOutcome.OK, 50, 51),
+        Phase(PhaseName.FIRST_MESSAGE, PhaseOutcome.OK, 199.5, 0.5),
+    ) == [
+        "0         50        100       150     ms",
+        "██",
+        "  █",
+        "          ███████████",
+        "                                       █",
+    ]
+
+
+def test_a_phase_without_an_answer_points_onwards() -> None:
+    assert bars(
+        Phase(PhaseName.UPGRADE, PhaseOutcome.OK, 0, 1000),
+        Phase(PhaseName.FIRST_MESSAGE, PhaseOutcome.TIMEOUT, 1000, 4000),
+    )[1:] == ["████████", "        ███████████████████████████████>"]
+
+
+@pytest.mark.parametrize("took", [0.0, 1e-9, 6e5], ids=["nothing", "next to nothing", "minutes"])
+def test_any_time_can_be_drawn(took: float) -> None:
+    """Neither a division by nothing nor a bar beyond the edge."""
+    rows = bars(Phase(PhaseName.FIRST_MESSAGE, PhaseOutcome.OK, 0.0, took))
+    assert all(len(row) <= 40 for row in rows)
+
+
+def test_phases_after_the_one_that_stopped_are_not_reached() -> None:
+    rows = screen(
+        facts(
+            first=None,
+            pings=None,
+            phases=(
+                Phase(PhaseName.DNS, PhaseOutcome.OK, 0, 12),
+                Phase(PhaseName.TCP, PhaseOutcome.FAILED, 12, 24, "connection refused"),
+                Phase(PhaseName.TLS, PhaseOutcome.NOT_REACHED),
+            ),
+        ),
+        Canvas(80),
+    ).splitlines()
+    start = next(i for i, row in enumerate(rows) if row.startswith("TCP connect"))
+    assert rows[start + 1 : start + 3] == [
+        " " * 34 + "FAILED: connection refused",
+        "TLS handshake" + " " * 21 + "not reached",
+    ]
+    assert rows[-1].split("   ")[1] == "stopped at TCP connect"
+
+
+def told(shown: Facts) -> dict[str, str]:
+    """The labelled rows below the waterfall, the last of each label."""
+    rows = screen(shown, Canvas(None)).splitlines()
+    return {
+        row.split(maxsplit=1)[0]: row.split(maxsplit=1)[1]
+        for row in rows
+        if row.startswith("  ") and row.split()[0].isupper()
+    }
+
+
+def joined(**changed: object) -> Joined:
+    signal = examples.healthy().signal
+    assert signal is not None
+    assert isinstance(signal.first, Joined)
+    return signal.first._replace(**changed)  # type: ignore[arg-type]  # a test's own words
+
+
+@pytest.mark.parametrize(
+    ("signal", "label", "expected"),
+    [
+        pytest.param(
+            {"pings": Pings(5, (24.8, 25.2, 27.1, 25.0))},
+            "PING",
+            "4 of 5   min 24.8   median 25.1   max 27.1 ms   jitter 1.5",
+            id="pings",
+        ),
+        pytest.param({"pings": Pings(3, ())}, "PING", "0 of 3 answered", id="no pong"),
+        pytest.param(
+            {"clean_up": CleanUp("lkdoctor-7f", removed=False, detail="permission denied")},
+            "ROOM",
+            "lkdoctor-7f could NOT be removed: permission denied",
+            id="room left behind",
+        ),
+        pytest.param(
+            {
+                "first": joined(
+                    others=(
+                        ParticipantSeen("alice", "Alice", "PA_1", "ACTIVE", 0.0, publishing=2),
+                        ParticipantSeen("bob", "", "PA_2", "JOINED", 0.0, hidden=True),
+                    )
+                )
+            },
+            "PEOPLE",
+            'alice "Alice", ACTIVE, 2 tracks   bob, JOINED, hidden',
+            id="who is in the room",
+        ),
+        pytest.param({"first": joined(ice_servers=())}, "ICE", "SERVER  none offered", id="no ICE"),
+        pytest.param(
+            {"repeats": (Repeat(170.0, "joined"), Repeat(None, "closed"), Repeat(180.0, "joined"))},
+            "CONNECTIONS",
+            "number 2: closed",
+            id="one of several connections failed",
+        ),
+    ],
+)
+def test_what_the_server_told(signal: dict[str, object], label: str, expected: str) -> None:
+    assert told(facts(**signal))[label] == expected
+
+
+def test_no_credential_of_an_ice_server_is_shown() -> None:
+    """Only that there is one."""
+    text = screen(examples.healthy(), Canvas(120), verbose=2)
+    assert "turns:turn.example.com:443?transport=tcp   with a credential" in text
+
+
+def test_nothing_was_asked() -> None:
+    """A probe that never reached signalling still has a screen."""
+    shown = examples.healthy()._replace(signal=None, tls=None, network=None, clock=None)
+    assert screen(shown, Canvas(80)).splitlines()[0] == "wss://rtc.example.com"
+
+
+def test_ready_only_with_a_first_message() -> None:
+    """A connection whose last phase was an upgrade never was."""
+    assert waterfall.ready_ms((Phase(PhaseName.UPGRADE, PhaseOutcome.OK, 0, 9),)) is None
+    assert waterfall.ready_ms(()) is None
+
+
+def test_jitter_is_the_mean_step_between_neighbours() -> None:
+    assert details.jitter(Pings(3, (10.0, 14.0, 12.0))) == 3.0
+    assert details.jitter(Pings(1, (10.0,))) == 0.0
+
+
+def test_repeats_are_summed_up() -> None:
+    seen = (Repeat(170.0, "joined"), Repeat(None, "closed"), Repeat(180.0, "joined"))
+    assert list(details.repeats(seen)) == [
+        ("connections", "2 of 3 joined   min 170.0   median 175.0   max 180.0 ms"),
+        ("connections", "number 2: closed"),
+    ]
+
+
+def test_signal_fact_may_hold_nothing() -> None:
+    assert screen(facts()._replace(signal=SignalFact()), Canvas(80))
