@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from lkdoctor.clock import Clock
 from lkdoctor.config.target import KeyPair
 from lkdoctor.diagnosis.fold import Skip, fold
-from lkdoctor.errors import UsageError
 from lkdoctor.facts.api import (
     ApiFact,
     ForeignAnswer,
@@ -22,7 +21,7 @@ from lkdoctor.facts.api import (
 )
 from lkdoctor.facts.server import HttpAnswer
 from lkdoctor.facts.url import ParsedUrl
-from lkdoctor.findings import Layer
+from lkdoctor.findings import Evidence, Finding, Layer
 from lkdoctor.probes import api
 from lkdoctor.probes.base import Deadline
 from lkdoctor.probes.route import Endpoint, Route, dial
@@ -32,13 +31,13 @@ from lkdoctor.tokens.mint import TokenRequest, mint
 
 if TYPE_CHECKING:
     from lkdoctor.diagnosis.case import Case
-    from lkdoctor.diagnosis.run import How
+    from lkdoctor.diagnosis.how import How
 
 TOKEN_TTL_S: Final = 60.0
 """A token that lkdoctor mints for itself serves one run."""
 
-_ANSWERED: Final = (Layer.URL, Layer.NETWORK, Layer.TLS, Layer.API)
-_REFUSED: Final = (
+_ANSWERED: Final[tuple[Layer, ...]] = (Layer.URL, Layer.NETWORK, Layer.TLS, Layer.API)
+_REFUSED: Final[tuple[Layer, ...]] = (
     Layer.URL,
     Layer.NETWORK,
     Layer.TLS,
@@ -50,10 +49,9 @@ _REFUSED: Final = (
 )
 """What can be the matter when the API does not answer as it should."""
 
-_NOT_ASKED: Final = {
-    # A token for the API need not allow to join, so these would cry wolf.
-    check: Skip(SkipReason.NOT_APPLICABLE)
-    for check in ("token.grants", "signal.validate", "signal.upgrade", "signal.join", "signal.ping")
+_LEFT_OUT: Final = {
+    # A token for the API need not allow to join: its rules would cry wolf.
+    "token.grants": Skip(SkipReason.DESELECTED),
 }
 
 
@@ -205,7 +203,7 @@ class Visit:
             ),
             target=case.info(),
             layers=layers,
-            skipped=_NOT_ASKED,
+            skipped=_LEFT_OUT,
         )
         return with_code(report, exit_code(fact, report))
 
@@ -349,6 +347,11 @@ async def ending(
     """
     from lkdoctor.actions import end_room
 
+    trust = None
+    if how.insecure or how.ca_file is not None:
+        from lkdoctor.probes import tls
+
+        trust = tls.context(insecure=how.insecure, ca_file=how.ca_file)
     async with visit(case, how, clock) as server:
         for before in shown:
             if not server.ready:
@@ -368,8 +371,32 @@ async def ending(
                     token,
                     before.name,
                     max(0.1, server.deadline.remaining()),
+                    trust=trust,
                 )
                 tell(Ended(before.name, str(done.outcome), done.detail))
+
+
+def may_not_delete(said: str) -> Finding:
+    """Why the API refused to delete a room: the one grant of which listing needs none."""
+    from lkdoctor.rules.api import RULES
+
+    rule = next(rule for rule in RULES if rule.code == "api-permission")
+    return Finding(
+        code=rule.code,
+        check=rule.check,
+        layer=rule.layer,
+        severity=rule.severity,
+        confidence=rule.confidence,
+        title=rule.title,
+        symptom=rule.symptoms[0],
+        cause=rule.cause,
+        evidence=(
+            Evidence("POST /twirp/livekit.RoomService/DeleteRoom", said, "200", "api"),
+            Evidence("grant that it needs", "roomCreate", None, "api"),
+        ),
+        fix=rule.fix,
+        source=rule.source,
+    )
 
 
 def difference(before: View, now: View) -> str:

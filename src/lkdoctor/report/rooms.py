@@ -25,7 +25,7 @@ from lkdoctor.report.layout import (
     pad,
     wrap,
 )
-from lkdoctor.report.model import timestamp
+from lkdoctor.report.model import Report, timestamp, to_json
 
 MEDIA_DEADLINE_S: Final = 15.0
 """How long livekit-client waits for media after signalling is up (client-sdk-js 2.21,
@@ -527,3 +527,14 @@ def endings_plain(endings: Iterable[Ending]) -> str:
         for ending in endings
     ]
     return "\n".join(rows) + "\n"
+
+
+def endings_json(report: Report, endings: Iterable[Ending]) -> str:
+    """The report as one JSON document, with what became of each room under ``ended``."""
+    import json
+
+    ended = [
+        {**ending._asdict(), "outcome": str(ending.outcome), "people": list(ending.people)}
+        for ending in endings
+    ]
+    return json.dumps({**to_json(report), "ended": ended}, indent=2, ensure_ascii=False) + "\n"
