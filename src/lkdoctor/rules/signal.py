@@ -54,7 +54,8 @@ from lkdoctor.rules.answers import (
 )
 from lkdoctor.rules.base import Check, Effect, Judge, Judgement, Rule, Unsure
 from lkdoctor.rules.examples import answer, healthy, no_answer
-from lkdoctor.tokens.predict import Refusal, recognise
+from lkdoctor.tokens.decode import Signature, SignatureState
+from lkdoctor.tokens.predict import Refusal, recognise, table
 
 _TIMED_OUT: Final = "room connection has timed out (signal)"
 _GENERIC: Final = "could not establish signal connection"
@@ -338,8 +339,6 @@ _OF_ANY_TOKEN: Final = frozenset(
 )
 """Refusals of the user's token that rules/token.py explains even if nobody has read the token."""
 
-_NOT_OF_TOKENS: Final = frozenset({Refusal.BAD_HEADER, Refusal.NO_SUCH_ROOM})
-
 _OF_OUR_TOKEN: Final = _OF_ANY_TOKEN - {Refusal.EXPIRED}
 """Refusals of a token made here that rules/token.py and rules/env.py explain."""
 
@@ -392,12 +391,25 @@ def _is_unexplained_by_livekit(
     match asked.whose:
         case Whose.NONE:
             return refusal is not Refusal.NO_VIDEO
-        case Whose.GIVEN if token is None:
-            return refusal not in _OF_ANY_TOKEN
         case Whose.GIVEN:
-            return refusal is None or refusal in _NOT_OF_TOKENS
+            return refusal not in _OF_ANY_TOKEN | _expected_of(token)
         case Whose.MINTED:
             return refusal not in _OF_OUR_TOKEN
+
+
+def _expected_of(token: TokenFact | None) -> frozenset[Refusal | None]:
+    """Refusals that this token as it reads would get from some version.
+
+    Any other one is not of this token: it was lost or changed on its way.
+    """
+    reading = None if token is None else token.token
+    if token is None or reading is None:
+        return frozenset({Refusal.NOT_A_TOKEN} if token is not None else ())
+    # Which key and clock the server has is not known here, and its words are explained anyway.
+    sound = reading._replace(issuer_is_key=None, signature=Signature(SignatureState.UNCHECKED))
+    timeless = sound._replace(expires=None, not_before=None, issued_at=None)
+    answers = (table(token.text._replace(reading=read), 0.0) for read in (sound, timeless))
+    return frozenset(reply.refusal for rows in answers for _, reply in rows if reply.refusal)
 
 
 def _same_as_validation(asked: _Asked, refusal: Refusal | None, signal: SignalFact) -> bool:
@@ -419,6 +431,8 @@ class _Case(NamedTuple):
 def _case(asked: _Asked, reply: HttpAnswer, server: ServerFact | None) -> _Case:
     if reply.status == 401 and "invalid authorization header" in reply.body:
         return _HEADER_REPLACED
+    if is_livekit(reply) and recognise(reply.status, reply.body) is Refusal.NO_VIDEO:
+        return _LOST
     if is_livekit(reply):
         words = one_line(reply.body, 40).removesuffix(":")
         return _Case(
@@ -448,6 +462,20 @@ _HEADER_REPLACED: Final = _Case(
         FixStep(
             "Let the proxy pass the header on as it is; in nginx remove:",
             snippet=Snippet("nginx", "proxy_set_header Authorization …;"),
+        ),
+    ),
+)
+
+_LOST: Final = _Case(
+    title="LiveKit says that it got no token with a video grant",
+    cause="LiveKit says this where a request has no token at all, or one without a video grant. If the "
+    "token has one, it was lost on its way: a proxy that drops the Authorization header or the query, or "
+    "puts a token of its own in.",
+    fix=(
+        FixStep("Read the token:", command="lkdoctor token decode @token.txt"),
+        FixStep(
+            "Let the proxy pass header and query on as they are; in nginx:",
+            snippet=Snippet("nginx", "proxy_set_header Authorization $http_authorization;"),
         ),
     ),
 )
