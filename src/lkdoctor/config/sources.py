@@ -9,7 +9,7 @@ import stat
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 from lkdoctor.config.resolve import (
     Kind,
@@ -292,11 +292,9 @@ def _parse(
     """Values (last line first), lines that could not be read, and everything that the file sets."""
     import io
 
-    from dotenv.parser import parse_stream
-
     mark = text.startswith("\ufeff")
     # Older releases of python-dotenv take the mark for a part of the first name.
-    bindings = parse_stream(io.StringIO(text.removeprefix("\ufeff"), newline=""))
+    bindings = _dotenv("parser").parse_stream(io.StringIO(text.removeprefix("\ufeff"), newline=""))
     values: list[Value] = []
     unread: list[int] = []
     everything: dict[str, str] = {}
@@ -316,15 +314,33 @@ def _parse(
     return tuple(reversed(values)), tuple(unread), everything
 
 
+def _dotenv(name: str) -> Any:
+    """A module of python-dotenv.
+
+    Its package loads logging, tempfile and more for functions that are not used here, which takes
+    longer than all that check-env does; so the one file is loaded, and the package where that fails.
+    """
+    import importlib
+    from importlib.machinery import PathFinder
+    from importlib.util import module_from_spec
+
+    package = PathFinder.find_spec("dotenv")
+    where = package.submodule_search_locations if package is not None else None
+    spec = None if where is None else PathFinder.find_spec(f"dotenv.{name}", where)
+    if spec is None or spec.loader is None:
+        return importlib.import_module(f"dotenv.{name}")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def _interpolate(value: str, env: Mapping[str, str], line: int) -> str:
     # python-dotenv's resolve_variables with override=False: the environment before the file.
     if "${" not in value:
         return value
-    from dotenv.variables import parse_variables
-
     pieces: list[str] = []
     length = 0
-    for atom in parse_variables(value):
+    for atom in _dotenv("variables").parse_variables(value):
         pieces.append(atom.resolve(env))
         length += len(pieces[-1])
         if length > MAX_VALUE:
