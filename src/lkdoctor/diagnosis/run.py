@@ -17,7 +17,7 @@ from lkdoctor.diagnosis.fold import Skip
 from lkdoctor.diagnosis.how import How, RtcPath
 from lkdoctor.diagnosis.plan import STEP_OF, Plan, Step
 from lkdoctor.facts import Facts
-from lkdoctor.facts.api import ApiFact, RoomsListed
+from lkdoctor.facts.api import ApiFact, RoomsAnswer, RoomsListed
 from lkdoctor.facts.clock import ClockFact
 from lkdoctor.facts.network import NetworkFact
 from lkdoctor.facts.server import HttpAnswer, NoAnswer
@@ -273,13 +273,19 @@ class _Run:
                     api.list_participants(route, admin, self._deadline, room)
                 )
         self._api = ApiFact(
-            rooms=rooms.result(),
+            rooms=self._without_own_room(rooms.result()),
             participants=people.result() if people else None,
             room_asked=self._case.room,
             without_token=bare.result(),
             took_ms=watch.ms,
         )
         self._finish(Step.API, watch)
+
+    def _without_own_room(self, answer: RoomsAnswer) -> RoomsAnswer:
+        """The join runs at the same time; its room is nobody's business."""
+        if not isinstance(answer, RoomsListed):
+            return answer
+        return RoomsListed(tuple(r for r in answer.rooms if r.name != self._room_minted))
 
     # ------------------------------------------------------------ tokens of our own
 
