@@ -219,18 +219,11 @@ class Rooms:
             self.remove(room, identity, reason, now)
 
     def tell(self, room: LiveRoom) -> None:
-        """Send what changed to whom it concerns: a newcomer concerns only himself."""
-        changed = list(room.changed.items())
+        """Send everybody what changed since the last time; nobody hears of who is hidden."""
+        news = [info for info in room.changed.values() if not info.permission.hidden]
         room.changed.clear()
-        for identity, member in list(room.members.items()):
-            news = [
-                info
-                for sid, info in changed
-                if sid == member.info.sid
-                or (info.state == ParticipantInfo.State.DISCONNECTED and not info.permission.hidden)
-            ]
-            if news and identity in room.members:
-                member.send(SignalResponse(update=ParticipantUpdate(participants=news)))
+        if news:
+            self._send_all(room, SignalResponse(update=ParticipantUpdate(participants=news)))
 
     def update(self, room: LiveRoom, member: Member, request: UpdateParticipantRequest) -> None:
         """Change what is known about somebody, a version each; what is empty stays."""
@@ -248,10 +241,13 @@ class Rooms:
             info.permission.CopyFrom(request.permission)
             self._note(room, member)
 
-    def tell_room(self, room: LiveRoom) -> None:
-        """Send the room's own news to everybody in it."""
+    def set_metadata(self, room: LiveRoom, metadata: str) -> None:
+        room.proto.metadata = metadata
+        self._send_all(room, SignalResponse(room_update=RoomUpdate(room=room.snapshot())))
+
+    def _send_all(self, room: LiveRoom, message: SignalResponse) -> None:
         for member in list(room.members.values()):
-            member.send(SignalResponse(room_update=RoomUpdate(room=room.snapshot())))
+            member.send(message)
 
     def _note(self, room: LiveRoom, member: Member) -> None:
         member.info.version += 1

@@ -262,8 +262,7 @@ def _update_room_metadata(request: Any, call: Call) -> Message:
     found = call.rooms.find(request.room, call.now)
     if found is None:
         raise _no_room()
-    found.proto.metadata = request.metadata
-    call.rooms.tell_room(found)
+    call.rooms.set_metadata(found, request.metadata)
     return found.snapshot()
 
 
