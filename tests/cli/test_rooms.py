@@ -441,10 +441,10 @@ def test_only_empty_and_only_old_rooms(server: Server) -> None:
             "end", full, empty, "--empty-only", "--older-than", "2h", "--yes"
         )
         assert code == 0
-        assert [row.strip() for row in out.splitlines()] == [
+        assert [re.sub(r"\d+ s old", "so old", row.strip()) for row in out.splitlines()] == [
             f'- "{full}": 1 person is in it (--empty-only)',
             "alice",
-            f'- "{empty}": it is only 0 s old (--older-than)',
+            f'- "{empty}": it is only so old (--older-than)',
         ]
         code, document = server.json("end", full, empty, "--empty-only", "--yes")
         assert code == 0
