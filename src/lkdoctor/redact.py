@@ -126,6 +126,7 @@ _PATTERNS: Final = (
     ),
 )
 
+_PLAIN_WORD: Final = re.compile(r"[A-Za-z0-9._-]*")
 _WORD: Final = re.compile(r"""[^\s"'<>]+""")
 _PORT: Final = re.compile(r"\d{1,5}(?:[/?#]|$)")
 
@@ -152,6 +153,8 @@ def clean(text: str) -> str:
     """The text without any secret; every sink calls this once more, whatever was done before."""
     # Tokens first: one that is known would otherwise lose its parts and leave its header.
     text = _without_known(_TOKEN.sub("<token>", text))
+    if _PLAIN_WORD.fullmatch(text):
+        return text  # every pattern below needs one of : = or a blank
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     if "://" in text and "@" in text:

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -29,9 +29,8 @@ if TYPE_CHECKING:
     from lkdoctor.booking import Seat
     from lkdoctor.config.resolve import Resolution
     from lkdoctor.facts.clock import ClockFact
-    from lkdoctor.facts.token import TokenFact
     from lkdoctor.report.model import Report
-    from lkdoctor.tokens.decode import Jwt, Keyring, NotAToken
+    from lkdoctor.tokens.decode import Jwt, NotAToken
 
 DEFAULT_TTL: Final = "10m"
 MAX_FILE: Final = 1 << 20
@@ -310,7 +309,9 @@ def decode(
             raise UsageError(
                 "--all reads standard input", advice=["lkdoctor token decode --all < FILE"]
             )
-        return _decode_all(streams, ring, clock)
+        from lkdoctor.cli.token_stream import decode_lines
+
+        return decode_lines(streams, ring, clock)
     text, origin, as_sent = _text(token, from_env, resolution, streams)
     from lkdoctor.facts import Facts
     from lkdoctor.facts.token import token_fact, worked_out
@@ -409,88 +410,6 @@ def _file(name: str) -> str:
         reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"{safe(name, 200)}: {reason}") from None
     return data.decode("utf-8", "replace")
-
-
-# ------------------------------------------------------------------ many
-
-
-def _decode_all(streams: Streams, ring: "Keyring", clock: "ClockFact") -> ExitCode:
-    """One result a line; the rules are those of a single token, called without the report around."""
-    verdict = _Verdict(ring, clock)
-    write = streams.out.write
-    source = getattr(streams.stdin, "buffer", None)
-    lines: Iterator[str | bytes] = iter(streams.stdin if source is None else source)
-    fine = True
-    for number, raw in enumerate(lines, 1):
-        text = (raw if isinstance(raw, str) else raw.decode("utf-8", "replace")).strip()
-        if not text:
-            continue
-        usable, result = verdict.of(number, text)
-        fine = fine and usable
-        write(result)
-        if number % 64 == 0 or source is None:
-            streams.out.flush()
-    streams.out.flush()
-    return ExitCode.HEALTHY if fine else ExitCode.PROBLEM
-
-
-class _Verdict:
-    """Judges tokens one after the other, fast: no wrapping, no registering, no report."""
-
-    def __init__(self, ring: "Keyring", clock: "ClockFact") -> None:
-        from lkdoctor.facts import Facts
-        from lkdoctor.findings import Confidence, Severity
-        from lkdoctor.rules.token import RULES
-
-        self._ring = ring
-        self._clock = clock
-        self._facts = Facts
-        self._grave = (Severity.ERROR, Confidence.HINT)
-        self._explains = {rule.code: rule.explains for rule in RULES}
-        self._rules: list[tuple[str, Severity, Any, Callable[..., Any], dict[str, Any]]] = []
-        for rule in RULES:
-            names = rule.judge.__code__.co_varnames[: rule.judge.__code__.co_argcount]
-            known = {"clock": clock} if "clock" in names else {}
-            self._rules.append((rule.code, rule.severity, rule.confidence, rule.judge, known))
-        self._encode = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
-
-    def of(self, number: int, text: str) -> tuple[bool, str]:
-        from lkdoctor.facts.token import token_fact
-
-        fact, _ = token_fact(text, self._ring, origin="", as_sent=False)
-        return self._result(number, fact)
-
-    def _result(self, number: int, fact: "TokenFact") -> tuple[bool, str]:
-        found: list[str] = []
-        usable = True
-        error, hint = self._grave
-        for code, severity, confidence, judge, known in self._rules:
-            for judgement in judge(token=fact, **known):
-                found.append(code)
-                if (judgement.severity or severity) is error and (
-                    judgement.confidence or confidence
-                ) is not hint:
-                    usable = False
-        if len(found) > 1:
-            folded = {c for code in found for c in self._explains[code]}
-            found = [code for code in dict.fromkeys(found) if code not in folded] or found
-        result: dict[str, object] = {"line": number, "usable": usable, "codes": found}
-        read = fact.token
-        if read is None:
-            bad = fact.unreadable
-            result["fault"] = None if bad is None else str(bad.fault)
-        else:
-            result |= {
-                "identity": read.identity,
-                "room": read.room,
-                "issuer": read.issuer,
-                "signature": read.signature.state.value,
-                "signed_by": read.signature.key,
-                "nbf": None if read.not_before is None else read.not_before.seconds,
-                "exp": None if read.expires is None else read.expires.seconds,
-                "grants": [g.name for g in read.grants if g.value is True],
-            }
-        return usable, self._encode(result) + "\n"
 
 
 # ------------------------------------------------------------------ compare

@@ -54,12 +54,11 @@ def token_fact(
 ) -> tuple[TokenFact, Jwt | NotAToken]:
     """Read a text as a token; the second is for who needs the token itself."""
     found = read(text)
-    secrets = [len(key.secret.reveal().encode()) for key in keyring.keys]
     fact = TokenFact(
         origin=origin,
         text=reading_of(found, keyring),
         as_sent=as_sent,
-        secret_bytes=secrets[0] if secrets else None,
+        secret_bytes=keyring.secret_bytes,
     )
     return fact, found
 

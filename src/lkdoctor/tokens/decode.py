@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from lkdoctor.redact import Secret
@@ -181,14 +182,24 @@ class _Remarks:
         return int(digits) if len(digits) < 300 else float(digits)
 
 
-def _read_object(data: bytes, remarks: _Remarks) -> tuple[dict[str, object] | None, str, bool]:
-    """The object, or none with the reason; the last is whether bytes were not UTF-8."""
+class _Object(NamedTuple):
+    """A JSON object, and what was noticed while reading it."""
+
+    value: dict[str, object]
+    duplicates: tuple[str, ...] = ()
+    constants: tuple[str, ...] = ()
+    not_utf8: bool = False
+
+
+def _read_object(data: bytes) -> _Object | str:
+    """The object, or what is the matter with it."""
     broken = False
     try:
         text = data.decode()
     except UnicodeDecodeError:
         text = data.decode(errors="replace")
         broken = True
+    remarks = _Remarks()
     try:
         try:
             value = _fast(text)
@@ -200,14 +211,22 @@ def _read_object(data: bytes, remarks: _Remarks) -> tuple[dict[str, object] | No
                 parse_int=remarks.integer,
             )
     except json.JSONDecodeError as error:
-        return None, f"{error.msg.lower()}, character {error.pos + 1}", broken
+        return f"{error.msg.lower()}, character {error.pos + 1}"
     except RecursionError:
-        return None, Fault.DEEP, broken
-    if isinstance(value, dict):
-        return value, "", broken
+        return Fault.DEEP
     if value is None:  # Go reads null as an object without members
-        return {}, "", broken
-    return None, "another JSON value than an object", broken
+        value = {}
+    if not isinstance(value, dict):
+        return "another JSON value than an object"
+    duplicates = tuple(dict.fromkeys(remarks.duplicates))
+    return _Object(value, duplicates, tuple(dict.fromkeys(remarks.constants)), broken)
+
+
+@lru_cache(maxsize=64)
+def _read_header(part: bytes) -> _Object | str | None:
+    """The header; none when it is not base64url. Tokens of one maker share theirs."""
+    data = unbase64url(part)
+    return None if data is None else _read_object(data)
 
 
 # ------------------------------------------------------------------ a whole token
@@ -220,43 +239,44 @@ def read_exact(token: str) -> Jwt | NotAToken:
     parts = token.encode("utf-8", "replace").split(b".", 5)
     if len(parts) != 3:
         return _wrong_parts(token, len(parts))
-    remarks = _Remarks()
     padded = token[-1:] == "=" or b"=" in parts[0] or b"=" in parts[1]
     if padded:
         parts = [part.rstrip(b"=") for part in parts]
-    decoded = [unbase64url(part) for part in parts]
-    header_bytes, claims_bytes, signature = decoded
-    if header_bytes is None or claims_bytes is None or signature is None:
-        return _not_base64(parts, decoded, len(token))
-    header, reason, broken_header = _read_object(header_bytes, remarks)
-    if header is None:
-        fault = Fault.DEEP if reason == Fault.DEEP else Fault.HEADER
-        return NotAToken(fault, "" if fault is Fault.DEEP else reason, len(token))
-    claims, reason, broken_claims = _read_object(claims_bytes, remarks)
-    if claims is None:
-        fault = Fault.DEEP if reason == Fault.DEEP else Fault.CLAIMS
-        return NotAToken(fault, "" if fault is Fault.DEEP else reason, len(token))
-    jwt = Jwt(b".".join(parts[:2]), signature, header, claims)
-    if remarks.duplicates or remarks.constants:
-        jwt.duplicates = tuple(dict.fromkeys(remarks.duplicates))
-        jwt.not_json = tuple(dict.fromkeys(remarks.constants))
+    header = _read_header(parts[0])
+    claims_bytes = unbase64url(parts[1])
+    signature = unbase64url(parts[2])
+    if header is None or claims_bytes is None or signature is None:
+        at = 0 if header is None else 1 if claims_bytes is None else 2
+        return NotAToken(Fault.BASE64, f"{_NAMES[at]}: {_not_base64(parts[at])}", len(token))
+    if isinstance(header, str):
+        return _no_object(Fault.HEADER, header, len(token))
+    claims = _read_object(claims_bytes)
+    if isinstance(claims, str):
+        return _no_object(Fault.CLAIMS, claims, len(token))
+    jwt = Jwt(b".".join(parts[:2]), signature, header.value, claims.value)
+    jwt.duplicates = header.duplicates + claims.duplicates
+    jwt.not_json = header.constants + claims.constants
     jwt.length = len(token)
-    jwt.not_utf8 = broken_header or broken_claims
+    jwt.not_utf8 = header.not_utf8 or claims.not_utf8
     jwt.padded = padded
     return jwt
 
 
-def _not_base64(parts: list[bytes], decoded: list[bytes | None], length: int) -> NotAToken:
-    names = ("header", "claims", "signature")
-    at = decoded.index(None)
-    part = parts[at]
+_NAMES: Final = ("header", "claims", "signature")
+
+
+def _no_object(fault: Fault, problem: str, length: int) -> NotAToken:
+    if problem is Fault.DEEP:
+        return NotAToken(Fault.DEEP, length=length)
+    return NotAToken(fault, problem, length)
+
+
+def _not_base64(part: bytes) -> str:
     if b"+" in part or b"/" in part:
-        why = "standard base64 (+ and /) in place of base64url (- and _)"
-    elif len(part) % 4 == 1:
-        why = "one character too many or too few"
-    else:
-        why = "characters that base64url does not have"
-    return NotAToken(Fault.BASE64, f"{names[at]}: {why}", length)
+        return "standard base64 (+ and /) in place of base64url (- and _)"
+    if len(part) % 4 == 1:
+        return "one character too many or too few"
+    return "characters that base64url does not have"
 
 
 def _wrong_parts(token: str, parts: int) -> NotAToken:
@@ -450,6 +470,8 @@ class Keyring:
         self._bytes = tuple(
             key.secret.reveal().encode("utf-8", "surrogateescape") for key in self.keys
         )
+        self.secret_bytes: Final = len(self._bytes[0]) if self._bytes else None
+        """The length of the target's secret."""
         self._by_api_key: dict[object, int] = {}
         for at, key in enumerate(self.keys):
             self._by_api_key.setdefault(key.api_key, at)

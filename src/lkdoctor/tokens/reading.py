@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 from lkdoctor.redact import masked_key, safe
@@ -123,7 +124,7 @@ class ReadToken(NamedTuple):
         makes of that is `lkdoctor.tokens.predict`'s business.
         """
         return {
-            (grant.meant if grant.fault is None and grant.meant else grant.name): grant.value
+            grant.meant or grant.name: grant.value
             for grant in self.grants
             if grant.claim == claim and grant.fault is None
         }
@@ -187,7 +188,8 @@ def _moment(value: object) -> Moment | None:
     if isinstance(value, bool):
         return Moment(_written(value), TimeForm.OTHER, None)
     if isinstance(value, int):
-        return Moment(safe(str(value), 60), TimeForm.INTEGER, float(value))
+        written = str(value) if abs(value) < 10**20 else f"{float(value):.6e}"
+        return Moment(written, TimeForm.INTEGER, float(value))
     if isinstance(value, float):
         # 1.7e9 is a whole number to every reader.
         form = TimeForm.FRACTION if value % 1 else TimeForm.INTEGER
@@ -210,47 +212,32 @@ def _number(text: str) -> float | None:
 # ------------------------------------------------------------------ grants
 
 
-_GOOD: Final[Mapping[grants.ValueType, tuple[type, ...]]] = {
-    grants.ValueType.SWITCH: (bool,),
-    grants.ValueType.TEXT: (str,),
-    grants.ValueType.TEXTS: (list,),
-}
-
-
 def _grant(claim: str, name: str, value: object) -> GrantRead:
     known = grants.BY_CLAIM[claim]
     spec = known.get(name)
-    meant = None
     if spec is None:
-        folded = name.casefold()
-        spec = next((g for g in known.values() if g.name.casefold() == folded), None)
-        if spec is None:
-            return GrantRead(
-                claim,
-                safe(name, 80),
-                None,
-                _written(value),
-                GrantFault.UNKNOWN,
-                grants.meant(claim, name),
-            )
-        meant = spec.name
-    kept: bool | str | tuple[str, ...] | None = None
-    fault: GrantFault | None = None
-    if value is None:
-        pass  # null leaves a field of Go as it is
-    elif not isinstance(value, _GOOD[spec.type]):
-        fault = GrantFault.TYPE
-    elif isinstance(value, bool):
-        kept = value
-        return GrantRead(claim, name, kept, "true" if kept else "false", None, meant)
-    elif isinstance(value, str):
-        kept = safe(value, MAX_NAME)
-    elif isinstance(value, list):
-        if all(isinstance(item, str) for item in value):
-            kept = tuple(safe(str(item), 80) for item in value[:100])
-        else:
-            fault = GrantFault.TYPE
-    return GrantRead(claim, safe(name, 80), kept, _written(value), fault, meant)
+        return _misnamed_grant(claim, name, value)
+    if value is True or value is False:
+        if spec.type is grants.ValueType.SWITCH:
+            return GrantRead(claim, name, value, "true" if value else "false")
+    elif isinstance(value, str) and spec.type is grants.ValueType.TEXT:
+        shown = safe(value, MAX_NAME)
+        return GrantRead(claim, name, shown, f'"{shown}"')
+    elif isinstance(value, list) and spec.type is grants.ValueType.TEXTS and _texts(value):
+        return GrantRead(claim, name, tuple(safe(str(v), 80) for v in value[:100]), _written(value))
+    # null leaves a field of Go as it is
+    fault = None if value is None else GrantFault.TYPE
+    return GrantRead(claim, name, None, _written(value), fault)
+
+
+def _misnamed_grant(claim: str, name: str, value: object) -> GrantRead:
+    folded = name.casefold()
+    for right in grants.BY_CLAIM[claim]:
+        if right.casefold() == folded:
+            return _grant(claim, right, value)._replace(name=safe(name, 80), meant=right)
+    return GrantRead(
+        claim, safe(name, 80), None, _written(value), GrantFault.UNKNOWN, grants.meant(claim, name)
+    )
 
 
 def _grants(claims: Mapping[str, object]) -> tuple[GrantRead, ...]:
@@ -310,6 +297,25 @@ def _text(claims: Mapping[str, object], name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
+def _brief(value: object, limit: int) -> str:
+    if value == "HS256":
+        return "HS256"
+    return safe(value, limit) if isinstance(value, str) and value else ""
+
+
+@lru_cache(maxsize=64)
+def masked(issuer: str) -> str:
+    """An API key, masked; a stream of tokens has few of them."""
+    return masked_key(issuer)
+
+
+def _room_shown(read: tuple[GrantRead, ...], room: str) -> str:
+    for grant in read:
+        if grant.claim == "video" and (grant.meant or grant.name) == "room":
+            return grant.value if isinstance(grant.value, str) else ""
+    return safe(room, MAX_NAME)
+
+
 def describe(jwt: Jwt, signature: Signature) -> ReadToken:
     """The token as plain data."""
     claims = jwt.claims
@@ -328,14 +334,14 @@ def describe(jwt: Jwt, signature: Signature) -> ReadToken:
             value = next((v for k, v in video.items() if k.casefold() == "room"), "")
         room = value if isinstance(value, str) else ""
     return ReadToken(
-        alg=safe(alg, 40) if isinstance(alg, str) else "",
-        issuer=masked_key(issuer) if isinstance(issuer, str) and issuer else None,
+        alg=_brief(alg, 40),
+        issuer=masked(issuer) if isinstance(issuer, str) and issuer else None,
         issuer_is_key=signature.key_matches,
         signature=signature,
         identity=safe(identity, MAX_NAME),
         identity_bytes=_size(identity),
         name=safe(name, MAX_NAME),
-        room=safe(room, MAX_NAME),
+        room=_room_shown(read, room),
         room_bytes=_size(room),
         expires=_moment(claims.get("exp")),
         not_before=_moment(claims.get("nbf")),
@@ -351,15 +357,15 @@ def describe(jwt: Jwt, signature: Signature) -> ReadToken:
             if isinstance(attributes, dict)
             else 0
         ),
-        participant_kind=safe(_text(claims, "kind"), 40),
-        room_preset=safe(_text(claims, "roomPreset"), 80),
+        participant_kind=_brief(claims.get("kind"), 40),
+        room_preset=_brief(claims.get("roomPreset"), 80),
         room_config=isinstance(claims.get("roomConfig"), dict),
         duplicates=tuple(safe(n, 80) for n in jwt.duplicates[:20]),
         not_json=jwt.not_json,
         not_utf8=jwt.not_utf8,
         padded=jwt.padded,
         critical=bool(jwt.header.get("crit")),
-        claim_names=tuple(safe(n, 80) for n in tuple(claims)[:50]),
+        claim_names=tuple([n if n in _KNOWN else safe(n, 80) for n in tuple(claims)[:50]]),
     )
 
 
@@ -372,6 +378,6 @@ def reading_of(found: Jwt | NotAToken, keyring: Keyring) -> TokenText:
     return TokenText(
         found.length,
         found.around,
-        safe(found.around_detail, 60),
+        safe(found.around_detail, 60) if found.around_detail else "",
         describe(found, keyring.check(found)),
     )
