@@ -45,6 +45,7 @@ def explain(
     """
     from lkdoctor import catalogue
     from lkdoctor.report import explain as pages
+    from lkdoctor.report import jsonfile
 
     if output.save is not None:
         raise UsageError("--save: explain judges nothing, so there is no report to save")
@@ -62,16 +63,10 @@ def explain(
             streams.result_text("".join("\t".join(row) + "\n" for row in table))
         case OutputFormat.JSON:
             told: Any = [pages.to_json(rule) for rule in rules]
-            streams.result_text(_json(told if code is None else told[0]))
+            streams.result_text(jsonfile.text(told if code is None else told[0]))
         case _:
             assert_never(output.format)
     return ExitCode.HEALTHY
-
-
-def _json(value: Any) -> str:
-    import json
-
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
 def _rule(code: str) -> "Rule":

@@ -120,7 +120,7 @@ def told(report: Report, area: Area) -> tuple[str, ...]:
         mine.reverse()
     # A cause before what only follows from one, and what a verdict rests on before the rest.
     mine.sort(key=lambda check: (bool(follows_from(report, check)), not check.essential))
-    said = tuple(dict.fromkeys(check.summary for check in mine if check.summary))
+    said = tuple(dict.fromkeys(check.summary or check.title for check in mine))
     if status is Status.PASS:
         return said
     if status in {Status.FAIL, Status.WARN} and all(follows_from(report, c) for c in mine):

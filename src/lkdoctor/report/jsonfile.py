@@ -1,10 +1,29 @@
 """The report as one JSON document."""
 
 import json
+import re
+from typing import Final
 
 from lkdoctor.report.model import Report, to_json
 
 
 def render(report: Report) -> str:
     """One JSON object and a line end; see ``lkdoctor schema``."""
-    return json.dumps(to_json(report), indent=2, ensure_ascii=False) + "\n"
+    return text(to_json(report))
+
+
+_SUSPECT: Final = re.compile(r"[^\x00-\x7e]|#(?=#(?:\[|vso\[))")
+"""What is not ASCII, and the old commands of CI runners."""
+
+
+def text(value: object) -> str:
+    """JSON that people can read, too: letters as they are, what could act on a terminal escaped."""
+    # Only strings hold such characters, so this cannot touch the structure.
+    return _SUSPECT.sub(_still, json.dumps(value, indent=2, ensure_ascii=False)) + "\n"
+
+
+def _still(match: re.Match[str]) -> str:
+    character = match[0]
+    if character == "#":
+        return "\\u0023"
+    return character if character.isprintable() else json.dumps(character)[1:-1]

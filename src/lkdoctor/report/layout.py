@@ -172,9 +172,23 @@ def plain(lines: Iterable[Line]) -> str:
     return "".join(plain_line(row) + "\n" for row in lines)
 
 
+_RUNNER_COMMAND: Final = re.compile(r"^(\s*):(?=:[A-Za-z].*::)|#(?=#(?:\[|vso\[))")
+"""What GitHub's and Azure's runners would obey: ``::error …::`` after any blanks, ``##[…`` anywhere
+(actions/runner src/Runner.Common/ActionCommand.cs)."""
+
+
 def plain_line(row: Line) -> str:
-    """One line; nothing in it can act on a terminal, whoever wrote it."""
-    return visible(clean("".join(span.text for span in row))).rstrip(" ")
+    """One line; nothing in it can act on a terminal or a runner, whoever wrote it."""
+    return disarmed(visible(clean("".join(span.text for span in row))).rstrip(" "))
+
+
+def disarmed(text: str) -> str:
+    """One line that no CI runner takes for a command."""
+    return _RUNNER_COMMAND.sub(_escaped_sign, text) if "::" in text or "##" in text else text
+
+
+def _escaped_sign(match: re.Match[str]) -> str:
+    return f"{match[1] or ''}\\x{ord(match[0][-1]):02x}"
 
 
 def spelt(lines: Iterable[Line], canvas: Canvas) -> Iterator[Line]:
