@@ -143,9 +143,10 @@ def _option_values(given: Given, stdin: IO[bytes] | None) -> Iterator[Value]:
         ("LIVEKIT_TOKEN", given.token_file, "--token-file"),
     ):
         if path is not None:
-            yield _value(
-                name, _read_secret(path, option, stdin), f"{option} {safe(path, 200)}".strip()
-            )
+            text = _read_secret(path, option, stdin)
+            # No token has a blank; a secret might, and then it is the user's to see.
+            text = text.strip() if name == "LIVEKIT_TOKEN" else text
+            yield _value(name, text, f"{option} {safe(path, 200)}")
     if given.dev:
         yield Value("LIVEKIT_URL", DEV_URL, "--dev")
         yield Value("LIVEKIT_API_KEY", DEV_KEY, "--dev")
@@ -383,6 +384,8 @@ def _writing(original: str, parsed: str, value: str, *, mark: bool) -> Writing:
 def _os_problem(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "no such file"
+    if isinstance(error, ValueError):
+        return "not the name of a file"
     if isinstance(error, PermissionError):
         return "may not be read (permission denied)"
     return safe(getattr(error, "strerror", None) or str(error), 200)
