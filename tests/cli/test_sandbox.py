@@ -8,8 +8,10 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
+import jwt
 import pytest
 
 from lkdoctor.cli.app import run
@@ -35,9 +37,9 @@ def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-def variables(process: subprocess.Popen[str]) -> dict[str, str]:
+def variables(process: subprocess.Popen[str], count: int = 3) -> dict[str, str]:
     assert process.stdout is not None
-    lines = [process.stdout.readline() for _ in range(3)]
+    lines = [process.stdout.readline() for _ in range(count)]
     return dict(re.findall(r"(LIVEKIT_\w+)=\"?([^\"\n]+)", "".join(lines)))
 
 
@@ -74,6 +76,17 @@ def test_its_fault_is_announced_and_real() -> None:
         _, err = process.communicate(timeout=20)
         assert "Broken on purpose, not-ready: The server says that it is not ready." in err
         assert "lkdoctor should say: server-not-ready" in err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C reaches a whole console there")
+def test_an_expired_token_comes_with_its_fault() -> None:
+    """A key would only mint fresh ones."""
+    with started("--port", "0", "--fault", "expired-token") as process:
+        told = variables(process, 4)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+    claims = jwt.decode(told["LIVEKIT_TOKEN"], options={"verify_signature": False})
+    assert claims["exp"] < time.time() - 86_400
 
 
 def test_a_port_in_use_is_said_plainly(capsys: pytest.CaptureFixture[str]) -> None:

@@ -96,7 +96,8 @@ async def _serve(port: int, faults: Sequence["Fault"], streams: Streams) -> None
     import asyncio
     import contextlib
 
-    from lkdoctor.sandbox import Sandbox
+    from lkdoctor.redact import Secret
+    from lkdoctor.sandbox import Fault, Sandbox
 
     running = Sandbox(port=port, faults=faults, keys=KEYS)
     async with contextlib.AsyncExitStack() as stack:
@@ -105,7 +106,12 @@ async def _serve(port: int, faults: Sequence["Fault"], streams: Streams) -> None
         except OSError as error:
             raise _unavailable(port, error) from error
         streams.note(_told(running))
-        streams.result_text(exports(running.environment(), windows=os.name == "nt"))
+        windows = os.name == "nt"
+        streams.result_text(exports(running.environment(), windows=windows))
+        if Fault.EXPIRED_TOKEN in faults:
+            # One that is fresh would stop being so while the sandbox runs; this one is old for good.
+            old = exports({"LIVEKIT_TOKEN": running.token()}, windows=windows)
+            streams.reveal(Secret(old.rstrip("\n")))
         streams.note([BLANK, line("then: lkdoctor diagnose"), line("Ctrl-C ends the sandbox")])
         await asyncio.Event().wait()
 
