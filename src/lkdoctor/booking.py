@@ -48,6 +48,8 @@ class BookingRules(NamedTuple):
     roles: Mapping[str, Mapping[str, object]] = grants.ROLES
     origin: str = "built in"
     """Where the rules were read."""
+    templates_given: bool = False
+    """The project has said how it names things; the built-in templates bind nobody."""
 
 
 class Seat(NamedTuple):
@@ -81,6 +83,7 @@ def parse(table: Mapping[str, object], origin: str) -> BookingRules:
         id_pattern=_pattern(booking, origin),
         roles=_roles(_table(table, "roles", origin), origin),
         origin=origin,
+        templates_given=bool(booking),
     )
 
 
@@ -199,6 +202,20 @@ def check_id(rules: BookingRules, what: str, value: str) -> str:
             advice=("Copy the id from the app's database, not from what a page shows.",),
         )
     return value
+
+
+def off_template(rules: BookingRules, name: str, of: names.NameOf) -> str | None:
+    """Why a name cannot come out of the project's template; none where it can, or there is none."""
+    template = rules.room if of is names.NameOf.ROOM else rules.identity
+    if not (rules.templates_given and name):
+        return None
+    pattern = pattern_of(rules)
+    patterns = dict.fromkeys(("booking", "user"), pattern[0]) if pattern is not None else {}
+    patterns["role"] = "|".join(re.escape(role) for role in rules.roles)
+    if names.fits(name, template, patterns):
+        return None
+    ids = f", ids being {pattern[1]}" if pattern is not None else ""
+    return f"does not fit {template}{ids} ({rules.origin})"
 
 
 # ------------------------------------------------------------------ the seat
