@@ -222,6 +222,24 @@ def test_a_hostile_room_is_listed_shown_and_ended(server: Server, name: str) -> 
     assert name not in server.names()
 
 
+def test_every_version_lists_shows_and_ends(
+    each_real_server: RunningServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = Server(
+        each_real_server.url, each_real_server.long_key, each_real_server.long_secret, capsys
+    )
+    room = own()
+    with server.joined(room, "alice"):
+        code, out, _ = server.rooms("list", "--name", room)
+        assert (code, out.splitlines()[1].split()[0]) == (0, room)
+        code, out, _ = server.rooms("show", room)
+        assert (code, "alice     publisher  joined" in out) == (0, True)
+        code, out, _ = server.rooms("end", room, "--yes")
+        assert (code, out) == (0, f'  ✓ "{room}": ended, 1 person thrown out\n')
+    code, out, _ = server.rooms("show", room)
+    assert (code, out.startswith("ABSENT")) == (1, True)
+
+
 # ------------------------------------------------------------------ why there is no answer
 
 
@@ -257,6 +275,13 @@ def test_a_wrong_key_is_named(
     assert (code, out.splitlines()[0][:4]) == (1, "FAIL")
     assert out.splitlines()[-1].startswith("PROBLEMS")
     assert server.secret not in out
+
+
+def test_a_refusal_read_aloud(sandbox: Server) -> None:
+    code, out, _ = sandbox.rooms("list", "--accessible", LIVEKIT_API_KEY="APIelsewhere")
+    rows = out.splitlines()
+    assert (code, rows[0]) == (1, f"Result: problems. {sandbox.url}. Exit code 1.")
+    assert rows[1].startswith("Finding 1 of 1")
 
 
 def test_quiet_and_plain_forms_of_a_refusal(sandbox: Server) -> None:
@@ -362,7 +387,7 @@ def test_absent_empty_and_forbidden_are_three_answers(server: Server) -> None:
     assert (code, out.splitlines()[-1]) == (0, "Nobody is in this room.")
     code, out, _ = server.rooms("show", room.title())
     assert code == 1
-    assert out.startswith(f'ABSENT   no room is called "{room.title()}"; there ')
+    assert out.startswith(f'ABSENT   no room is called "{room.title()}" (of ')
     assert f'  nearest: "{room}" (they differ in upper and lower case)' in out.splitlines()
     token = server.token("alice", roomJoin=True, room=room)
     keyless = {"LIVEKIT_API_KEY": "", "LIVEKIT_API_SECRET": "", "LIVEKIT_TOKEN": token}
@@ -375,7 +400,7 @@ def test_the_nearest_name_of_a_typo(sandbox: Server) -> None:
     assert (code, out.splitlines()[:2]) == (
         1,
         [
-            'ABSENT   no room is called "boking-1138"; there are 1 other room',
+            'ABSENT   no room is called "boking-1138" (of 1 room)',
             '  nearest: "booking-1138"',
         ],
     )

@@ -355,15 +355,21 @@ def _refused(report: Report, streams: Streams, output: OutputOptions) -> ExitCod
 
 def _why(report: Report, canvas: Canvas) -> Iterator[Line]:
     url = report.target.url or "the server"
+    code = report.summary.exit_code
+    reached = code is ExitCode.PROBLEM
+    word = Span("PROBLEMS", Style.FAIL) if reached else Span("NOT REACHED", Style.UNKNOWN)
+    if canvas.accessible:
+        yield line(f"Result: {word.text.lower()}. {url}. Exit code {int(code)}.")
     if not report.findings:
         yield line(
-            f"{url} gave no usable answer, and no known cause fits: lkdoctor diagnose says more"
+            f"{url} gave no usable answer, and no known cause fits: lkdoctor diagnose tells more"
         )
-    yield from list(findings(report.findings, canvas))[1:]
-    yield BLANK
-    reached = report.summary.exit_code is ExitCode.PROBLEM
-    word = Span("PROBLEMS", Style.FAIL) if reached else Span("NOT REACHED", Style.UNKNOWN)
-    yield line(word, f"   {url}   exit {int(report.summary.exit_code)}")
+    for number, row in enumerate(findings(report.findings, canvas)):
+        if number or row:  # the blank line in front of the first finding parts it from nothing here
+            yield row
+    if not canvas.accessible:
+        yield BLANK
+        yield line(word, f"   {url}   exit {int(code)}")
 
 
 def _remarks(report: Report) -> Iterator[Line]:
@@ -386,11 +392,9 @@ def _absent(room: str, others: Sequence[str], canvas: Canvas) -> Iterator[Line]:
     from lkdoctor.redact import safe
 
     name = safe(room)
-    count = (
-        f"; there are {many(len(others), 'other room')}" if others else "; there are none at all"
-    )
+    count = f"of {many(len(others), 'room')}" if others else "there are no rooms"
     yield line(
-        Span("ABSENT", Style.FAIL), f"   no room is called {drawn.quoted(name, canvas)}{count}"
+        Span("ABSENT", Style.FAIL), f"   no room is called {drawn.quoted(name, canvas)} ({count})"
     )
     twin = nearest_twin(name, others)
     if twin is not None:
