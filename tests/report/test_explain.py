@@ -1,0 +1,60 @@
+"""A cause as the catalogue tells it."""
+
+import pytest
+from report.screens import CANVASES, same_screen
+
+from lkdoctor import catalogue
+from lkdoctor.report import explain
+from lkdoctor.report.layout import Canvas, cells, plain, spelt
+
+
+def shown(code: str, canvas: Canvas) -> str:
+    return plain(spelt(explain.render(catalogue.by_code()[code], canvas), canvas))
+
+
+@pytest.mark.parametrize("canvas", ["80-unicode", "60-ascii", "44-unicode", "accessible"])
+@pytest.mark.parametrize("code", ["token-expired", "proxy-upgrade-stripped"])
+def test_screen(code: str, canvas: str) -> None:
+    same_screen(f"explain/{code}-{canvas}", shown(code, CANVASES[canvas]))
+
+
+@pytest.mark.parametrize("canvas", ["80-unicode", "44-unicode", "accessible"])
+def test_catalogue_screen(canvas: str) -> None:
+    lines = explain.catalogue(catalogue.rules(), CANVASES[canvas])
+    same_screen(f"explain/catalogue-{canvas}", plain(lines))
+
+
+@pytest.mark.parametrize("rule", tuple(catalogue.rules()), ids=lambda rule: rule.code)
+def test_every_cause_fits_the_screen(rule: explain.Cause) -> None:
+    """Only what is to be pasted may be wider."""
+    whole = {
+        row.strip()
+        for step in rule.fix
+        for row in [step.command or "", *(step.snippet.body.splitlines() if step.snippet else [])]
+    }
+    rows = shown(rule.code, Canvas(80)).splitlines()
+    assert [row for row in rows if cells(row) > 80 and row.strip() not in whole] == []
+
+
+def test_json_has_every_field() -> None:
+    told = explain.to_json(catalogue.by_code()["tls-expired"])
+    assert list(told) == [
+        "code",
+        "layer",
+        "check",
+        "severity",
+        "confidence",
+        "title",
+        "symptoms",
+        "cause",
+        "how",
+        "fix",
+        "explains",
+        "related",
+        "source",
+    ]
+    assert told["fix"][0] == {
+        "text": "Renew it, and look why that did not happen by itself:",
+        "destructive": False,
+        "command": "certbot renew && certbot certificates",
+    }
