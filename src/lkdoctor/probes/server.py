@@ -45,6 +45,8 @@ def _seconds(date: str) -> float | None:
     from email.utils import parsedate_to_datetime
 
     try:
-        return parsedate_to_datetime(date).timestamp() if date else None
+        read = parsedate_to_datetime(date)
+        # Without a zone it would be taken for this machine's local time.
+        return None if read.tzinfo is None else read.timestamp()
     except (ValueError, TypeError, OverflowError, IndexError):
         return None

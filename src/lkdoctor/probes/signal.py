@@ -41,6 +41,9 @@ MAX_CANDIDATES = 64
 MAX_MESSAGES = 1000
 """Messages looked at while waiting for one; a server sends about ten after a join."""
 
+GATHERING_SECONDS = 0.1
+"""Waited for candidates where the round trip is shorter; their end is announced."""
+
 GOODBYE_SECONDS = 1.0
 
 
@@ -122,18 +125,16 @@ async def join(
             attempt = UpgradeAttempt(whose, path, UpgradeUnanswered(connection))
             return Session(attempt, phases=not_reached(route.phases))
         websocket = _websocket(route, path, token if in_query else None)
+        talk = _Talk(connection, websocket)
         try:
             upgrade = await _upgrade(connection, websocket, None if in_query else token, deadline)
             attempt = UpgradeAttempt(whose, path, upgrade)
             asked = _phase(connection.phases, PhaseName.UPGRADE, *_upgrade_outcome(upgrade))
             if not isinstance(upgrade, Upgraded):
                 return Session(attempt, phases=not_reached(asked))
-            return await _session(_Talk(connection, websocket), attempt, asked, pings, deadline)
+            return await _session(talk, attempt, asked, pings, deadline)
         finally:
-            # Whatever is still to be said: the Leave where we were interrupted, the close frame.
-            websocket.send(signal.leave())
-            websocket.close()
-            connection.send_at_once(websocket.pending())
+            talk.end()
 
 
 def not_reached(phases: tuple[Phase, ...]) -> tuple[Phase, ...]:
@@ -195,7 +196,7 @@ async def _session(
     await talk.ping(pings, deadline.sooner(deadline.remaining() / 2))
     if first.subscriber_primary and not talk.complete:
         trip = min(talk.round_trips, default=phases[-2].took_ms) / 1000
-        await talk.listen(deadline.sooner(trip))
+        await talk.listen(deadline.sooner(max(trip, GATHERING_SECONDS)))
     goodbye = await talk.leave(deadline.sooner(GOODBYE_SECONDS))
     return Session(
         attempt=attempt,
@@ -214,6 +215,7 @@ class _Talk:
     def __init__(self, connection: Connection, websocket: WebSocket) -> None:
         self._connection = connection
         self._websocket = websocket
+        self._left = False
         self.sent = 0
         self.round_trips: list[float] = []
         self.candidates: dict[Candidate, None] = {}
@@ -247,20 +249,32 @@ class _Talk:
 
     async def leave(self, deadline: Deadline) -> Goodbye:
         """Say that we leave, and wait for the server to agree."""
-        self._websocket.send(signal.leave())
+        self._say_leave()
         answered = await self._until(LeftAtOnce, deadline) is not None
-        for _ in range(MAX_MESSAGES):
+        for _ in range(MAX_MESSAGES if answered else 1):
             incoming, _ = await self.next(deadline)
             if isinstance(incoming, NoMessage):
                 answered = answered or incoming.close_code == 1000
                 return Goodbye(answered, incoming.close_code, "" if answered else incoming.detail)
         return Goodbye(answered, None, "the server went on talking")
 
+    def end(self) -> None:
+        """What is still to be said when nobody can wait: the Leave, the close frame."""
+        self._say_leave()
+        self._websocket.close()
+        self._connection.send_at_once(self._websocket.pending())
+
+    def _say_leave(self) -> None:
+        if not self._left:
+            self._websocket.send(signal.leave())
+            self._left = True
+
     async def _until(self, kind: type[T], deadline: Deadline) -> T | None:
         """The next message of that kind; None where none came."""
         for _ in range(MAX_MESSAGES):
             incoming, _ = await self.next(deadline)
-            if isinstance(incoming, NoMessage):
+            # What has come already is read without waiting, and so without a timeout.
+            if isinstance(incoming, NoMessage) or not deadline.remaining():
                 return None
             message = signal.read(incoming.data)
             if isinstance(message, signal.Trickled):

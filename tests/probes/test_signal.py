@@ -1,0 +1,613 @@
+"""Sessions with raw servers that misbehave, and with real ones."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import jwt
+import pytest
+from livekit.protocol import models, rtc
+from probes.peers import Caller, address, peer, soon, timeless
+from servers import NEWEST, RunningServer, livekit_server
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
+
+from lkdoctor.actions import ThrowAwayRoom
+from lkdoctor.facts.api import ParticipantsListed, RoomsListed
+from lkdoctor.facts.server import HttpAnswer, NoAnswer, Silence
+from lkdoctor.facts.signal import (
+    Candidate,
+    CleanUp,
+    FirstMessageProblem,
+    Goodbye,
+    Joined,
+    LeftAtOnce,
+    NoFirstMessage,
+    Phase,
+    PhaseName,
+    PhaseOutcome,
+    Pings,
+    Upgrade,
+    UpgradeAttempt,
+    Upgraded,
+    UpgradeInvalid,
+    UpgradeRefused,
+    UpgradeUnanswered,
+    Validation,
+    Whose,
+)
+from lkdoctor.probes import api, signal
+from lkdoctor.probes.base import Deadline
+from lkdoctor.probes.route import Endpoint, Route, dial
+from lkdoctor.redact import Secret
+from lkdoctor.wire.handshake import MAX_MESSAGE
+
+TOKEN = Secret("made-up-token-of-these-tests")
+
+UPGRADED = Upgraded(0.0, (("upgrade", "websocket"),))
+"""What `shortened` leaves of an upgrade's headers."""
+
+
+class Talker:
+    """The server's side of a WebSocket, as raw as a test needs it."""
+
+    def __init__(self, caller: Caller) -> None:
+        self.caller = caller
+        self.protocol = ServerProtocol()
+        self.request: Request
+
+    async def accept(self) -> None:
+        while True:
+            self.protocol.receive_data(await self.caller.reader.read(65536))
+            for event in self.protocol.events_received():
+                assert isinstance(event, Request)
+                self.request = event
+                answer = self.protocol.accept(event)
+                del answer.headers["Date"]
+                self.protocol.send_response(answer)
+                await self.flush()
+                return
+
+    async def flush(self) -> None:
+        await self.caller.say(b"".join(self.protocol.data_to_send()))
+
+    async def say(self, **message: object) -> None:
+        response = rtc.SignalResponse(**message)  # type: ignore[arg-type]
+        self.protocol.send_binary(response.SerializeToString())
+        await self.flush()
+
+    async def requests(self) -> AsyncIterator[rtc.SignalRequest]:
+        while data := await self.caller.reader.read(65536):
+            self.protocol.receive_data(data)
+            for event in self.protocol.events_received():
+                if isinstance(event, Frame) and event.opcode is Opcode.BINARY:
+                    yield rtc.SignalRequest.FromString(bytes(event.data))
+            await self.flush()
+
+
+JOIN = rtc.JoinResponse(
+    room=models.Room(sid="RM_1", name="demo"),
+    participant=models.ParticipantInfo(sid="PA_1", identity="me"),
+    subscriber_primary=True,
+)
+
+JOINED = Joined(
+    took_ms=0.0,
+    room="demo",
+    room_sid="RM_1",
+    identity="me",
+    participant_sid="PA_1",
+    server_version="",
+    protocol=0,
+    region="",
+    node_id="",
+    edition="Standard",
+    ping_interval_s=0,
+    ping_timeout_s=0,
+    room_created_at=0.0,
+    num_participants=0,
+    max_participants=0,
+    subscriber_primary=True,
+    message_bytes=JOIN.ByteSize() + 2,
+)
+
+
+async def raw(caller: Caller, behind: bytes) -> None:
+    """Upgrade, say these bytes, and hold."""
+    talker = Talker(caller)
+    await talker.accept()
+    await caller.say(behind)
+    await caller.hold()
+
+
+def saying(behind: bytes) -> Callable[[Caller], Awaitable[None]]:
+    return lambda caller: raw(caller, behind)
+
+
+def frame(opcode: Opcode, data: bytes) -> bytes:
+    return bytes(Frame(opcode, data).serialize(mask=False))
+
+
+async def join(
+    behaviour: Callable[[Caller], Awaitable[None]], deadline: Deadline | None = None
+) -> signal.Session:
+    deadline = deadline or soon()
+    async with peer(behaviour) as there, dial(Endpoint(there), deadline) as route:
+        return shortened(timeless(await signal.join(route, TOKEN, Whose.MINTED, deadline)))
+
+
+def shortened(session: signal.Session) -> signal.Session:
+    """Without the headers that differ from run to run."""
+    result = session.attempt.result
+    if isinstance(result, Upgraded):
+        session = session._replace(
+            attempt=session.attempt._replace(
+                result=result._replace(
+                    headers=tuple(h for h in result.headers if h[0] == "upgrade")
+                )
+            )
+        )
+    return session
+
+
+def attempt(result: Upgrade) -> UpgradeAttempt:
+    return UpgradeAttempt(Whose.MINTED, "/rtc", result)
+
+
+def phases(
+    upgrade: PhaseOutcome, detail: str, first: PhaseOutcome, first_detail: str = ""
+) -> tuple[Phase, ...]:
+    return (
+        Phase(PhaseName.DNS, PhaseOutcome.OK),
+        Phase(PhaseName.TCP, PhaseOutcome.OK),
+        Phase(PhaseName.UPGRADE, upgrade, detail=detail),
+        Phase(PhaseName.FIRST_MESSAGE, first, detail=first_detail),
+    )
+
+
+OK = PhaseOutcome.OK
+FAILED = PhaseOutcome.FAILED
+LATE = PhaseOutcome.TIMEOUT
+NOT_REACHED = PhaseOutcome.NOT_REACHED
+
+
+@pytest.mark.parametrize(
+    ("behind", "outcome", "first"),
+    [
+        pytest.param(
+            b"",
+            LATE,
+            NoFirstMessage(FirstMessageProblem.SILENCE, "nothing in the time given", 0.0),
+            id="silence",
+        ),
+        pytest.param(
+            frame(Opcode.BINARY, b"abc")[:-1],
+            LATE,
+            NoFirstMessage(FirstMessageProblem.SLOW, "4 bytes of a message that did not end", 0.0),
+            id="half a message",
+        ),
+        pytest.param(
+            frame(Opcode.TEXT, b"hello \x1b[31m"),
+            FAILED,
+            NoFirstMessage(FirstMessageProblem.NOT_LIVEKIT, "text: hello \\x1b[31m", 0.0),
+            id="text",
+        ),
+        pytest.param(
+            frame(Opcode.BINARY, b"\xff\xff\xff"),
+            FAILED,
+            NoFirstMessage(
+                FirstMessageProblem.NOT_LIVEKIT,
+                "not a signalling message: \\xff\\xff\\xff",
+                0.0,
+            ),
+            id="garbage",
+        ),
+        pytest.param(
+            frame(
+                Opcode.BINARY,
+                rtc.SignalResponse(pong_resp=rtc.Pong(timestamp=1)).SerializeToString(),
+            ),
+            FAILED,
+            NoFirstMessage(FirstMessageProblem.NOT_LIVEKIT, "pong in place of a join", 0.0),
+            id="a pong in place of a join",
+        ),
+        pytest.param(
+            frame(
+                Opcode.BINARY,
+                rtc.SignalResponse(
+                    leave=rtc.LeaveRequest(reason=models.JOIN_FAILURE)
+                ).SerializeToString(),
+            ),
+            FAILED,
+            LeftAtOnce(0.0, "JOIN_FAILURE", "DISCONNECT"),
+            id="a leave",
+        ),
+        pytest.param(
+            frame(Opcode.CLOSE, b"\x03\xf0nope"),
+            FAILED,
+            NoFirstMessage(FirstMessageProblem.CLOSED, "close code 1008: nope", 0.0),
+            id="a close frame",
+        ),
+        pytest.param(
+            b"\x82\x7f" + (MAX_MESSAGE + 1).to_bytes(8) + b"x" * 100_000,
+            FAILED,
+            NoFirstMessage(
+                FirstMessageProblem.TOO_LARGE,
+                "frame with 1048577 bytes exceeds limit of 1048576 bytes",
+                0.0,
+            ),
+            id="a huge message",
+        ),
+        pytest.param(
+            b"\xc2\x03abc",
+            FAILED,
+            NoFirstMessage(FirstMessageProblem.BROKEN_FRAME, "reserved bits must be 0", 0.0),
+            id="a compressed message",
+        ),
+    ],
+)
+async def test_after_the_101(
+    behind: bytes, outcome: PhaseOutcome, first: NoFirstMessage | LeftAtOnce
+) -> None:
+    session = await join(saying(behind), soon(0.3))
+    if isinstance(first, NoFirstMessage):
+        detail: str = first.problem
+    else:
+        detail = f"leave {first.reason}"
+    assert session == signal.Session(attempt(UPGRADED), first, phases(OK, "", outcome, detail))
+
+
+async def test_hung_up_after_the_101() -> None:
+    async def hang_up(caller: Caller) -> None:
+        await Talker(caller).accept()
+
+    session = await join(hang_up)
+    detail = "the connection ended without a close frame"
+    assert session.first == NoFirstMessage(FirstMessageProblem.DROPPED, detail, 0.0)
+
+
+def answering(answer: bytes) -> Callable[[Caller], Awaitable[None]]:
+    async def behave(caller: Caller) -> None:
+        await caller.head()
+        await caller.say(answer)
+
+    return behave
+
+
+async def silent(caller: Caller) -> None:
+    await caller.hold()
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "result", "outcome", "detail"),
+    [
+        pytest.param(
+            answering(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"),
+            UpgradeRefused(HttpAnswer(404, "Not Found", (("content-length", "0"),), "", 0, 0.0)),
+            FAILED,
+            "HTTP 404",
+            id="a proxy that drops the upgrade",
+        ),
+        pytest.param(
+            answering(b"HTTP/1.1 101 Switching Protocols\r\n\r\n"),
+            UpgradeInvalid(
+                HttpAnswer(101, "Switching Protocols", (), "", 0, 0.0), "missing Connection header"
+            ),
+            FAILED,
+            "HTTP 101",
+            id="a 101 that is no handshake",
+        ),
+        pytest.param(
+            answering(b""),
+            UpgradeUnanswered(NoAnswer(Silence.CLOSED, "not a byte", 0.0)),
+            FAILED,
+            "closed",
+            id="closes",
+        ),
+        pytest.param(
+            silent,
+            UpgradeUnanswered(NoAnswer(Silence.TIMEOUT, "not a byte", 0.0)),
+            LATE,
+            "timeout",
+            id="is silent",
+        ),
+    ],
+)
+async def test_no_upgrade(
+    behaviour: Callable[[Caller], Awaitable[None]],
+    result: Upgrade,
+    outcome: PhaseOutcome,
+    detail: str,
+) -> None:
+    session = await join(behaviour, soon(0.3))
+    expected = phases(outcome, detail, NOT_REACHED)
+    assert session == signal.Session(attempt(result), phases=expected)
+
+
+async def test_a_session(heard: list[str]) -> None:
+    """Pings one after the other, candidates on the way, and a goodbye that is answered."""
+
+    async def serve(caller: Caller) -> None:
+        talker = Talker(caller)
+        await talker.accept()
+        heard.extend([talker.request.path, talker.request.headers["Authorization"]])
+        await talker.say(join=JOIN)
+        await talker.say(refresh_token="a-token-of-the-server")
+        await talker.say(
+            trickle=rtc.TrickleRequest(
+                candidateInit='{"candidate":"candidate:1 1 udp 1 10.0.0.1 7882 typ host"}'
+            )
+        )
+        async for request in talker.requests():
+            kind = request.WhichOneof("message")
+            heard.append(str(kind))
+            if kind == "ping_req":
+                pong = rtc.Pong(last_ping_timestamp=request.ping_req.timestamp, timestamp=1000)
+                await talker.say(pong_resp=pong)
+                await talker.say(trickle=rtc.TrickleRequest(final=True))
+            if kind == "leave":
+                await talker.say(leave=rtc.LeaveRequest(reason=models.CLIENT_INITIATED))
+                talker.protocol.send_close(1000)
+                await talker.flush()
+
+    session = await join(serve)
+    assert session._replace(clock=None) == signal.Session(
+        attempt(UPGRADED),
+        JOINED,
+        phases(OK, "", OK),
+        Pings(3, (0.0, 0.0, 0.0)) if session.pings is None else session.pings,
+        (Candidate("udp", "10.0.0.1", 7882, "host"),),
+        Goodbye(answered=True, close_code=1000),
+    )
+    assert session.pings is not None
+    assert (session.pings.sent, len(session.pings.round_trips_ms)) == (3, 3)
+    assert session.clock is not None
+    assert session.clock.server is not None
+    assert 1.0 <= session.clock.server < 2.0
+    assert heard == [
+        "/rtc?auto_subscribe=1&protocol=15",
+        f"Bearer {TOKEN.reveal()}",
+        "ping_req",
+        "ping_req",
+        "ping_req",
+        "leave",
+    ]
+
+
+@pytest.fixture
+def heard() -> list[str]:
+    """What a raw server heard, in order."""
+    return []
+
+
+async def test_a_server_that_answers_no_ping_still_hears_that_we_leave(heard: list[str]) -> None:
+    async def serve(caller: Caller) -> None:
+        talker = Talker(caller)
+        await talker.accept()
+        await talker.say(join=JOIN)
+        heard.extend([str(r.WhichOneof("message")) async for r in talker.requests()])
+
+    session = await join(serve, soon(0.4))
+    assert session.pings == Pings(1, ())
+    assert session.goodbye == Goodbye(
+        answered=False, close_code=None, detail="nothing in the time given"
+    )
+    assert heard == ["ping_req", "leave"]
+
+
+async def test_a_server_that_never_stops_talking() -> None:
+    async def serve(caller: Caller) -> None:
+        talker = Talker(caller)
+        await talker.accept()
+        await talker.say(join=JOIN)
+        number = 0
+        while True:
+            number += 1
+            line = f"candidate:1 1 udp 1 10.0.0.1 {number % 60000} typ host"
+            await talker.say(trickle=rtc.TrickleRequest(candidateInit=f'{{"candidate":"{line}"}}'))
+
+    deadline = soon(1.0)
+    session = await join(serve, deadline)
+    assert session.pings == Pings(1, ())
+    assert len(session.candidates) == signal.MAX_CANDIDATES
+    assert session.goodbye is not None
+    assert not session.goodbye.answered
+    assert deadline.clock.monotonic() < deadline.ends + 1.0
+
+
+async def test_whoever_is_interrupted_has_left(heard: list[str]) -> None:
+    joined = asyncio.Event()
+    done = asyncio.Event()
+
+    async def serve(caller: Caller) -> None:
+        talker = Talker(caller)
+        await talker.accept()
+        await talker.say(join=JOIN)
+        async for request in talker.requests():
+            heard.append(str(request.WhichOneof("message")))
+            joined.set()
+        done.set()
+
+    deadline = soon()
+    async with peer(serve) as there, dial(Endpoint(there), deadline) as route:
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(signal.join(route, TOKEN, Whose.MINTED, deadline))
+            await joined.wait()
+            task.cancel()
+        await done.wait()
+    assert heard == ["ping_req", "leave"]
+
+
+async def test_a_token_in_the_query_where_that_is_asked_for() -> None:
+    asked = []
+
+    async def serve(caller: Caller) -> None:
+        asked.append(await caller.head())
+
+    deadline = soon()
+    async with peer(serve) as there, dial(Endpoint(there), deadline) as route:
+        token = Secret("a b&c")
+        await signal.validate(route, token, Whose.GIVEN, deadline, in_query=True)
+        await signal.join(route, token, Whose.GIVEN, deadline, in_query=True)
+    for head, path in zip(asked, (b"/rtc/validate", b"/rtc"), strict=True):
+        expected = b"GET " + path + b"?auto_subscribe=1&protocol=15&access_token=a%20b%26c HTTP"
+        assert head.startswith(expected)
+        assert b"Authorization" not in head
+
+
+async def test_a_silent_server_costs_one_deadline_for_all_that_is_asked_at_once() -> None:
+    deadline = soon(0.4)
+    async with peer(silent) as there, dial(Endpoint(there), deadline) as route:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(signal.join(route, TOKEN, Whose.MINTED, deadline))
+            group.create_task(signal.validate(route, TOKEN, Whose.MINTED, deadline))
+            group.create_task(signal.upgrade_only(route, deadline))
+            group.create_task(api.list_rooms(route, TOKEN, deadline))
+        assert deadline.clock.monotonic() < deadline.ends + 0.4
+
+
+# The rest asks real servers.
+
+
+def minted(server: RunningServer, **video: object) -> Secret:
+    now = int(time.time())
+    claims = {"iss": server.long_key, "sub": "lkdoctor-probe", "nbf": now - 10, "exp": now + 60}
+    return Secret(jwt.encode(claims | {"video": video}, server.long_secret))
+
+
+def admin(server: RunningServer) -> Secret:
+    return minted(server, roomList=True, roomCreate=True, roomAdmin=True, room="lkdoctor-test")
+
+
+def joining(server: RunningServer) -> Secret:
+    return minted(server, roomJoin=True, room="lkdoctor-test")
+
+
+async def rooms(route: Route, server: RunningServer) -> list[str]:
+    answer = await api.list_rooms(route, admin(server), soon(), names=("lkdoctor-test",))
+    assert isinstance(answer, RoomsListed)
+    return [room.name for room in answer.rooms]
+
+
+@pytest.mark.parametrize("path", ["/rtc", "/rtc/v1"])
+async def test_a_real_session(each_real_server: RunningServer, path: str) -> None:
+    server = each_real_server
+    deadline = soon(10)
+    endpoint = Endpoint(address(server.port))
+    async with dial(endpoint, deadline) as route:
+        async with ThrowAwayRoom("lkdoctor-test", endpoint.url, admin(server), route.ask) as room:
+            room.joining()
+            session = await signal.join(route, joining(server), Whose.MINTED, deadline, path=path)
+            room.joined(session.attempt.result)
+            validation = await signal.validate(
+                route, joining(server), Whose.MINTED, deadline, path=path
+            )
+        assert await rooms(route, server) == []
+    if path == "/rtc/v1" and server.version in {"1.8.4", "1.5.0"}:
+        assert isinstance(session.attempt.result, UpgradeRefused)
+        assert session.attempt.result.answer.body == "404 page not found\\x0a"
+        assert room.clean_up is None
+        return
+    assert isinstance(session.first, Joined)
+    assert (session.first.server_version, session.first.room) == (server.version, "lkdoctor-test")
+    assert session.first.identity == "lkdoctor-probe"
+    assert session.pings is not None
+    assert len(session.pings.round_trips_ms) == 3
+    assert session.goodbye is not None
+    assert session.goodbye.answered
+    assert session.clock is not None
+    assert session.clock.skew_ms is not None
+    assert abs(session.clock.skew_ms) <= session.clock.uncertainty_ms + 20
+    assert room.clean_up == CleanUp("lkdoctor-test", removed=True)
+    assert isinstance(validation.answer, HttpAnswer)
+    assert (validation.path, validation.answer.body) == (f"{path}/validate", "success")
+    if path == "/rtc":
+        protocols = {(c.protocol, c.tcp_type) for c in session.candidates if "." in c.address}
+        assert protocols == {("udp", ""), ("tcp", "passive")}
+
+
+async def test_real_answers_without_a_token(each_real_server: RunningServer) -> None:
+    deadline = soon()
+    async with dial(Endpoint(address(each_real_server.port)), deadline) as route:
+        upgrade = await signal.upgrade_only(route, deadline)
+        validation = await signal.validate(route, None, Whose.NONE, deadline)
+    assert isinstance(upgrade.result, UpgradeRefused)
+    assert isinstance(validation.answer, HttpAnswer)
+    for answer in (upgrade.result.answer, validation.answer):
+        assert (answer.status, answer.body) == (401, "no permissions to access the room")
+
+
+async def test_a_real_401_does_not_bring_the_token_back(each_real_server: RunningServer) -> None:
+    server = each_real_server
+    token = Secret(joining(server).reveal()[:-4] + "AAAA")
+    deadline = soon()
+    async with dial(Endpoint(address(server.port)), deadline) as route:
+        seen: tuple[Validation, UpgradeAttempt] = (
+            await signal.validate(route, token, Whose.GIVEN, deadline),
+            await signal.upgrade_only(route, deadline, token=token, whose=Whose.GIVEN),
+        )
+    assert "invalid token: <" in repr(seen)
+    assert token.reveal().split(".")[1][:12] not in repr(seen)
+
+
+@pytest.mark.parametrize("ms", [0.0, 0.5, 1.0, 2.0, 4.0, 8.0])
+async def test_an_interrupted_probe_leaves_no_room_behind(
+    real_server: RunningServer, ms: float
+) -> None:
+    server = real_server
+    endpoint = Endpoint(address(server.port))
+    async with dial(endpoint, soon()) as route:
+
+        async def probe() -> None:
+            async with ThrowAwayRoom(
+                "lkdoctor-test", endpoint.url, admin(server), route.ask
+            ) as room:
+                room.joining()
+                session = await signal.join(route, joining(server), Whose.MINTED, soon())
+                room.joined(session.attempt.result)
+
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(probe())
+            await asyncio.sleep(ms / 1000)
+            task.cancel()
+        assert await rooms(route, server) == []
+
+
+async def test_a_full_room_is_refused_by_the_join_alone() -> None:
+    with livekit_server(NEWEST, config={"room": {"max_participants": 1}}) as server:
+        endpoint = Endpoint(address(server.port))
+        deadline = soon(20)
+        async with dial(endpoint, deadline) as route, asyncio.TaskGroup() as group:
+            inside = asyncio.Event()
+
+            async def stay() -> None:
+                token = jwt.encode(
+                    {
+                        "iss": server.long_key,
+                        "sub": "first",
+                        "exp": int(time.time()) + 60,
+                        "video": {"roomJoin": True, "room": "lkdoctor-test"},
+                    },
+                    server.long_secret,
+                )
+                async with route.connection(deadline) as connection:
+                    assert not isinstance(connection, NoAnswer)
+                    socket = signal._websocket(route, "/rtc")
+                    await signal._upgrade(connection, socket, Secret(token), deadline)
+                    inside.set()
+                    while True:
+                        await connection.receive()
+
+            staying = group.create_task(stay())
+            await inside.wait()
+            listed = await api.list_participants(route, admin(server), deadline, "lkdoctor-test")
+            session = await signal.join(route, joining(server), Whose.MINTED, deadline)
+            validation = await signal.validate(route, joining(server), Whose.MINTED, deadline)
+            staying.cancel()
+    assert isinstance(listed, ParticipantsListed)
+    assert [participant.identity for participant in listed.participants] == ["first"]
+    assert isinstance(session.attempt.result, UpgradeRefused)
+    assert session.attempt.result.answer.status == 500
+    assert isinstance(validation.answer, HttpAnswer)
+    assert validation.answer.body == "success"
