@@ -60,7 +60,8 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
 
 def not_our_marks(text: str) -> bool:
     """Whether the text is none of the marks that stand for a secret, nor a part of one."""
-    return not any(mark in text.lower() for mark in ("redact", "token>", "secret,"))
+    marks = ("redact", "token>", "secret,", *redact._PUBLIC)
+    return not any(mark in text.lower() for mark in marks)
 
 
 # Digits of every kind that a generator of secrets uses; no words of our own.
@@ -84,6 +85,15 @@ def test_no_run_of_a_secret_survives_in_any_spelling(
         # Nor any run of the spelling: whoever can decode it has the secret. (At the ends of a
         # base64 run stand characters that depend on what is around the secret.)
         assert leaks(spelt.rstrip("=")[4:-4], shown) == []
+
+
+def test_the_names_of_variables_are_no_secret() -> None:
+    """Whoever pastes the whole line as the value still reads which variable is meant."""
+    register("LIVEKIT_API_SECRET=Kq3vT8mZp1Wd9xYb")
+    assert clean("LIVEKIT_API_SECRET and --api-secret-file") == (
+        "LIVEKIT_API_SECRET and --api-secret-file"
+    )
+    assert clean("Kq3vT8mZp1Wd9xYb") == REDACTED
 
 
 @given(

@@ -73,14 +73,26 @@ def register(value: str) -> None:
     candidates = parts[1:] if len(parts) == 3 and value.startswith("eyJ") else [value]
     for candidate in candidates:
         for spelling in _spellings(candidate):
-            folded = _folded(spelling)
-            _slices.update(folded[i : i + SLICE] for i in range(len(folded) - SLICE + 1))
+            _slices.update(_runs(_folded(spelling)))
+    _slices.difference_update(_PUBLIC)
 
 
 def _folded(text: str) -> str:
     """The text without letter case, a character for a character whatever stands around it."""
     # The two letters of Unicode whose lower case is longer, or depends on what follows.
     return text.replace("\u0130", "i").lower().replace("\u03c2", "\u03c3")
+
+
+def _runs(text: str) -> set[str]:
+    return {text[i : i + SLICE] for i in range(len(text) - SLICE + 1)}
+
+
+_PUBLIC: Final = frozenset().union(
+    *map(_runs, ("livekit_url", "livekit_ws_url", "livekit_api_key", "livekit_api_secret")),
+    *map(_runs, ("livekit_token", "--api-secret-file")),
+)
+"""What our own words share with a sample value or a pasted line (``LIVEKIT_API_SECRET=…`` as the
+value) is no secret: otherwise the variable's name would be blotted out wherever it stands."""
 
 
 def _spellings(value: str) -> set[str]:

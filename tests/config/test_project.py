@@ -6,7 +6,7 @@ from lkdoctor.config.project import Project, ProjectEntry, parse_project
 from lkdoctor.errors import UsageError
 from lkdoctor.redact import clean
 
-SECRET = "madeUpProjectSecret0123456789abcdefghijkl"
+SECRET = "pJ3kV9zR5xN1mT7wQ2bH8dL4sF6gC0yUaOeIiErTnMu"
 
 
 def test_a_whole_file() -> None:

@@ -27,7 +27,7 @@ from lkdoctor.redact import Secret
 
 URL = "wss://demo-x4k2.livekit.cloud"
 KEY = "APIxk3pLw9Za7Qm"
-SECRET = "madeUp0123456789abcdefghijklmnopqrstuvwxyzAB"
+SECRET = "mU7xQ2vR9kLp4Zt6Wc8Nb3Hs5Jd1Fg0YaEoTiUqPrSmK"
 
 
 def resolved(

@@ -540,7 +540,7 @@ def _swapped(env: EnvFact) -> Iterator[Judgement]:
 def _exchanged(key: Variable, secret: Variable) -> Iterator[Judgement]:
     long_key = key.looks is Looks.SECRET or (key.looks is Looks.OTHER and key.length > 20)
     key_as_secret = secret.looks in {Looks.KEY, Looks.DEV_KEY}
-    if not (long_key or key_as_secret) or key.looks is Looks.KEY:
+    if not (long_key or key_as_secret) or key.looks is Looks.KEY or _value_faults(key):
         return
     yield Judgement(
         evidence=(
@@ -558,7 +558,7 @@ def _exchanged(key: Variable, secret: Variable) -> Iterator[Judgement]:
                 "env",
             ),
         ),
-        confidence=Confidence.LIKELY if long_key or key_as_secret else None,
+        confidence=Confidence.CERTAIN if long_key and key_as_secret else Confidence.LIKELY,
         severity=None if long_key and key_as_secret else Severity.WARNING,
         title=None
         if long_key and key_as_secret
@@ -718,6 +718,7 @@ def _wrong_kind_of_key(
             if refused is None
             else (refused, place, _seen(key)),
             severity=None if refused is None else Severity.ERROR,
+            confidence=None if refused is None else Confidence.CERTAIN,
             location=key.location,
         )
 
@@ -973,6 +974,10 @@ def _secret(**changes: Any) -> Variable:
 def _key(**changes: Any) -> Variable:
     key = _variable("LIVEKIT_API_KEY", Meaning.API_KEY, origin=".env.local:2", id=None)
     return key._replace(length=15, looks=Looks.KEY, shown="APIxk…7Qm")._replace(**changes)
+
+
+def _dev_key() -> Variable:
+    return _key(looks=Looks.DEV_KEY, shown="devkey", length=6)
 
 
 def _url(address: str, **changes: Any) -> Variable:
@@ -1264,11 +1269,7 @@ RULES: Final = (
         source="livekit-examples/python-agents-examples#21; livekit-server cmd/server/main.go",
         judge=_wrong_kind_of_key,
         sick=lambda: _at("ws://localhost:7880", HostKind.LOOPBACK, _key()),
-        healthy=lambda: _at(
-            "ws://localhost:7880",
-            HostKind.LOOPBACK,
-            _key(looks=Looks.DEV_KEY, shown="devkey", length=6),
-        ),
+        healthy=lambda: _at("ws://localhost:7880", HostKind.LOOPBACK, _dev_key()),
         explains=("env-project-mismatch", "token-unknown-key"),
         related=("env-project-mismatch",),
     ),
@@ -1368,8 +1369,10 @@ RULES: Final = (
         ),
         source="ShayneP/local-voice-ai#6, suitenumerique/meet#452, livekit/agents#3335",
         judge=_audience,
-        sick=lambda: _at("ws://localhost:7880", HostKind.LOOPBACK, container="/.dockerenv exists"),
-        healthy=lambda: _at("ws://localhost:7880", HostKind.LOOPBACK),
+        sick=lambda: _at(
+            "ws://localhost:7880", HostKind.LOOPBACK, _dev_key(), container="/.dockerenv exists"
+        ),
+        healthy=lambda: _at("ws://localhost:7880", HostKind.LOOPBACK, _dev_key()),
         explains=("tcp-refused",),
         related=("dns-nxdomain", "tcp-refused"),
     ),
