@@ -17,6 +17,9 @@ from lkdoctor.report.model import ExitCode
 
 MAX_NAMES: Final = 100_000
 
+PROJECT_FILES: Final = ("lkdoctor.toml", "pyproject.toml")
+"""Without one of these there is no template, and no need to load what reads them."""
+
 app = subcommand()
 
 
@@ -84,10 +87,14 @@ def _given(names: list[str], streams: Streams) -> Iterator[str]:
 
 def _against_template(names: tuple[str, ...], of: NameOf) -> Iterator[tuple[str, str | None]]:
     """Each name, and why it does not fit the project's template where there is one."""
+    here = Path.cwd()
+    if not any((here / file).exists() for file in PROJECT_FILES):
+        yield from ((name, None) for name in names)
+        return
     from lkdoctor import booking
     from lkdoctor.config.sources import read_project
 
-    project = read_project(Path.cwd())
+    project = read_project(here)
     rules = booking.parse(project.table, project.origin)
     for name in names:
         yield name, booking.off_template(rules, name, of)

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 
 from lkdoctor.facts.name import GivenName, NameFact
 from lkdoctor.names import MAX_BYTES, REFUSED, NameOf, Trouble
-from lkdoctor.report import accessible
-from lkdoctor.report.areas import tally
 from lkdoctor.report.findings import findings
 from lkdoctor.report.layout import (
     BLANK,
@@ -108,6 +106,9 @@ def _verdict(report: Report, canvas: Canvas) -> Line:
 
 
 def _spoken(report: Report, fact: NameFact) -> Iterator[Line]:
+    from lkdoctor.report import accessible
+    from lkdoctor.report.areas import tally
+
     yield accessible.sentence(f"Result: {report.summary.verdict}. {', '.join(tally(report))}")
     words = {Style.PASS: "fine", Style.WARN: "warning", Style.FAIL: "failed"}
     for given in fact.names:

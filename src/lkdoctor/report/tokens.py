@@ -7,7 +7,6 @@ from typing import Final
 from lkdoctor.facts.clock import ClockFact
 from lkdoctor.facts.token import ServerAnswer, TokenFact
 from lkdoctor.findings import Severity
-from lkdoctor.report import accessible
 from lkdoctor.report.findings import findings
 from lkdoctor.report.layout import (
     BLANK,
@@ -359,6 +358,8 @@ def sentence(token: TokenFact, now: float) -> str:
 
 
 def _spoken(report: Report, token: TokenFact) -> Iterator[Line]:
+    from lkdoctor.report import accessible
+
     word, _, text = conclusion(report, token)
     yield accessible.sentence(f"Result: {word.lower()}. {text}")
     for label, said in _facts(token):
@@ -415,6 +416,8 @@ def card(
         else f"Token for {read.identity}"
     )
     if canvas.accessible:
+        from lkdoctor.report import accessible
+
         yield accessible.sentence(title)
         for label, text in fields:
             if text:
@@ -437,6 +440,8 @@ def comparison(found: Comparison, canvas: Canvas) -> Iterator[Line]:
     """Whether the two meet, then what differs, then what does not."""
     found = inert(found, canvas)
     if canvas.accessible:
+        from lkdoctor.report import accessible
+
         yield accessible.sentence(_meeting(found))
         for obstacle in found.obstacles:
             yield accessible.sentence(f"{obstacle.code}: {obstacle.says}")

@@ -1,15 +1,16 @@
 """Whether LiveKit takes a room name or an identity, and what will bite although it does."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lkdoctor.facts import Facts
-from lkdoctor.facts.api import ApiFact, RoomsListed
 from lkdoctor.facts.name import GivenName, NameFact, name_fact
 from lkdoctor.findings import Confidence, Evidence, FixStep, Layer, Severity, Snippet
 from lkdoctor.names import MAX_BYTES, NameOf, Trouble, nearest_twin
 from lkdoctor.rules.base import Check, Judgement, Rule
-from lkdoctor.rules.examples import healthy
+
+if TYPE_CHECKING:  # checking a name must not pay for what only a server's answer needs
+    from lkdoctor.facts.api import ApiFact
 
 _REFUSED: Final = (Trouble.EMPTY, Trouble.TOO_LONG, Trouble.NOT_TEXT)
 _TREACHEROUS: Final = (
@@ -50,14 +51,14 @@ def _with(*troubles: Trouble) -> Callable[[NameFact], Iterator[Judgement]]:
     return judge
 
 
-def _mismatch(name: NameFact, api: ApiFact | None = None) -> Iterator[Judgement]:
+def _mismatch(name: NameFact, api: "ApiFact | None" = None) -> Iterator[Judgement]:
     among = tuple(
         Evidence(f"{t.of} {_quoted(t.first)} and {_quoted(t.second)}", t.how, None, "name")
         for t in name.twins
     )
     if among:
         yield Judgement(among, title="Names that are easily taken for each other")
-    if api is None or not isinstance(api.rooms, RoomsListed):
+    if api is None or api.rooms is None or api.rooms.kind != "rooms":
         return
     existing = [room.name for room in api.rooms.rooms]
     for given in name.names:
@@ -139,7 +140,12 @@ CHECKS: Final = (
 
 
 def _named(*names: str, of: NameOf = NameOf.ROOM, off: str | None = None) -> Callable[[], Facts]:
-    return lambda: healthy()._replace(name=name_fact((name, of, off) for name in names))
+    def facts() -> Facts:
+        from lkdoctor.rules.examples import healthy
+
+        return healthy()._replace(name=name_fact((name, of, off) for name in names))
+
+    return facts
 
 
 _GOOD: Final = _named("booking-k57a")

@@ -5,19 +5,14 @@ refused, its wording decides although no secret is at hand.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lkdoctor.facts import Facts
-from lkdoctor.facts.api import ApiFact, ForeignAnswer
 from lkdoctor.facts.clock import ClockFact
-from lkdoctor.facts.env import EnvFact
-from lkdoctor.facts.server import Exchange, HttpAnswer
-from lkdoctor.facts.signal import SignalFact, Validation, Whose
 from lkdoctor.facts.token import TokenFact
 from lkdoctor.findings import Confidence, Evidence, FixStep, Layer, Severity, Snippet
 from lkdoctor.names import MAX_BYTES
 from lkdoctor.rules.base import Check, Judgement, Rule, Unsure
-from lkdoctor.rules.examples import NOON, answer, healthy
 from lkdoctor.tokens.decode import Around, Fault, Signature, SignatureState
 from lkdoctor.tokens.predict import LEEWAY_S, Refusal, recognise
 from lkdoctor.tokens.reading import (
@@ -29,6 +24,12 @@ from lkdoctor.tokens.reading import (
     TokenText,
     Unreadable,
 )
+
+if TYPE_CHECKING:  # reading a token must not pay for what only a server's answer needs
+    from lkdoctor.facts.api import ApiFact
+    from lkdoctor.facts.env import EnvFact
+    from lkdoctor.facts.server import HttpAnswer
+    from lkdoctor.facts.signal import SignalFact
 
 _MAX_METADATA: Final = 512 * 1024
 _MAX_ATTRIBUTES: Final = 64 * 1024
@@ -77,43 +78,46 @@ def _saw(label: str, observed: str, expected: str | None = None) -> Evidence:
 # ------------------------------------------------------------------ the server's word
 
 
-def _validation(signal: SignalFact | None, whose: Whose) -> HttpAnswer | None:
-    found = signal.validation(whose) if signal is not None else None
-    return found.answer if found is not None and isinstance(found.answer, HttpAnswer) else None
+_GIVEN: Final = "given"
+_MINTED: Final = "minted"
+"""`lkdoctor.facts.signal.Whose`, by value."""
 
 
-def _accepted(signal: SignalFact | None) -> bool:
+def _validation(signal: "SignalFact | None", whose: str) -> "HttpAnswer | None":
+    if signal is None:
+        return None
+    found = next((v.answer for v in signal.validations if v.whose == whose), None)
+    return found if found is not None and found.kind == "answer" else None
+
+
+def _accepted(signal: "SignalFact | None") -> bool:
     """Whether the server accepted the user's token."""
-    given = _validation(signal, Whose.GIVEN)
+    given = _validation(signal, _GIVEN)
     return given is not None and given.status == 200
 
 
-_SAID_OF: Final = {Whose.GIVEN: "your token", Whose.MINTED: "test token"}
+_SAID_OF: Final = {_GIVEN: "your token", _MINTED: "test token"}
 
 
-def _said(whose: Whose, signal: SignalFact) -> Evidence:
-    found = signal.validation(whose)
-    path = found.path if found is not None else "/rtc/validate"
-    given = _validation(signal, whose)
-    body = given.body if given is not None else ""
-    status = given.status if given is not None else 0
-    label = f"GET {path}, {_SAID_OF.get(whose, 'a token')}"
-    return Evidence(label, f"{status} {body}".strip()[:300], "200 success", "net")
+def _said(whose: str, signal: "SignalFact", given: "HttpAnswer") -> Evidence:
+    path = next(v.path for v in signal.validations if v.whose == whose)
+    label = f"GET {path}, {_SAID_OF[whose]}"
+    return Evidence(label, f"{given.status} {given.body}".strip()[:300], "200 success", "net")
 
 
-def _refused(signal: SignalFact | None, whose: Whose, *why: Refusal) -> Evidence | None:
+def _refused(signal: "SignalFact | None", whose: str, *why: Refusal) -> Evidence | None:
     """The server's refusal of that token for one of these reasons, as evidence."""
     given = _validation(signal, whose)
     if signal is None or given is None or recognise(given.status, given.body) not in why:
         return None
-    return _said(whose, signal)
+    return _said(whose, signal, given)
 
 
-def _api_refused(api: ApiFact | None, *why: Refusal) -> Evidence | None:
+def _api_refused(api: "ApiFact | None", *why: Refusal) -> Evidence | None:
     """The API's refusal of a token of the configured key, which comes from the same check."""
     answers = (api.rooms, api.participants) if api is not None else ()
     for found in answers:
-        if isinstance(found, ForeignAnswer) and isinstance(found.exchange, HttpAnswer):
+        if found is not None and found.kind == "foreign" and found.exchange.kind == "answer":
             status, body = found.exchange.status, found.exchange.body
             if recognise(status, body) in why:
                 return Evidence("server API, own token", f"{status} {body}"[:300], "200", "api")
@@ -138,8 +142,8 @@ _FORM_FIX: Final = {
 }
 
 
-def _not_jwt(token: TokenFact, signal: SignalFact | None = None) -> Iterator[Judgement]:
-    refused = _refused(signal, Whose.GIVEN, Refusal.NOT_A_TOKEN)
+def _not_jwt(token: TokenFact, signal: "SignalFact | None" = None) -> Iterator[Judgement]:
+    refused = _refused(signal, _GIVEN, Refusal.NOT_A_TOKEN)
     said = () if refused is None else (refused,)
     bad = token.unreadable
     if bad is not None:
@@ -191,11 +195,11 @@ _SENT_ALONG: Final = frozenset(
 )
 
 
-def _algorithm(token: TokenFact, signal: SignalFact | None = None) -> Iterator[Judgement]:
+def _algorithm(token: TokenFact, signal: "SignalFact | None" = None) -> Iterator[Judgement]:
     read = token.token
     if read is None or read.alg == "HS256":
         return
-    refused = _refused(signal, Whose.GIVEN, Refusal.BAD_ALGORITHM, Refusal.BAD_SIGNATURE)
+    refused = _refused(signal, _GIVEN, Refusal.BAD_ALGORITHM, Refusal.BAD_SIGNATURE)
     old_server = _accepted(signal)
     hmac = read.alg in {"HS384", "HS512"}
     foreign = not hmac and read.alg != "none"
@@ -232,16 +236,16 @@ _SAME_BYTES: Final = FixStep(
 
 
 def _bad_signature(
-    token: TokenFact | None = None, signal: SignalFact | None = None, api: ApiFact | None = None
+    token: TokenFact | None = None, signal: "SignalFact | None" = None, api: "ApiFact | None" = None
 ) -> Iterator[Judgement]:
     read = token.token if token is not None else None
-    given = _refused(signal, Whose.GIVEN, Refusal.BAD_SIGNATURE)
+    given = _refused(signal, _GIVEN, Refusal.BAD_SIGNATURE)
     if read is not None and token is not None:
         said = () if given is None else (given,)
         yield from _own_signature(read, said, accepted=_accepted(signal))
     elif given is not None:
         yield Judgement((given,))
-    minted = _refused(signal, Whose.MINTED, Refusal.BAD_SIGNATURE)
+    minted = _refused(signal, _MINTED, Refusal.BAD_SIGNATURE)
     called = _api_refused(api, Refusal.BAD_SIGNATURE)
     ours = tuple(item for item in (minted, called) if item is not None)
     if ours:
@@ -297,10 +301,10 @@ def _own_signature(
 
 
 def _unknown_key(
-    token: TokenFact | None = None, signal: SignalFact | None = None, api: ApiFact | None = None
+    token: TokenFact | None = None, signal: "SignalFact | None" = None, api: "ApiFact | None" = None
 ) -> Iterator[Judgement]:
     read = token.token if token is not None else None
-    given = _refused(signal, Whose.GIVEN, Refusal.UNKNOWN_KEY)
+    given = _refused(signal, _GIVEN, Refusal.UNKNOWN_KEY)
     said = () if given is None else (given,)
     if read is not None and read.issuer is None:
         yield Judgement(
@@ -315,7 +319,7 @@ def _unknown_key(
             title="The token was made with another API key",
             confidence=Confidence.LIKELY,
         )
-    minted = _refused(signal, Whose.MINTED, Refusal.UNKNOWN_KEY)
+    minted = _refused(signal, _MINTED, Refusal.UNKNOWN_KEY)
     called = _api_refused(api, Refusal.UNKNOWN_KEY)
     ours = tuple(item for item in (minted, called) if item is not None)
     if ours:
@@ -323,7 +327,7 @@ def _unknown_key(
 
 
 def _short_secret(
-    token: TokenFact | None = None, env: EnvFact | None = None
+    token: TokenFact | None = None, env: "EnvFact | None" = None
 ) -> Iterator[Judgement]:
     from lkdoctor.config.resolve import Meaning
 
@@ -351,9 +355,9 @@ def _short_secret(
 def _expired(
     token: TokenFact | None = None,
     clock: ClockFact | None = None,
-    signal: SignalFact | None = None,
+    signal: "SignalFact | None" = None,
 ) -> Iterator[Judgement]:
-    refused = _refused(signal, Whose.GIVEN, Refusal.EXPIRED)
+    refused = _refused(signal, _GIVEN, Refusal.EXPIRED)
     read = token.token if token is not None else None
     exp = read.expires.seconds if read is not None and read.expires is not None else None
     if refused is not None:
@@ -383,11 +387,11 @@ def _clocks(clock: ClockFact | None) -> tuple[Evidence, ...]:
     return (Evidence(whose, _utc(clock.best), None, "clock"),)
 
 
-def _no_exp(token: TokenFact, signal: SignalFact | None = None) -> Iterator[Judgement]:
+def _no_exp(token: TokenFact, signal: "SignalFact | None" = None) -> Iterator[Judgement]:
     read = token.token
     if read is None or read.expires is not None:
         return
-    refused = _refused(signal, Whose.GIVEN, Refusal.NO_EXPIRY)
+    refused = _refused(signal, _GIVEN, Refusal.NO_EXPIRY)
     said = () if refused is None else (refused,)
     yield Judgement(
         (_saw("exp", "missing", "a time"), *said),
@@ -431,7 +435,7 @@ def _time_fault(name: str, moment: Moment) -> tuple[str, str, Severity] | None:
     return None
 
 
-def _time_units(token: TokenFact, signal: SignalFact | None = None) -> Iterator[Judgement]:
+def _time_units(token: TokenFact, signal: "SignalFact | None" = None) -> Iterator[Judgement]:
     read = token.token
     if read is None:
         return
@@ -440,7 +444,7 @@ def _time_units(token: TokenFact, signal: SignalFact | None = None) -> Iterator[
     ]
     if not found:
         return
-    refused = _refused(signal, Whose.GIVEN, Refusal.NOT_A_TOKEN, Refusal.EXPIRED, Refusal.NOT_YET)
+    refused = _refused(signal, _GIVEN, Refusal.NOT_A_TOKEN, Refusal.EXPIRED, Refusal.NOT_YET)
     evidence = tuple(_saw(name, seen, meant) for name, (seen, meant, _) in found)
     errors = [fault for _, fault in found if fault[2] is Severity.ERROR]
     yield Judgement(
@@ -452,10 +456,10 @@ def _time_units(token: TokenFact, signal: SignalFact | None = None) -> Iterator[
 def _mint_ahead(
     token: TokenFact | None = None,
     clock: ClockFact | None = None,
-    signal: SignalFact | None = None,
+    signal: "SignalFact | None" = None,
 ) -> Iterator[Judgement]:
     why = (Refusal.NOT_YET, Refusal.FROM_FUTURE)
-    refused = _refused(signal, Whose.GIVEN, *why)
+    refused = _refused(signal, _GIVEN, *why)
     read = token.token if token is not None else None
     if read is not None and clock is not None and not _accepted(signal):
         ahead = [
@@ -476,7 +480,7 @@ def _mint_ahead(
             yield Judgement((refused, *_clocks(clock)))
     elif refused is not None:
         yield Judgement((refused,))
-    minted = _refused(signal, Whose.MINTED, *why)
+    minted = _refused(signal, _MINTED, *why)
     if minted is not None:
         skew = (
             ()
@@ -566,7 +570,7 @@ def _misspelt(token: TokenFact) -> Iterator[Judgement]:
         )
 
 
-def _claim_type(token: TokenFact, signal: SignalFact | None = None) -> Iterator[Judgement]:
+def _claim_type(token: TokenFact, signal: "SignalFact | None" = None) -> Iterator[Judgement]:
     read = token.token
     if read is None:
         return
@@ -575,7 +579,7 @@ def _claim_type(token: TokenFact, signal: SignalFact | None = None) -> Iterator[
         for g in _faults(read, GrantFault.TYPE)
     ]
     evidence += [_saw(m.name, m.says) for m in read.misfits if m.refused]
-    refused = _refused(signal, Whose.GIVEN, Refusal.MALFORMED, Refusal.NOT_A_TOKEN)
+    refused = _refused(signal, _GIVEN, Refusal.MALFORMED, Refusal.NOT_A_TOKEN)
     if not evidence:
         return
     if refused is not None:
@@ -590,13 +594,13 @@ def _expected_type(grant: GrantRead) -> str:
     return str(spec.type) if spec is not None else "another type"
 
 
-def _no_video(token: TokenFact, signal: SignalFact | None = None) -> Iterator[Judgement]:
+def _no_video(token: TokenFact, signal: "SignalFact | None" = None) -> Iterator[Judgement]:
     read = token.token
     if read is None or read.has_video or _accepted(signal):
         return
     if any(m.name == "video" and m.refused for m in read.misfits):
         return  # token-claim-type
-    refused = _refused(signal, Whose.GIVEN, Refusal.NO_VIDEO)
+    refused = _refused(signal, _GIVEN, Refusal.NO_VIDEO)
     others = sorted({grant.claim for grant in read.grants})
     has = ", ".join(read.claim_names[:12]) or "none"
     evidence = [_saw("video", "missing", '{"roomJoin": true, "room": "…"}'), _saw("claims", has)]
@@ -606,7 +610,7 @@ def _no_video(token: TokenFact, signal: SignalFact | None = None) -> Iterator[Ju
     yield Judgement(tuple(evidence), cause=only)
 
 
-def _no_join(token: TokenFact, signal: SignalFact | None = None) -> Iterator[Judgement]:
+def _no_join(token: TokenFact, signal: "SignalFact | None" = None) -> Iterator[Judgement]:
     read = token.token
     if read is None or not read.has_video or _accepted(signal):
         return
@@ -615,7 +619,7 @@ def _no_join(token: TokenFact, signal: SignalFact | None = None) -> Iterator[Jud
     )
     if joins is not None and joins.fault is not GrantFault.UNKNOWN and joins.value is True:
         return
-    refused = _refused(signal, Whose.GIVEN, Refusal.NO_JOIN)
+    refused = _refused(signal, _GIVEN, Refusal.NO_JOIN)
     seen = "missing" if joins is None else f"{joins.name} is {joins.written}"
     others = ", ".join(g.name for g in read.grants if g.claim == "video" and g.value is True)
     evidence = [_saw("video.roomJoin", seen, "true")]
@@ -626,13 +630,13 @@ def _no_join(token: TokenFact, signal: SignalFact | None = None) -> Iterator[Jud
     yield Judgement(tuple(evidence))
 
 
-def _no_room(token: TokenFact, signal: SignalFact | None = None) -> Iterator[Judgement]:
+def _no_room(token: TokenFact, signal: "SignalFact | None" = None) -> Iterator[Judgement]:
     read = token.token
     if read is None or read.room_bytes or read.video.get("roomJoin") is not True:
         return
     if any(g.name == "room" and g.fault is GrantFault.TYPE for g in read.grants):
         return  # token-claim-type
-    refused = _refused(signal, Whose.GIVEN, Refusal.NO_ROOM)
+    refused = _refused(signal, _GIVEN, Refusal.NO_ROOM)
     seen = "empty" if "room" in read.video else "missing"
     said = () if refused is None else (refused,)
     old = (
@@ -643,7 +647,7 @@ def _no_room(token: TokenFact, signal: SignalFact | None = None) -> Iterator[Jud
     yield Judgement((_saw("video.room", seen, "the room's name"), *said), cause=old)
 
 
-def _no_identity(token: TokenFact, signal: SignalFact | None = None) -> Iterator[Judgement]:
+def _no_identity(token: TokenFact, signal: "SignalFact | None" = None) -> Iterator[Judgement]:
     read = token.token
     if read is None or read.identity_bytes or _accepted(signal):
         return
@@ -651,7 +655,7 @@ def _no_identity(token: TokenFact, signal: SignalFact | None = None) -> Iterator
         return  # a token for the server API needs no identity
     if any(m.name in {"sub", "jti"} and m.refused for m in read.misfits):
         return  # token-claim-type
-    refused = _refused(signal, Whose.GIVEN, Refusal.NO_IDENTITY)
+    refused = _refused(signal, _GIVEN, Refusal.NO_IDENTITY)
     seen = "empty" if "sub" in read.claim_names else "missing"
     evidence = [_saw("sub", seen, "the participant's identity")]
     if "identity" in read.claim_names:
@@ -661,11 +665,11 @@ def _no_identity(token: TokenFact, signal: SignalFact | None = None) -> Iterator
     yield Judgement(tuple(evidence))
 
 
-def _limits(token: TokenFact, signal: SignalFact | None = None) -> Iterator[Judgement]:
+def _limits(token: TokenFact, signal: "SignalFact | None" = None) -> Iterator[Judgement]:
     read = token.token
     if read is None:
         return
-    refused = _refused(signal, Whose.GIVEN, Refusal.ROOM_TOO_LONG, Refusal.IDENTITY_TOO_LONG)
+    refused = _refused(signal, _GIVEN, Refusal.ROOM_TOO_LONG, Refusal.IDENTITY_TOO_LONG)
     over: list[Evidence] = []
     for label, size, limit in (
         ("room", read.room_bytes, MAX_BYTES),
@@ -696,7 +700,7 @@ def _see_form(token: TokenFact) -> str | None:
     return f"{read.alg} token, {token.text.length} characters, from {token.origin}"
 
 
-def _see_signature(token: TokenFact, signal: SignalFact | None = None) -> str | Unsure | None:
+def _see_signature(token: TokenFact, signal: "SignalFact | None" = None) -> str | Unsure | None:
     read = token.token
     if read is None:
         return None
@@ -757,6 +761,9 @@ CHECKS: Final = (
 
 # ------------------------------------------------------------------ examples
 
+NOON: Final = 1_790_000_000.0
+"""`lkdoctor.rules.examples.NOON`; that module knows every layer, and is only loaded for examples."""
+
 
 _GOOD: Final = ReadToken(
     alg="HS256",
@@ -796,18 +803,18 @@ def _example(
     """A run that had this token, and asked the server about it where ``said`` is its answer."""
 
     def facts() -> Facts:
+        from lkdoctor.facts.signal import Validation, Whose
+        from lkdoctor.rules.examples import answer, healthy
+
         fine = healthy()
         signal = fine.signal
         if said and signal is not None:
-            asked = Validation(Whose.GIVEN, "/rtc/validate", _exchange(status, said))
+            told = answer(status, said, content_type="text/plain; charset=utf-8")
+            asked = Validation(Whose.GIVEN, "/rtc/validate", told)
             signal = signal._replace(validations=(asked, *signal.validations))
         return fine._replace(token=_fact(reading, secret=secret), signal=signal)
 
     return facts
-
-
-def _exchange(status: int, body: str) -> Exchange:
-    return answer(status, body, content_type="text/plain; charset=utf-8")
 
 
 def _time(seconds: float, written: str | None = None) -> Moment:

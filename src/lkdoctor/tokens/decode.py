@@ -6,7 +6,6 @@ reason is what the user came for. Everything is bounded: text, nesting, the leng
 
 import binascii
 import contextlib
-import hashlib
 import hmac
 import json
 import re
@@ -384,6 +383,7 @@ def _name_surroundings(jwt: Jwt, text: str, match: re.Match[str]) -> None:
 # ------------------------------------------------------------------ signatures
 
 _HASHES: Final = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
+_SIZES: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
 
 
 class Key(NamedTuple):
@@ -429,6 +429,8 @@ def signature_fits(jwt: Jwt, secret: bytes) -> bool:
 
 def variants(secret: str) -> Iterable[tuple[str, bytes]]:
     """Ways in which a secret gets distorted between two places, each with the name of the fault."""
+    import hashlib
+
     stripped = secret.strip()
     if stripped != secret:
         yield "the secret without the blanks around it", stripped.encode()
@@ -491,7 +493,7 @@ class Keyring:
             return Signature(SignatureState.NOT_HMAC, key_matches=matches)
         if not jwt.signature:
             return Signature(SignatureState.MISSING, key_matches=matches)
-        if len(jwt.signature) != hashlib.new(_HASHES[algorithm]).digest_size:
+        if len(jwt.signature) != _SIZES[algorithm]:
             return Signature(SignatureState.CUT, key_matches=matches)
         if not self.keys:
             return Signature(SignatureState.UNCHECKED)
