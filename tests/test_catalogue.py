@@ -132,7 +132,13 @@ def test_a_cause_stands_in_its_own_layer_and_names_what_exists(rule: Rule) -> No
 def layers_of(function: object) -> dict[str, object]:
     plain = cast("FunctionType", function)
     names = plain.__code__.co_varnames[: plain.__code__.co_argcount]
-    hints = typing.get_type_hints(plain)
+    # A rule need not import the layers that it can do without.
+    facts = {
+        fact: getattr(importlib.import_module(f"lkdoctor.facts.{name}"), fact)
+        for name in Facts._fields
+        for fact in [f"{name.capitalize()}Fact"]
+    }
+    hints = typing.get_type_hints(plain, localns=facts)
     return {name: hints[name] for name in names}
 
 
