@@ -172,7 +172,6 @@ async def end_room(
     watch.on_request_redirect.append(refuse)
     shown = safe(room, 512)
     session = aiohttp.ClientSession(
-        timeout=aiohttp.ClientTimeout(total=seconds),
         connector=aiohttp.TCPConnector(ssl=trust if trust is not None else True),
         trace_configs=[watch],
     )
@@ -182,7 +181,9 @@ async def end_room(
             token.reveal(), url=http_url(url), session=session, failover=False
         )
         try:
-            await api.room.delete_room(DeleteRoomRequest(room=room))
+            # Ours, because livekit-api 1.2.2 waits for ever whatever its session's timeout is.
+            async with asyncio.timeout(seconds):
+                await api.room.delete_room(DeleteRoomRequest(room=room))
         except ServerError as problem:
             if problem.code == "not_found":
                 return RoomEnd(shown, Outcome.GONE)
