@@ -15,7 +15,7 @@ import jwt
 import pytest
 
 from lkdoctor.cli.app import run
-from lkdoctor.cli.sandbox import exports
+from lkdoctor.cli.sandbox import export
 from lkdoctor.sandbox import Fault
 
 
@@ -137,7 +137,7 @@ def test_faults_read_aloud(
     )
 
 
-def test_the_variables_in_either_shell() -> None:
-    given = {"LIVEKIT_URL": "ws://127.0.0.1:7880"}
-    assert exports(given, windows=False) == "export LIVEKIT_URL=ws://127.0.0.1:7880\n"
-    assert exports(given, windows=True) == '$env:LIVEKIT_URL="ws://127.0.0.1:7880"\n'
+def test_a_variable_in_either_shell() -> None:
+    url = "ws://127.0.0.1:7880"
+    assert export("LIVEKIT_URL", url, windows=False) == "export LIVEKIT_URL=ws://127.0.0.1:7880"
+    assert export("LIVEKIT_URL", url, windows=True) == '$env:LIVEKIT_URL="ws://127.0.0.1:7880"'

@@ -1,7 +1,7 @@
 """``lkdoctor sandbox``: a LiveKit stand-in on loopback, healthy or with faults."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -97,7 +97,7 @@ async def _serve(port: int, faults: Sequence["Fault"], streams: Streams) -> None
     import contextlib
 
     from lkdoctor.redact import Secret
-    from lkdoctor.sandbox import Fault, Sandbox
+    from lkdoctor.sandbox import Sandbox
 
     running = Sandbox(port=port, faults=faults, keys=KEYS)
     async with contextlib.AsyncExitStack() as stack:
@@ -106,12 +106,14 @@ async def _serve(port: int, faults: Sequence["Fault"], streams: Streams) -> None
         except OSError as error:
             raise _unavailable(port, error) from error
         streams.note(_told(running))
-        windows = os.name == "nt"
-        streams.result_text(exports(running.environment(), windows=windows))
-        if Fault.EXPIRED_TOKEN in faults:
-            # One that is fresh would stop being so while the sandbox runs; this one is old for good.
-            old = exports({"LIVEKIT_TOKEN": running.token()}, windows=windows)
-            streams.reveal(Secret(old.rstrip("\n")))
+        for name, value in running.environment().items():
+            row = export(name, value, windows=os.name == "nt")
+            if (
+                name == "LIVEKIT_TOKEN"
+            ):  # of a fault that a key, which mints fresh ones, would not show
+                streams.reveal(Secret(row))
+            else:
+                streams.result([line(row)])
         streams.note([BLANK, line("then: lkdoctor diagnose"), line("Ctrl-C ends the sandbox")])
         await asyncio.Event().wait()
 
@@ -137,7 +139,6 @@ def _told(running: "Sandbox") -> Iterator[Line]:
     yield line("paste this into another terminal:")
 
 
-def exports(variables: Mapping[str, str], *, windows: bool) -> str:
-    """Lines that set the variables in a shell: POSIX, or PowerShell on Windows."""
-    form = '$env:{}="{}"\n' if windows else "export {}={}\n"
-    return "".join(form.format(name, value) for name, value in variables.items())
+def export(name: str, value: str, *, windows: bool) -> str:
+    """What sets the variable in a shell: POSIX, or PowerShell on Windows."""
+    return f'$env:{name}="{value}"' if windows else f"export {name}={value}"
