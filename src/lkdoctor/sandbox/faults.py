@@ -28,11 +28,13 @@ class Change(NamedTuple):
         settings: another configuration.
         answer: an answer in place of the server's, or None to let it answer.
         session: what happens after the upgrade in place of a session.
+        in_token: it is met with a participant's token, not with the key and secret.
     """
 
     settings: Callable[[Settings], Settings] | None = None
     answer: Callable[[web.Request], Awaitable[web.StreamResponse | None]] | None = None
     session: Conversation | None = None
+    in_token: bool = False
 
 
 def _another_secret(settings: Settings) -> Settings:
@@ -55,6 +57,10 @@ async def _upgrade_dropped(request: web.Request) -> web.StreamResponse | None:
 
     # What livekit-server answers to a plain GET of /rtc.
     return web.Response(status=404, headers={"Vary": "Origin"}) if _upgrading(request) else None
+
+
+async def _upgrade_hangs(request: web.Request) -> web.StreamResponse | None:
+    return await _hang(request) if _upgrading(request) else None
 
 
 def _nginx(status: int, reason: str) -> web.Response:
@@ -184,7 +190,7 @@ class Fault(StrEnum):
         "expired-token",
         "Tokens arrive two days old: the server finds every one expired",
         "token-expired",
-        Change(settings=lambda settings: settings._replace(token_age=2 * 86_400)),
+        Change(settings=lambda settings: settings._replace(token_age=2 * 86_400), in_token=True),
     )
     CLOCK_AHEAD = (
         "clock-ahead",
@@ -204,10 +210,16 @@ class Fault(StrEnum):
         "proxy-upstream-down",
         Change(answer=_bad_gateway),
     )
+    SESSION_STALLS = (
+        "session-stalls",
+        "The upgrade is never answered, everything else is",
+        "signal-timeout",
+        Change(answer=_upgrade_hangs),
+    )
     SILENT = (
         "silent",
         "The upgrade succeeds, then nothing is ever said",
-        "signal-timeout",
+        "signal-silent-after-upgrade",
         Change(session=_silence),
     )
     ROOM_FULL = (
@@ -220,7 +232,7 @@ class Fault(StrEnum):
         "room-not-found",
         "Rooms are not made by joining them, and nobody made one",
         "room-not-found",
-        Change(settings=lambda settings: settings._replace(auto_create=False)),
+        Change(settings=lambda settings: settings._replace(auto_create=False), in_token=True),
     )
     LEAVE_ON_CONNECT = (
         "leave-on-connect",
@@ -255,24 +267,24 @@ class Fault(StrEnum):
     NO_ANSWER = (
         "no-answer",
         "The connection is accepted, and no request is ever answered",
-        "wire-no-answer",
+        "http-silent",
         Change(answer=_hang),
     )
     HANGS_UP = (
         "hangs-up",
         "The connection is reset as soon as something is asked",
-        "wire-closed",
+        "http-closed-early",
         Change(answer=_hang_up),
     )
     CLOSES_AFTER_UPGRADE = (
         "closes-after-upgrade",
         "The WebSocket is closed before anything is said",
-        "wire-closed",
+        "signal-closed-after-upgrade",
         Change(session=_close),
     )
     ECHO_SERVER = (
         "echo-server",
         "The WebSocket belongs to something else, which chatters",
-        "wire-not-livekit",
+        "signal-not-livekit",
         Change(session=_chatter),
     )

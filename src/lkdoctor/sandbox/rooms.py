@@ -100,14 +100,16 @@ class Rooms:
         self._rooms: Final[dict[str, LiveRoom]] = {}
 
     def find(self, name: str, now: float) -> LiveRoom | None:
-        self._end_empty(now)
-        return self._rooms.get(name)
+        room = self._rooms.get(name)
+        if room is not None and room.over(now):
+            self.delete(name, now, DisconnectReason.ROOM_CLOSED)
+            return None
+        return room
 
     def listed(self, names: Iterable[str], now: float) -> list[LiveRoom]:
         """The rooms of these names, or all without any."""
-        self._end_empty(now)
-        wanted = set(names)
-        return [room for name, room in self._rooms.items() if not wanted or name in wanted]
+        wanted = dict.fromkeys(names) or list(self._rooms)
+        return [room for name in wanted if (room := self.find(name, now)) is not None]
 
     def create(self, request: CreateRoomRequest, now: float) -> LiveRoom:
         """The room of that name, as it is; made as the request says if it is not there."""
@@ -255,10 +257,6 @@ class Rooms:
         noted.CopyFrom(member.info)
         room.changed[noted.sid] = noted
         self._on_change(room)
-
-    def _end_empty(self, now: float) -> None:
-        for name in [name for name, room in self._rooms.items() if room.over(now)]:
-            self.delete(name, now, DisconnectReason.ROOM_CLOSED)
 
     def _info(self, identity: str, name: str, now: float, video: Video) -> ParticipantInfo:
         return ParticipantInfo(

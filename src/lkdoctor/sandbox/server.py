@@ -40,6 +40,7 @@ _SAID_CLOSE: Final = 1.0
 """Seconds to wait for the other half of a WebSocket's close; the real server does not wait."""
 
 _log = logging.getLogger("lkdoctor.sandbox")
+_log.addHandler(logging.NullHandler())  # else Python prints what nobody asked for
 
 
 class Sandbox:
@@ -128,12 +129,18 @@ class Sandbox:
         )
 
     def environment(self) -> dict[str, str]:
-        """The variables that make an app, or lkdoctor, use this sandbox."""
-        return {
+        """The variables that make an app, or lkdoctor, use this sandbox.
+
+        With a participant's token among them where a fault shows in nothing else.
+        """
+        variables = {
             "LIVEKIT_URL": self.url,
             "LIVEKIT_API_KEY": self.api_key,
             "LIVEKIT_API_SECRET": self.api_secret,
         }
+        if any(fault.change.in_token for fault in self.faults):
+            variables["LIVEKIT_TOKEN"] = self.token()
+        return variables
 
     def banner(self) -> str:
         """What to tell whoever starts it, several lines."""
@@ -344,8 +351,8 @@ class Sandbox:
             # Go's server forgets its window between messages, whatever was offered.
             headers[hdrs.SEC_WEBSOCKET_EXTENSIONS] = _DEFLATE
         ws = web.WebSocketResponse(timeout=_SAID_CLOSE, max_msg_size=MAX_MESSAGE)
-        await ws.prepare(request.clone(headers=headers))
         with contextlib.suppress(ConnectionError):
+            await ws.prepare(request.clone(headers=headers))
             await talk(ws, request)
             await ws.close()
         return ws

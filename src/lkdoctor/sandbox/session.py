@@ -1,6 +1,7 @@
 """One participant's connection, from the upgrade to the close; copied from rtcservice.go."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -101,7 +102,8 @@ async def hold(ws: web.WebSocketResponse, outbox: Outbox, server: Server, seat: 
         try:
             async with asyncio.timeout(GOODBYE):
                 await delivering
-                await ws.close(code=1000)
+                with contextlib.suppress(ConnectionError):
+                    await ws.close(code=1000)
         except TimeoutError:  # he does not read
             delivering.cancel()
         listening.cancel()
