@@ -33,12 +33,11 @@ def render(report: Report, canvas: Canvas, *, verbose: int = 0) -> Iterator[Line
         canvas: where to.
         verbose: 1 adds each cause with its evidence and fix.
     """
-    report = inert(report, canvas)
-    fact = report.facts.name
+    fact = inert(report.facts.name, canvas)
     if fact is None:
         return
     if canvas.accessible:
-        yield from _spoken(report, fact)
+        yield from _spoken(report, fact, canvas)
         return
     column = min(44, max((cells(given.shown) for given in fact.names), default=0))
     for given in fact.names:
@@ -47,7 +46,7 @@ def render(report: Report, canvas: Canvas, *, verbose: int = 0) -> Iterator[Line
         text = f'"{twin.first}" and "{twin.second}": {twin.how}'
         yield from _hanging(line(glyph(Style.WARN, canvas), " "), f"twins   {text}", canvas)
     if verbose:
-        yield from findings(report.findings, canvas)
+        yield from findings(inert(report.findings, canvas), canvas)
     yield BLANK
     yield _verdict(report, canvas)
 
@@ -105,7 +104,7 @@ def _verdict(report: Report, canvas: Canvas) -> Line:
     return line(Span(word, style), f"   {codes}{f'   {more}' if more else ''}{ending}")
 
 
-def _spoken(report: Report, fact: NameFact) -> Iterator[Line]:
+def _spoken(report: Report, fact: NameFact, canvas: Canvas) -> Iterator[Line]:
     from lkdoctor.report import accessible
     from lkdoctor.report.areas import tally
 
@@ -121,5 +120,5 @@ def _spoken(report: Report, fact: NameFact) -> Iterator[Line]:
         )
     for twin in fact.twins:
         yield accessible.sentence(f"Twins: {twin.first} and {twin.second}, {twin.how}")
-    yield from accessible.findings(report.findings)
+    yield from accessible.findings(inert(report.findings, canvas))
     yield accessible.sentence(f"Exit code {int(report.summary.exit_code)}")

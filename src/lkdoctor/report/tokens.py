@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, tzinfo
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lkdoctor.facts.clock import ClockFact
 from lkdoctor.facts.token import ServerAnswer, TokenFact
@@ -26,11 +26,13 @@ from lkdoctor.report.layout import (
     wrap,
 )
 from lkdoctor.report.model import ExitCode, Report
-from lkdoctor.tokens.compare import Comparison
 from lkdoctor.tokens.decode import Around, SignatureState
 from lkdoctor.tokens.grants import Capability, capabilities, in_short
 from lkdoctor.tokens.predict import LEEWAY_S
 from lkdoctor.tokens.reading import Moment, ReadToken, TimeForm
+
+if TYPE_CHECKING:
+    from lkdoctor.tokens.compare import Comparison
 
 _LABEL: Final = 10
 _MIN_BAR: Final = 40
@@ -42,10 +44,10 @@ _MIN_BAR: Final = 40
 
 def render(report: Report, canvas: Canvas, *, verbose: int = 0) -> Iterator[Line]:
     """``token decode``: what the token is, says and allows, and what servers would answer."""
-    report = inert(report, canvas)
-    token = report.facts.token
+    token = inert(report.facts.token, canvas)
     if token is None:
         return
+    report = report._replace(findings=inert(report.findings, canvas))
     if canvas.accessible:
         yield from _spoken(report, token)
         return
@@ -436,7 +438,7 @@ def card(
 # ------------------------------------------------------------------ two tokens
 
 
-def comparison(found: Comparison, canvas: Canvas) -> Iterator[Line]:
+def comparison(found: "Comparison", canvas: Canvas) -> Iterator[Line]:
     """Whether the two meet, then what differs, then what does not."""
     found = inert(found, canvas)
     if canvas.accessible:
@@ -469,7 +471,7 @@ def comparison(found: Comparison, canvas: Canvas) -> Iterator[Line]:
         yield (mark, Span(pad(row.what, first)), *(Span(v, plain_style) for v in values))
 
 
-def _meeting(found: Comparison) -> str:
+def _meeting(found: "Comparison") -> str:
     if found.meet:
         return "the two meet in one room"
     return f"the two do not meet: {many(len(found.obstacles), 'reason')}"
