@@ -260,7 +260,9 @@ def test_whatever_is_observed_can_be_judged(facts: Facts) -> None:
             assert finding.evidence
             assert finding.fix
             assert len(finding.title) <= 60
-            assert all("\n" not in e.observed and len(e.observed) <= 400 for e in finding.evidence)
+            for item in finding.evidence:
+                assert "\n" not in f"{item.label}{item.observed}{item.expected}"
+                assert len(item.observed) <= 400
     for check in catalogue.checks(LAYERS):
         seen = check.see(facts)
         line = getattr(seen, "summary", seen)

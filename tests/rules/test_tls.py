@@ -201,6 +201,15 @@ def test_the_name_for_an_address_comes_from_the_certificate() -> None:
     assert snippet.body == "LIVEKIT_URL=wss://rtc.example.com"
 
 
+def test_a_certificate_s_name_is_pasted_only_when_a_shell_would_leave_it_alone() -> None:
+    """A certificate is written by whoever runs the server."""
+    hostile = CERTIFICATE._replace(names=("$(reboot).example.com", "a b", "*.example.com"))
+    facts = stopped(TlsDistrusted(Distrust.HOSTNAME, "", 9.0, hostile), "192.0.2.7")
+    snippet = the_finding(facts).fix[0].snippet
+    assert snippet is not None
+    assert snippet.body == "LIVEKIT_URL=wss://YOUR-HOST"
+
+
 @pytest.mark.parametrize(
     ("kind", "first"),
     [

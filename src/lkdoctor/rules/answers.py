@@ -107,13 +107,13 @@ def whose_token(whose: Whose) -> str:
 
 def of_validation(validation: Validation) -> Heard:
     """What validate answered."""
-    label = f"GET {validation.path}, {whose_token(validation.whose)}"
+    label = f"GET {one_line(validation.path, 80)}, {whose_token(validation.whose)}"
     return Heard(label, validation.answer, validation.path)
 
 
 def upgrade_label(attempt: UpgradeAttempt) -> str:
     """What was asked, in words."""
-    return f"upgrade of {attempt.path}, {whose_token(attempt.whose)}"
+    return f"upgrade of {one_line(attempt.path, 80)}, {whose_token(attempt.whose)}"
 
 
 def of_upgrade(attempt: UpgradeAttempt) -> Heard | None:
@@ -191,7 +191,7 @@ def said(exchange: Exchange) -> str:
 
 
 def _answer_said(answer: HttpAnswer) -> str:
-    head = f"{answer.status} {answer.reason}".strip()
+    head = f"{answer.status} {one_line(answer.reason, 60)}".strip()
     location = answer.header("location")
     if 300 <= answer.status < 400 and location:
         return f"{head}, to {one_line(location)}"
@@ -239,6 +239,14 @@ def software_evidence(answer: HttpAnswer) -> tuple[Evidence, ...]:
     return (Evidence("Server header", one_line(name, 60), "none: LiveKit sends none", "net"),)
 
 
+_HARMLESS: Final = re.compile(r"[A-Za-z0-9._~:/\[\]-]+")
+
+
+def is_pasteable(text: str) -> bool:
+    """Whether a host or URL of somebody else's has nothing in it that a shell would act on."""
+    return _HARMLESS.fullmatch(text) is not None
+
+
 def fitting(title: str) -> str | None:
     """The title where it fits the line that a title has; else the rule's own stands."""
-    return title if len(title) <= 60 else None
+    return title if len(title) <= 60 and title.isprintable() else None

@@ -7,6 +7,7 @@ from lkdoctor.facts import Facts
 from lkdoctor.facts.clock import ClockFact
 from lkdoctor.facts.server import HttpAnswer, ServerFact
 from lkdoctor.findings import Confidence, Evidence, FixStep, Layer, Severity
+from lkdoctor.rules.answers import one_line
 from lkdoctor.rules.base import Check, Effect, Judgement, Rule, Unsure
 from lkdoctor.rules.examples import NOON, healthy
 
@@ -36,7 +37,7 @@ def _apart(clock: ClockFact) -> Iterator[Judgement]:
     if surely < _NOTABLE_MS:
         return
     side = "ahead of" if clock.skew_ms > 0 else "behind"
-    source = f" ({clock.source})" if clock.source else ""
+    source = f" ({one_line(clock.source, 40)})" if clock.source else ""
     proof = Evidence(
         f"server's clock{source}",
         f"{_span(clock.skew_ms)} {side} this machine's",

@@ -19,7 +19,7 @@ from lkdoctor.facts.network import (
 )
 from lkdoctor.facts.url import HostKind, ParsedUrl, UrlFact
 from lkdoctor.findings import Confidence, Evidence, FixStep, Layer, Severity, Snippet
-from lkdoctor.rules.answers import duration, fitting, one_line
+from lkdoctor.rules.answers import duration, fitting, is_pasteable, one_line
 from lkdoctor.rules.base import Check, Effect, Judgement, Rule, Unsure
 from lkdoctor.rules.examples import healthy
 
@@ -31,7 +31,8 @@ def _kind(url: UrlFact | None) -> HostKind | None:
 
 
 def _endpoint(attempt: TcpAttempt) -> str:
-    address = f"[{attempt.address}]" if ":" in attempt.address else attempt.address
+    plain = one_line(attempt.address, 60)
+    address = f"[{plain}]" if ":" in plain else plain
     return f"{address}:{attempt.port}"
 
 
@@ -85,7 +86,10 @@ def _nxdomain(network: NetworkFact, url: UrlFact | None = None) -> Iterator[Judg
         title, expected = f"{host} has no {family} address", f"an {family} address"
     observed = f"{one_line(network.dns.error) or 'no such name'} ({duration(network.dns.took_ms)})"
     yield Judgement(
-        evidence=(Evidence(f"DNS {host}", observed, expected, "net"), *_proxy(network)),
+        evidence=(
+            Evidence(f"DNS {one_line(host, 80)}", observed, expected, "net"),
+            *_proxy(network),
+        ),
         title=fitting(title),
         fix=_NXDOMAIN_FIX.get(_kind(url), ()),
     )
@@ -120,7 +124,9 @@ def _resolver_failed(network: NetworkFact) -> Iterator[Judgement]:
     observed = f"{one_line(network.dns.error) or 'no answer'} ({duration(network.dns.took_ms)})"
     yield Judgement(
         evidence=(
-            Evidence(f"DNS {network.host}", observed, "an address, or a clear no", "net"),
+            Evidence(
+                f"DNS {one_line(network.host, 80)}", observed, "an address, or a clear no", "net"
+            ),
             *_proxy(network),
         )
     )
@@ -171,6 +177,7 @@ def _unreachable(network: NetworkFact) -> Iterator[Judgement]:
 def _partial(network: NetworkFact, kind: type[TcpAttempt], does: str) -> Judgement:
     """One address of several fails; clients go on to the next, so the user loses time at most."""
     bad = next(attempt for attempt in network.tcp if isinstance(attempt, kind))
+    host = network.host if is_pasteable(network.host) else "YOUR-HOST"
     return Judgement(
         evidence=_attempts(network),
         title=fitting(f"One address of {network.host} {does}"),
@@ -184,7 +191,7 @@ def _partial(network: NetworkFact, kind: type[TcpAttempt], does: str) -> Judgeme
             ),
             FixStep(
                 "Look at both families:",
-                command=f"lkdoctor ws-probe --ipv6; dig +short A {network.host}; dig +short AAAA {network.host}",
+                command=f"lkdoctor ws-probe --ipv6; dig +short A {host}; dig +short AAAA {host}",
             ),
         ),
     )

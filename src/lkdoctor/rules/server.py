@@ -1,6 +1,5 @@
 """What answers plain HTTP requests: LiveKit, something else, or something that misbehaves."""
 
-import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -18,6 +17,7 @@ from lkdoctor.rules.answers import (
     heard,
     is_gate,
     is_html,
+    is_pasteable,
     is_root_ok,
     lacks_websocket_header,
     one_line,
@@ -42,8 +42,6 @@ def _host(url: UrlFact | None) -> str | None:
 
 
 # url-redirect
-
-_HARMLESS: Final = re.compile(r"[A-Za-z0-9.:\[\]-]+/[A-Za-z0-9._~/-]*")
 
 
 class _Redirect(NamedTuple):
@@ -93,8 +91,7 @@ def _moved_to(url: ParsedUrl, redirect: _Redirect) -> str | None:
         return None
     netloc, slash, tail = rest.partition("/")
     path = f"{slash}{tail.partition('?')[0].partition('#')[0]}" or "/"
-    # A foreign text that is offered for pasting has nothing in it that a shell would act on.
-    if not _HARMLESS.fullmatch(netloc + path):
+    if not netloc or not is_pasteable(netloc + path):
         return None
     suffix = next(p for p in _SIGNALLING_PATHS if redirect.asked.path.endswith(p))
     # A landing or log-in page has a path of its own; a move keeps what was asked for.

@@ -553,7 +553,7 @@ def _left_at_once(signal: SignalFact) -> Iterator[Judgement]:
         return
     reason = one_line(signal.first.reason, 40)
     cause, fix = _LEAVE.get(signal.first.reason, ("", ()))
-    observed = f"leave {reason}, {signal.first.action or 'no action'}"
+    observed = f"leave {reason}, {one_line(signal.first.action, 40) or 'no action'}"
     yield Judgement(
         (Evidence("first message", observed, "join", "net"), *_phases(signal)),
         title=fitting(f"The server ends the session at once: {reason}"),
@@ -648,7 +648,7 @@ def _look_validate(signal: SignalFact) -> str | Unsure | None:
         if validation is None:
             continue
         if not is_livekit(validation.answer):
-            return Unsure(f"{validation.path}: no answer of LiveKit's")
+            return Unsure(f"{one_line(validation.path, 30)}: no answer of LiveKit's")
         accepted = isinstance(validation.answer, HttpAnswer) and validation.answer.status == 200
         if accepted:
             which = "a test token" if whose is Whose.MINTED else "the token"

@@ -21,7 +21,7 @@ from lkdoctor.facts.tls import (
 )
 from lkdoctor.facts.url import HostKind, ParsedUrl, UrlFact
 from lkdoctor.findings import Confidence, Evidence, FixStep, Layer, Severity, Snippet
-from lkdoctor.rules.answers import Heard, duration, evidence, fitting, one_line
+from lkdoctor.rules.answers import Heard, duration, evidence, fitting, is_pasteable, one_line
 from lkdoctor.rules.base import Check, Effect, Judgement, Rule, Unsure
 from lkdoctor.rules.examples import NOON, answer, healthy
 
@@ -132,9 +132,12 @@ def _hostname(tls: TlsFact) -> Iterator[Judgement]:
     if attempt is None:
         return
     names = () if attempt.certificate is None else attempt.certificate.names
-    proof = (_verification(attempt, f"a certificate for {tls.host}"), *_names(attempt.certificate))
+    proof = (
+        _verification(attempt, f"a certificate for {one_line(tls.host, 80)}"),
+        *_names(attempt.certificate),
+    )
     if tls.host.replace(".", "").isdigit() or ":" in tls.host:
-        named = next((name for name in names if not name.startswith("*")), "rtc.example.com")
+        named = next((name for name in names if is_pasteable(name)), "YOUR-HOST")
         yield Judgement(
             proof,
             title="The URL has an IP address, the certificate a name",
@@ -220,11 +223,17 @@ def _wss_to_plain(parsed: ParsedUrl, attempt: TlsNotSpoken) -> Iterator[Judgemen
         yield Judgement((*proof, port), confidence=Confidence.LIKELY, fix=_plain_fix(parsed))
 
 
-def _plain_fix(parsed: ParsedUrl) -> tuple[FixStep, ...]:
+def _where(parsed: ParsedUrl) -> str:
+    """Host, port and path as a URL has them, fit to be pasted."""
     host = f"[{parsed.host}]" if ":" in parsed.host else parsed.host
+    written = f"{host}:{parsed.port}{parsed.path}"
+    return written if is_pasteable(written) else f"YOUR-HOST:{parsed.port}"
+
+
+def _plain_fix(parsed: ParsedUrl) -> tuple[FixStep, ...]:
     plain = FixStep(
         "Without TLS (this machine and trusted networks only), write the URL as it is:",
-        snippet=Snippet("dotenv", f"LIVEKIT_URL=ws://{host}:{parsed.port}{parsed.path}"),
+        snippet=Snippet("dotenv", f"LIVEKIT_URL=ws://{_where(parsed)}"),
     )
     proxy = FixStep(
         "For everybody else, put a proxy with a certificate in front and use its name without "
@@ -245,12 +254,11 @@ def _ws_to_tls(parsed: ParsedUrl, server: ServerFact) -> Iterator[Judgement]:
         "The URL says ws://, so clients speak plain HTTP, but the port expects TLS. The server "
         "answers with an error of its own, or with nothing."
     )
-    shown = f"[{parsed.host}]" if ":" in parsed.host else parsed.host
-    port = "" if parsed.port == 443 else f":{parsed.port}"
+    secure = _where(parsed) if parsed.port != 443 else _where(parsed).replace(":443", "", 1)
     fix = (
         FixStep(
             "Say wss:// in the URL:",
-            snippet=Snippet("dotenv", f"LIVEKIT_URL=wss://{shown}{port}{parsed.path}"),
+            snippet=Snippet("dotenv", f"LIVEKIT_URL=wss://{secure}"),
         ),
     )
     if isinstance(root, HttpAnswer):
@@ -301,7 +309,7 @@ def _look(tls: TlsFact, clock: ClockFact | None = None) -> str | Unsure:
     attempt = tls.attempt
     if not isinstance(attempt, TlsEstablished):
         return Unsure("no secure connection")
-    version = attempt.version.replace("TLSv", "TLS ")
+    version = one_line(attempt.version, 10).replace("TLSv", "TLS ")
     if not attempt.verified:
         return f"{version}, certificate not checked (--insecure)"
     if attempt.certificate is None or clock is None:
