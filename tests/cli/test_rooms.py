@@ -2,19 +2,25 @@
 
 import contextlib
 import http.client
+import http.server
 import json
 import os
 import re
 import secrets
+import signal
 import socket
+import ssl
+import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jsonschema
 import pytest
+import trustme
 from servers import RunningServer
 from websockets.sync.client import ClientConnection, connect
 
@@ -240,6 +246,97 @@ def test_every_version_lists_shows_and_ends(
     assert (code, out.startswith("ABSENT")) == (1, True)
 
 
+# ------------------------------------------------------------------ a server of our own
+
+
+class Api(http.server.BaseHTTPRequestHandler):
+    """Answers the three calls with whatever a test wants, however absurd."""
+
+    rooms: ClassVar[list[dict[str, Any]]] = []
+    people: ClassVar[list[dict[str, Any]]] = []
+    deletes: ClassVar[bool] = True
+    """False: DeleteRoom is never answered."""
+    deleted: ClassVar[list[str]] = []
+    asked_to_delete: ClassVar[threading.Event]
+    ended: ClassVar[threading.Event]
+
+    def do_POST(self) -> None:
+        asked = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path.endswith("DeleteRoom"):
+            self.asked_to_delete.set()
+            if not self.deletes:
+                self.ended.wait()
+            self.deleted.append(asked.decode("utf-8", "replace"))
+        said = {
+            "ListRooms": {"rooms": self.rooms},
+            "ListParticipants": {"participants": self.people},
+        }
+        body = json.dumps(said.get(self.path.rpartition("/")[2], {})).encode()
+        kind = self.headers["Content-Type"]
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        body = body if "json" in kind else b""
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def serving(
+    capsys: pytest.CaptureFixture[str], trust: ssl.SSLContext | None = None, **answers: object
+) -> Iterator[tuple[Server, type[Api]]]:
+    ended = threading.Event()
+    handler = type(
+        "Own",
+        (Api,),
+        {"ended": ended, "asked_to_delete": threading.Event(), "deleted": [], **answers},
+    )
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
+        if trust is not None:
+            httpd.socket = trust.wrap_socket(httpd.socket, server_side=True)
+        scheme = "ws" if trust is None else "wss"
+        thread = threading.Thread(target=httpd.serve_forever, daemon=True)
+        thread.start()
+        url = f"{scheme}://127.0.0.1:{httpd.server_port}"
+        try:
+            yield Server(url, *next(iter(KEYS.items())), capsys), handler
+        finally:
+            ended.set()
+            httpd.shutdown()
+
+
+def test_absurd_answers_stay_small(capsys: pytest.CaptureFixture[str]) -> None:
+    """Megabytes of name, numbers that are none: bounded, and every row is still one row."""
+    huge = "\x1b[2J\n" * 150_000
+    rooms = [{"name": huge, "sid": huge, "num_participants": "many", "creation_time": 10**30}]
+    people = [{"identity": huge, "name": huge, "tracks": [{"name": huge, "sid": huge}]}]
+    with serving(capsys, rooms=rooms, people=people) as (server, _):
+        for arguments in (["list"], ["show", "x"], ["end", "x", "--dry-run"]):
+            for form in ("human", "plain", "json"):
+                code, out, err = server.rooms(*arguments, "-o", form)
+                assert code == 0
+                assert len(out) + len(err) < 20_000
+                assert all(c.isprintable() or c in "\n\t" for c in out + err)
+
+
+def test_certificates_of_ones_own(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """--ca-file and --insecure hold for the call that ends a room, too."""
+    authority = trustme.CA()
+    trust = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(trust)
+    file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(file))
+    with serving(capsys, trust, rooms=[{"name": "demo", "sid": "RM_1"}]) as (server, api):
+        assert refused(server, "list")[:2] == (3, "tls-untrusted")
+        for option in (["--ca-file", str(file)], ["--insecure"]):
+            code, out, _ = server.rooms("end", "demo", "--yes", *option)
+            assert (code, out) == (0, '  ✓ "demo": ended, 0 people thrown out\n')
+        assert len(api.deleted) == 2
+
+
 # ------------------------------------------------------------------ why there is no answer
 
 
@@ -424,6 +521,16 @@ def test_a_room_admins_own_token_shows_the_people(server: Server) -> None:
     assert (code, out.splitlines()[2].split()[0]) == (0, "bob")
 
 
+def test_without_the_right_to_list_empty_cannot_be_told_from_absent(server: Server) -> None:
+    """The API answers both alike; the finding names the grant that would tell."""
+    room = server.create(own())
+    token = server.token("alice", roomAdmin=True, room=room)
+    keyless = {"LIVEKIT_API_KEY": "", "LIVEKIT_API_SECRET": "", "LIVEKIT_TOKEN": token}
+    code, primary, document = refused(server, "show", room, **keyless)
+    assert (code, primary) == (1, "api-permission")
+    assert document["findings"][0]["evidence"][-1]["observed"] == "roomList"
+
+
 # ------------------------------------------------------------------ end
 
 
@@ -503,6 +610,53 @@ def test_a_token_that_may_not_delete(server: Server) -> None:
     assert "grant that it needs" in out
     assert "roomCreate" in out
     assert room in server.names()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C reaches a whole console there")
+def test_ctrl_c_tells_what_was_done_until_then(capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(capsys, rooms=[{"name": "demo", "sid": "RM_1"}], deletes=False) as (server, api):
+        environ = {
+            **os.environ,
+            "LIVEKIT_URL": server.url,
+            "LIVEKIT_API_KEY": server.key,
+            "LIVEKIT_API_SECRET": server.secret,
+        }
+        with subprocess.Popen(
+            [sys.executable, "-m", "lkdoctor", "rooms", "end", "demo", "--yes"],
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        ) as process:
+            assert api.asked_to_delete.wait(20)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=20)
+    assert (process.returncode, "Traceback" in err) == (130, False)
+    assert out == '  ✗ "demo": failed, interrupted; lkdoctor rooms show tells\n'
+
+
+def test_a_server_that_is_not_reached_ends_nothing(sandbox: Server) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"ws://127.0.0.1:{closed.getsockname()[1]}"
+    assert refused(sandbox, "end", "demo", "--yes", LIVEKIT_URL=url)[:2] == (3, "tcp-refused")
+    assert refused(sandbox, "show", "demo", LIVEKIT_URL=url)[:2] == (3, "tcp-refused")
+
+
+def test_quiet_ending(sandbox: Server) -> None:
+    room = sandbox.create(own())
+    code, out, err = sandbox.rooms("end", room, "--yes", "-q")
+    assert (code, out, err) == (0, f'  ✓ "{room}": ended, 0 people thrown out\n', "")
+
+
+def test_the_report_is_saved(sandbox: Server, tmp_path: Path) -> None:
+    room = sandbox.create(own())
+    for arguments in (["list"], ["show", room], ["end", room, "--yes"], ["show", "nowhere"]):
+        file = tmp_path / "report.json"
+        sandbox.rooms(*arguments, "--save", str(file))
+        assert json.loads(file.read_text(encoding="utf-8"))["run"]["command"].startswith("rooms ")
+        file.unlink()
 
 
 def test_an_unreadable_age(sandbox: Server) -> None:
