@@ -208,7 +208,15 @@ class _Judged(NamedTuple):
         if root is not None:
             reason, blocked_by = root
             return Status.SKIP, f"needs {blocked_by}", reason, blocked_by
-        return Status.SKIP, _words(SkipReason.NO_INPUT), SkipReason.NO_INPUT, None
+        words = _NOT_GIVEN.get(check.layer, _words(SkipReason.NO_INPUT))
+        return Status.SKIP, words, SkipReason.NO_INPUT, None
+
+
+_NOT_GIVEN: Final = {
+    Layer.TOKEN: "none given: --token-file F, or --booking ID --user ID",
+    Layer.NAME: "none given: --room NAME, or --booking ID --user ID",
+}
+"""What to give so that a layer can be looked at."""
 
 
 def _root(check: Check, done: Mapping[str, CheckResult]) -> tuple[SkipReason, str] | None:

@@ -106,12 +106,16 @@ def verdict(report: Report, canvas: Canvas, *, told: str | None = None) -> Itera
     code = report.summary.exit_code
     parts = [
         told or ", ".join(areas.tally(report)),
-        f"{report.run.duration_ms / 1000:.1f} s",
+        _took(report.run.duration_ms),
         *([f"exit {int(code)}"] if code is not ExitCode.HEALTHY else []),
     ]
     first, *more = flowing([word, *parts], canvas, style=style)
     yield first
     yield from more
+
+
+def _took(duration_ms: float) -> str:
+    return f"{duration_ms / 1000:.1f} s" if duration_ms >= 100 else f"{duration_ms:.0f} ms"
 
 
 def flowing(parts: list[str], canvas: Canvas, *, style: Style) -> Iterator[Line]:
