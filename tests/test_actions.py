@@ -10,7 +10,7 @@ import pytest
 from probes.peers import Caller, address, free_port, peer
 from servers import RunningServer
 
-from lkdoctor.actions import Outcome, RoomEnd, ThrowAwayRoom, end_room
+from lkdoctor.actions import Outcome, RoomEnd, ThrowAwayRoom, end_room, remove_if_empty
 from lkdoctor.facts.server import HttpAnswer, NoAnswer, Silence
 from lkdoctor.facts.signal import (
     CleanUp,
@@ -114,6 +114,54 @@ async def test_a_room_that_a_probe_made(
         made.joining()
         made.joined(upgrade)
     assert (made.clean_up, len(server.asked)) == (clean_up, asked)
+
+
+@pytest.mark.parametrize("later", [refused(401), unanswered(Silence.NOT_CONNECTED)])
+async def test_a_room_that_was_made_is_removed_whatever_a_later_join_was_answered(
+    later: Upgrade,
+) -> None:
+    server = Server(DONE)
+    async with room(server) as made:
+        for upgrade in (Upgraded(0.0), later):
+            made.joining()
+            made.joined(upgrade)
+    assert made.clean_up == REMOVED
+
+
+EMPTY = said(200, {"participants": []})
+
+
+@pytest.mark.parametrize(
+    ("answers", "methods", "clean_up"),
+    [
+        pytest.param([EMPTY, DONE], ["ListParticipants", "DeleteRoom"], REMOVED, id="empty"),
+        pytest.param([EMPTY, GONE], ["ListParticipants", "DeleteRoom"], REMOVED, id="gone"),
+        pytest.param(
+            [said(200, {"participants": [{"identity": "somebody"}]})],
+            ["ListParticipants"],
+            CleanUp("lkdoctor-1", removed=False, detail="somebody has come meanwhile"),
+            id="somebody is in it",
+        ),
+        pytest.param(
+            [said(401, {"code": "unauthenticated", "msg": "permissions denied"})],
+            ["ListParticipants"],
+            CleanUp("lkdoctor-1", removed=False, detail="unauthenticated: permissions denied"),
+            id="nobody may say",
+        ),
+        pytest.param(
+            [EMPTY, NoAnswer(Silence.RESET, "not a byte", 0.0)],
+            ["ListParticipants", "DeleteRoom"],
+            CleanUp("lkdoctor-1", removed=False, detail="reset: not a byte"),
+            id="no answer",
+        ),
+    ],
+)
+async def test_a_room_is_removed_only_while_nobody_is_in_it(
+    answers: list[Said], methods: list[str], clean_up: CleanUp
+) -> None:
+    server = Server(*answers)
+    assert await remove_if_empty("lkdoctor-1", address(7880), TOKEN, server.ask) == clean_up
+    assert [request.split(b" ")[1].decode().split("/")[-1] for request in server.asked] == methods
 
 
 async def test_what_is_asked() -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import ssl
 
 Ask = Callable[[bytes], Awaitable[http.Answer | NoAnswer]]
-"""Sends a request over a connection of its own and returns what came; `Route.ask` is one."""
+"""Sends a request over a connection of its own and returns what came."""
 
 GRACE: Final = 3.0
 """Seconds that a removal may take, on top of whatever deadline or Ctrl-C ended the probe."""
@@ -58,6 +58,7 @@ class ThrowAwayRoom:
         self._ask = ask
         self._grace = grace
         self._expected = False
+        self._made = False
         self._in_doubt = False
 
     def joining(self) -> None:
@@ -68,12 +69,13 @@ class ThrowAwayRoom:
         """What the join was answered, which says how sure the room's existence is."""
         match upgrade:
             case Upgraded():
+                self._made = True
                 self._in_doubt = False
             case UpgradeRefused(answer=HttpAnswer(status=status)) if 300 <= status < 500:
                 # Refused before a session was begun (livekit-server, rtcservice.go `validate`).
-                self._expected = False
+                self._expected = self._made
             case UpgradeUnanswered(answer=NoAnswer(problem=Silence.NOT_CONNECTED)):
-                self._expected = False
+                self._expected = self._made
             case UpgradeUnanswered(answer=NoAnswer(problem=Silence.TIMEOUT)):
                 # Nobody has answered anything; a dead host must not cost two deadlines.
                 self._grace = min(self._grace, SILENT_GRACE)

@@ -13,7 +13,7 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from lkdoctor.actions import ThrowAwayRoom
+from lkdoctor.actions import Ask, ThrowAwayRoom
 from lkdoctor.facts.api import ParticipantsListed, RoomsListed
 from lkdoctor.facts.server import HttpAnswer, NoAnswer, Silence
 from lkdoctor.facts.signal import (
@@ -42,6 +42,7 @@ from lkdoctor.probes.base import Deadline
 from lkdoctor.probes.route import Endpoint, Route, dial
 from lkdoctor.redact import Secret
 from lkdoctor.wire.handshake import MAX_MESSAGE
+from lkdoctor.wire.http import Answer
 
 TOKEN = Secret("made-up-token-of-these-tests")
 
@@ -476,6 +477,13 @@ def minted(server: RunningServer, **video: object) -> Secret:
     return Secret(jwt.encode(claims | {"video": video}, server.long_secret))
 
 
+def asking(route: Route) -> Ask:
+    async def ask(request: bytes) -> Answer | NoAnswer:
+        return (await route.exchange(request, soon(3))).answer
+
+    return ask
+
+
 def admin(server: RunningServer) -> Secret:
     return minted(server, roomList=True, roomCreate=True, roomAdmin=True, room="lkdoctor-test")
 
@@ -496,7 +504,9 @@ async def test_a_real_session(each_real_server: RunningServer, path: str) -> Non
     deadline = soon(10)
     endpoint = Endpoint(address(server.port))
     async with dial(endpoint, deadline) as route:
-        async with ThrowAwayRoom("lkdoctor-test", endpoint.url, admin(server), route.ask) as room:
+        async with ThrowAwayRoom(
+            "lkdoctor-test", endpoint.url, admin(server), asking(route)
+        ) as room:
             room.joining()
             session = await signal.join(route, joining(server), Whose.MINTED, deadline, path=path)
             room.joined(session.attempt.result)
@@ -561,7 +571,7 @@ async def test_an_interrupted_probe_leaves_no_room_behind(
 
         async def probe() -> None:
             async with ThrowAwayRoom(
-                "lkdoctor-test", endpoint.url, admin(server), route.ask
+                "lkdoctor-test", endpoint.url, admin(server), asking(route)
             ) as room:
                 room.joining()
                 session = await signal.join(route, joining(server), Whose.MINTED, soon())

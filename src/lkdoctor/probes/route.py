@@ -3,9 +3,8 @@
 import contextlib
 import socket
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from lkdoctor.clock import Clock
 from lkdoctor.facts.network import (
     Family,
     NetworkFact,
@@ -26,9 +25,6 @@ from lkdoctor.wire.url import authority
 
 if TYPE_CHECKING:
     import ssl
-
-
-ASK_SECONDS: Final = 3.0
 
 
 class Endpoint(NamedTuple):
@@ -79,7 +75,6 @@ class Route:
         phases: tuple[Phase, ...],
         *,
         trust: "ssl.SSLContext | None",
-        clock: Clock,
     ) -> None:
         self.endpoint = endpoint
         self.network = network
@@ -87,7 +82,6 @@ class Route:
         self.phases = phases
         """DNS, TCP and TLS of the first connection, up to the step that failed."""
         self._trust = trust
-        self._clock = clock
         self._spare: Connection | None = None
 
     @property
@@ -124,10 +118,6 @@ class Route:
             answer, took = await drive(connection, conversation, deadline)
             return Exchanged(answer, took, deadline.clock.now())
 
-    async def ask(self, request: bytes) -> http.Answer | NoAnswer:
-        """One request with a deadline of its own, for what must be done after a run's has passed."""
-        return (await self.exchange(request, Deadline.within(self._clock, ASK_SECONDS))).answer
-
     async def _open(self, deadline: Deadline) -> Connection | NoAnswer:
         watch = Stopwatch(deadline.clock)
         won = self.network.connected
@@ -163,13 +153,13 @@ async def dial(
     if not isinstance(answer, Resolved):
         outcome = PhaseOutcome.FAILED if deadline.remaining() else PhaseOutcome.TIMEOUT
         asked = Phase(PhaseName.DNS, outcome, 0.0, answer.took_ms, answer.error)
-        yield Route(endpoint, net, None, (asked,), trust=trust, clock=deadline.clock)
+        yield Route(endpoint, net, None, (asked,), trust=trust)
         return
     asked = Phase(PhaseName.DNS, PhaseOutcome.OK, 0.0, answer.took_ms)
     opened = await _connect(endpoint, answer.addresses, deadline, trust)
     phases = _in_a_row((asked, *opened.phases))
     net = net._replace(tcp=opened.attempts)
-    route = Route(endpoint, net, opened.tls, phases, trust=trust, clock=deadline.clock)
+    route = Route(endpoint, net, opened.tls, phases, trust=trust)
     if opened.connection is not None:
         opened.connection.phases = phases
     route._spare = opened.connection  # noqa: SLF001 - made here
