@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 
 from lkdoctor.diagnosis.doctor import judge_again
-from lkdoctor.report import human
+from lkdoctor.report import human, jsonfile
 from lkdoctor.report.layout import Canvas, Line
 from lkdoctor.report.terminal import text_of
 
@@ -122,6 +122,10 @@ def anew() -> None:
         )
         command = [sys.executable, "-m", "lkdoctor", "diagnose", "--save", str(REPORT), "-q"]
         subprocess.run(command, cwd=folder, env=_bare(), check=False)
+    document = json.loads(REPORT.read_text(encoding="utf-8"))
+    # Where it was made is of no interest.
+    document["facts"]["env"] |= {"directory": ".", "container": None}
+    REPORT.write_text(jsonfile.text(document), encoding="utf-8")
 
 
 def _bare() -> dict[str, str]:

@@ -149,9 +149,10 @@ def root(
 def run(arguments: list[str]) -> int:
     """Run a command line and return its exit code; nothing is ever raised."""
     if "_LKDOCTOR_COMPLETE" in os.environ:
-        from lkdoctor.cli.completion import answer_shells
+        # Typer does this by itself only where it also adds options for it.
+        from typer.completion import completion_init  # type: ignore[attr-defined]  # not declared
 
-        answer_shells()
+        completion_init()
     stdout = sys.stdout
     try:
         code = app(arguments, prog_name="lkdoctor", standalone_mode=False)

@@ -37,10 +37,3 @@ def completion(
 
     script = get_completion_script(prog_name="lkdoctor", complete_var=VARIABLE, shell=shell)
     sys.stdout.write(script + "\n")
-
-
-def answer_shells() -> None:
-    """Let Typer answer the scripts; it only does by itself where it also adds options for them."""
-    from typer.completion import completion_init  # type: ignore[attr-defined]  # not declared there
-
-    completion_init()
