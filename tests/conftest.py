@@ -6,6 +6,18 @@ from collections.abc import Iterator
 import pytest
 import servers
 
+from lkdoctor import redact
+
+
+@pytest.fixture(autouse=True)
+def secrets_are_forgotten() -> Iterator[None]:
+    """What a test registers as secret does not blot out ordinary words in the next one."""
+    slices, seen = set(redact._slices), set(redact._seen)
+    yield
+    for now, before in ((redact._slices, slices), (redact._seen, seen)):
+        now.clear()
+        now.update(before)
+
 
 @pytest.fixture(scope="session")
 def server_pool() -> Iterator[servers.Pool]:

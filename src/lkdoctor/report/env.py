@@ -72,7 +72,7 @@ def render(
         return
     yield from _looked_in(env, canvas, show_origin=show_origin)
     rows = [row for section in shown.sections for row in section.rows]
-    columns = _Columns.of(rows)
+    columns = _Columns.of(rows, canvas)
     for number, section in enumerate(shown.sections):
         if number < 2:
             yield BLANK
@@ -205,14 +205,17 @@ def _tally(report: Report, env: EnvFact) -> Iterator[str]:
 class _Columns(NamedTuple):
     name: int
     value: int
+    stacked: bool
+    """Name and value do not fit beside each other."""
 
     @classmethod
-    def of(cls, rows: Iterable[Row]) -> "_Columns":
+    def of(cls, rows: Iterable[Row], canvas: Canvas) -> "_Columns":
         rows = list(rows)
-        return cls(
-            max((cells(row.name) for row in rows), default=0) + 3,
-            min(48, max((cells(row.value) for row in rows if row.origin), default=0)) + 3,
-        )
+        name = max((cells(row.name) for row in rows), default=0) + 3
+        value = max((cells(row.value) for row in rows), default=0)
+        margin = 3 + cells(glyph(Style.PASS, canvas).text)
+        fits = canvas.width is None or margin + name + value <= canvas.columns
+        return cls(name, min(48, value) + 3, stacked=canvas.narrow or not fits)
 
 
 def _looked_in(env: EnvFact, canvas: Canvas, *, show_origin: bool) -> Iterator[Line]:
@@ -229,7 +232,7 @@ def _looked_in(env: EnvFact, canvas: Canvas, *, show_origin: bool) -> Iterator[L
 def _row(row: Row, columns: _Columns, canvas: Canvas) -> Iterator[Line]:
     place = f"{row.origin}   {row.remark}" if row.remark else row.origin
     mark = glyph(row.state, canvas)
-    if canvas.narrow:
+    if columns.stacked:
         yield line(mark, " ", row.name)
         for text in wrap(row.value, canvas.columns - 4):
             yield line("    ", text)
