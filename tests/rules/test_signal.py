@@ -258,6 +258,17 @@ def people(*identities: str) -> ParticipantsListed:
             ["signal-test-room-left"],
             id="a test room is left",
         ),
+        pytest.param(
+            broken(
+                "signal",
+                validations=(Validation(Whose.MINTED, "/rtc/validate", GATE),),
+                upgrades=(),
+                first=None,
+                clean_up=CleanUp("lkdoctor-1", removed=False),
+            ),
+            ["signal-refused"],
+            id="no room can be left where LiveKit was not heard",
+        ),
         pytest.param(asked(GATE, GATE), ["signal-refused"], id="a gate"),
         pytest.param(asked(answer(414, "too long")), ["signal-refused"], id="414"),
         pytest.param(asked(answer(200, "hi")), ["signal-refused"], id="200, but not success"),

@@ -48,6 +48,7 @@ from lkdoctor.rules.answers import (
     of_validation,
     one_line,
     said,
+    signalling_reached,
     software_evidence,
     upgrade_label,
     whose_token,
@@ -629,7 +630,8 @@ def _no_pong(signal: SignalFact) -> Iterator[Judgement]:
 
 def _room_left(signal: SignalFact) -> Iterator[Judgement]:
     clean_up = signal.clean_up
-    if clean_up is not None and not clean_up.removed:
+    # A room can only be left where LiveKit itself was heard.
+    if clean_up is not None and not clean_up.removed and signalling_reached(signal):
         name = one_line(clean_up.room, 60)
         yield Judgement(
             (Evidence("removing it", one_line(clean_up.detail) or "not possible", "removed", "api"),),
