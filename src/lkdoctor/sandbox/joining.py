@@ -30,24 +30,23 @@ def wished(form: Mapping[str, str], claims: Claims, *, v1: bool, strict: bool) -
     if not wrapped:
         if v1:
             return "join_request is required"
-        attributes = form.get("attributes", "")
-        if attributes and strict and not _is_attributes(attributes):
+        added = _attributes(form.get("attributes", ""))
+        if added is None and strict:
             return "cannot decode attributes"
         protocol = form.get("protocol", "")
         return Wish(
-            claims,
+            _with_attributes(claims, added or {}),
             single_peer_connection=False,
             client_protocol=int(protocol) if protocol.isdecimal() and len(protocol) < 6 else 0,
             reconnect=form.get("reconnect") in ("1", "true"),
-            changes_metadata=bool(attributes) and _is_attributes(attributes),
+            changes_metadata=bool(added),
         )
     join = _join_request(wrapped)
     if isinstance(join, str):
         return join
     return Wish(
-        claims._replace(
-            metadata=join.metadata or claims.metadata,
-            attributes={**claims.attributes, **join.participant_attributes},
+        _with_attributes(claims, join.participant_attributes)._replace(
+            metadata=join.metadata or claims.metadata
         ),
         single_peer_connection=True,
         client_protocol=join.client_info.protocol,
@@ -80,9 +79,19 @@ def _join_request(wrapped: str) -> JoinRequest | str:
         return "cannot unmarshal join request"
 
 
-def _is_attributes(text: str) -> bool:
+def _attributes(text: str) -> dict[str, str] | None:
+    """The query's attributes, base64 of JSON; None if they cannot be read."""
+    if not text:
+        return {}
     try:
         value = json.loads(base64.b64decode(text, altchars=b"-_", validate=True))
     except (ValueError, RecursionError):
-        return False
-    return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
+        return None
+    fits = isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
+    return value if fits else None
+
+
+def _with_attributes(claims: Claims, added: Mapping[str, str]) -> Claims:
+    """Attributes beside those of the token; an empty one takes none away."""
+    kept = {key: value for key, value in added.items() if value}
+    return claims._replace(attributes={**claims.attributes, **kept})
