@@ -10,7 +10,10 @@ import pytest
 
 from lkdoctor.cli import demo
 from lkdoctor.cli.app import run
+from lkdoctor.cli.streams import Streams
+from lkdoctor.clock import SystemClock
 from lkdoctor.report.layout import cells
+from lkdoctor.sandbox import Fault
 
 
 @pytest.mark.parametrize(
@@ -75,19 +78,24 @@ def test_the_story_keeps_to_the_width(
     assert max(cells(row) for part in told for row in part.splitlines()) <= 60
 
 
-def test_a_diagnosis_that_misses_the_fault_fails_the_demo() -> None:
-    """The demo would be worthless as a test of an installation if it could not fail."""
-    import asyncio
-
-    from lkdoctor.clock import SystemClock
-
-    healthy, broken = demo.scenes()[:2]
-    report = asyncio.run(demo.diagnosis(healthy, SystemClock()))
-    assert demo.as_it_should(report, healthy)
-    assert not demo.as_it_should(report, broken)
-    report = asyncio.run(demo.diagnosis(broken, SystemClock()))
-    assert demo.as_it_should(report, broken)
-    assert not demo.as_it_should(report, healthy)
+@pytest.mark.parametrize(
+    ("fault", "says", "code"),
+    [
+        pytest.param(Fault.API_NOT_ROUTED, "api-not-routed", 0, id="names the fault"),
+        pytest.param(Fault.API_NOT_ROUTED, "tcp-refused", 1, id="names another fault"),
+        pytest.param(None, "api-not-routed", 1, id="finds nothing"),
+        pytest.param(Fault.API_NOT_ROUTED, None, 1, id="a false alarm"),
+    ],
+)
+def test_a_diagnosis_that_is_wrong_fails_the_demo(
+    fault: Fault | None, says: str | None, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would be worthless as a test of an installation if it could not fail."""
+    scene = demo.Scene("A scene", "A story.", fault, says)
+    assert demo.play((scene,), Streams.of(), SystemClock()) == code
+    out = capsys.readouterr().out
+    assert ("This is not what it should say." in out) == bool(code)
+    assert f"{1 - code} of 1 diagnoses said what they should" in out
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C reaches a whole console there")

@@ -1,7 +1,7 @@
 """``lkdoctor demo``: the real engine against a stand-in that is healthy, then broken on purpose."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
@@ -29,6 +29,8 @@ class Scene(NamedTuple):
     title: str
     story: str
     fault: "Fault | None" = None
+    says: str | None = None
+    """The code that must come first; None: nothing may be found."""
 
 
 def scenes() -> tuple[Scene, ...]:
@@ -46,18 +48,21 @@ def scenes() -> tuple[Scene, ...]:
             "Now a proxy stands in front of LiveKit that passes requests on, but not the "
             "Upgrade header. The token is right, the API answers; users sit on “Connecting…”.",
             Fault.UPGRADE_DROPPED,
+            "proxy-upgrade-stripped",
         ),
         Scene(
             "The secret is that of another environment",
             "Now the app signs its tokens with a secret that the server does not know, as after "
             "a deployment with the wrong .env file. In a browser it looks just the same.",
             Fault.WRONG_SECRET,
+            "token-bad-signature",
         ),
         Scene(
             "The room is full",
             "Now every room has one place, and somebody sits in it. LiveKit's own validation "
             "still says “success”; only the join fails, with a 500.",
             Fault.ROOM_FULL,
+            "signal-room-full",
         ),
     )
 
@@ -81,8 +86,11 @@ def demo(
     No account, no network, no set-up; your variables and .env files are not read.
     """
     streams = Streams.of(color=color, ascii_only=ascii_only, accessible=accessible)
-    clock = SystemClock()
-    shown = scenes()
+    return play(scenes(), streams, SystemClock())
+
+
+def play(shown: Sequence[Scene], streams: Streams, clock: Clock) -> ExitCode:
+    """Show the scenes; healthy where every diagnosis said what it should."""
     right = 0
     streams.result(_opening(len(shown), streams.canvas))
     for number, scene in enumerate(shown, 1):
@@ -101,11 +109,11 @@ def demo(
 
 def as_it_should(report: Report, scene: Scene) -> bool:
     """Whether the diagnosis names what was broken, and nothing where nothing was."""
-    if scene.fault is None:
+    if scene.says is None:
         return report.summary.verdict is Verdict.HEALTHY
     first = report.findings[0] if report.findings else None
     # A cause that stands behind it may be named in its place; it says then what it explains.
-    return first is not None and scene.fault.leads_to in {first.code, *first.consequences}
+    return first is not None and scene.says in {first.code, *first.consequences}
 
 
 async def diagnosis(scene: Scene, clock: Clock) -> Report:
