@@ -77,6 +77,11 @@ def test_how_far_decides_how_bad(
     ("facts", "expected"),
     [
         pytest.param(healthy(), ("pass", "the server's clock agrees, to 0.5 s"), id="agrees"),
+        pytest.param(
+            off_by(0.0, 0.0004),
+            ("pass", "the server's clock agrees, to 1 ms"),
+            id="agrees, told by a pong",
+        ),
         pytest.param(off_by(2.6), ("pass", "2.6 s behind the server"), id="behind"),
         pytest.param(off_by(-11), ("pass", "11 s ahead of the server"), id="ahead"),
         pytest.param(

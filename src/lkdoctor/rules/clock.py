@@ -19,8 +19,10 @@ _NOTABLE_MS: Final = 30_000.0
 
 
 def _span(milliseconds: float) -> str:
-    """``0.4 s``, ``94 s``, ``12 min``, ``3 h``."""
+    """``3 ms``, ``0.4 s``, ``94 s``, ``12 min``, ``3 h``."""
     seconds = abs(milliseconds) / 1000
+    if seconds < 0.0995:
+        return f"{max(1, round(seconds * 1000))} ms"
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     if seconds < 120:
