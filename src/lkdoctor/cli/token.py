@@ -443,7 +443,7 @@ def compare(
         fact, read = token_fact(text, ring, origin=name, as_sent=False)
         _protect(read)
         facts.append(fact)
-    found = side_by_side(facts[0].text, facts[1].text, SystemClock().now())
+    found = side_by_side(facts[0].sent, facts[1].sent, SystemClock().now())
     if output.format is OutputFormat.HUMAN:
         streams.result(tokens.comparison(found, streams.canvas))
     elif output.format is OutputFormat.PLAIN:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from lkdoctor.tokens.decode import Jwt, Key, Keyring, NotAToken, read
+from lkdoctor.tokens.decode import Around, Jwt, Key, Keyring, NotAToken, read
 from lkdoctor.tokens.grants import Capability, capabilities
 from lkdoctor.tokens.predict import Refusal, Server, table
 from lkdoctor.tokens.reading import ReadToken, TokenText, Unreadable, reading_of
@@ -43,6 +43,11 @@ class TokenFact(NamedTuple):
         return reading if isinstance(reading, ReadToken) else None
 
     @property
+    def sent(self) -> TokenText:
+        """The text as a server gets it: what only the log line has around it is left out."""
+        return self.text if self.as_sent else self.text._replace(around=Around.NOTHING)
+
+    @property
     def unreadable(self) -> Unreadable | None:
         """Why the text is no token; none when it is one."""
         reading = self.text.reading
@@ -75,7 +80,7 @@ def worked_out(fact: TokenFact, now: float) -> TokenFact:
         capabilities=() if read is None else capabilities(read.video, read.grants_of("sip")),
         answers=tuple(
             ServerAnswer(server, answer.status, answer.body, answer.refusal)
-            for server, answer in table(fact.text, now)
+            for server, answer in table(fact.sent, now)
         ),
     )
 
