@@ -319,7 +319,7 @@ RULES: Final = (
         ),
         source="RFC 3986, section 2.2",
         judge=_with(Trouble.URL),
-        sick=_named("a/b?c"),
+        sick=_named("a#b"),
         healthy=_GOOD,
     ),
     Rule(

@@ -1074,7 +1074,7 @@ RULES: Final = (
     Rule(
         code="clock-mint-ahead",
         check="token.time",
-        layer=Layer.CLOCK,
+        layer=Layer.TOKEN,
         severity=Severity.ERROR,
         confidence=Confidence.CERTAIN,
         title="The token was made by a clock ahead of the server's",
