@@ -260,7 +260,7 @@ def _list(name: str, description: str) -> dict[str, Any]:
 
 def rendered() -> str:
     """The file's text."""
-    return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(document(), indent=2) + "\n"
 
 
 def main(arguments: list[str]) -> int:
