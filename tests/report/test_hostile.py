@@ -90,6 +90,7 @@ def whole() -> Report:
     return made._replace(facts=healthy(), findings=(*made.findings, cause))
 
 
+@cache
 def shown(text: str) -> Report:
     """That report, saying nothing but this; the run and the tool are ours alone."""
     wicked: Report = poisoned(whole(), text)

@@ -4,6 +4,7 @@ import pytest
 from report.screens import CANVASES, report, same_screen, sick
 
 from lkdoctor.facts import Facts
+from lkdoctor.facts.network import TcpRefused
 from lkdoctor.facts.signal import (
     CleanUp,
     Joined,
@@ -14,7 +15,12 @@ from lkdoctor.facts.signal import (
     Pings,
     Repeat,
     SignalFact,
+    UpgradeAttempt,
+    UpgradeRefused,
+    Whose,
 )
+from lkdoctor.facts.tls import TlsEstablished
+from lkdoctor.facts.url import ParsedUrl
 from lkdoctor.findings import Layer
 from lkdoctor.report import details, waterfall
 from lkdoctor.report.layout import Canvas, plain, spelt
@@ -196,3 +202,72 @@ def test_repeats_are_summed_up() -> None:
 
 def test_signal_fact_may_hold_nothing() -> None:
     assert screen(facts()._replace(signal=SignalFact()), Canvas(80))
+
+
+OUTCOMES = {
+    PhaseOutcome.OK: "ok",
+    PhaseOutcome.FAILED: "failed",
+    PhaseOutcome.TIMEOUT: "timeout",
+    PhaseOutcome.NOT_REACHED: "-",
+}
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        pytest.param("dns-nxdomain", "failed - - - -", id="DNS"),
+        pytest.param("tcp-refused", "ok failed - - -", id="TCP"),
+        pytest.param("tcp-timeout", "ok timeout - - -", id="nobody answers"),
+        pytest.param("tls-expired", "ok ok failed - -", id="TLS"),
+        pytest.param("tls-timeout", "ok ok timeout - -", id="TLS without end"),
+        pytest.param("proxy-upgrade-stripped", "ok ok ok failed -", id="upgrade"),
+        pytest.param("signal-timeout", "ok ok ok timeout -", id="upgrade without end"),
+        pytest.param("signal-closed-early", "ok ok ok failed -", id="upgrade cut off"),
+        pytest.param("signal-handshake-invalid", "ok ok ok failed -", id="no handshake"),
+    ],
+)
+def test_where_the_way_stopped(code: str, expected: str) -> None:
+    """Told from what was seen of each part, where no connection has phases of its own."""
+    shown = sick(code)
+    if shown.signal is not None:
+        shown = shown._replace(signal=shown.signal._replace(phases=()))
+    seen = waterfall.phases_of(shown)
+    assert " ".join(OUTCOMES[phase.outcome] for phase in seen) == expected
+    assert [phase.name for phase in seen] == list(PhaseName)
+
+
+def test_a_refusal_without_a_token_is_an_answer() -> None:
+    """LiveKit's 401 shows that upgrades get through; nobody meant to join."""
+    refused = UpgradeAttempt(Whose.NONE, "/rtc", UpgradeRefused(examples.answer(401)))
+    shown = facts(upgrades=(refused,), phases=(), first=None)
+    assert [phase.outcome for phase in waterfall.phases_of(shown)] == [PhaseOutcome.OK] * 4
+    assert waterfall.ready_ms(waterfall.phases_of(shown)) is None
+
+
+def test_a_way_without_tls_has_no_phase_for_it() -> None:
+    shown = sick("tcp-refused")
+    assert shown.url is not None
+    assert isinstance(shown.url.result, ParsedUrl)
+    plain_url = shown.url._replace(result=shown.url.result._replace(scheme="ws"))
+    names = [phase.name for phase in waterfall.phases_of(shown._replace(url=plain_url))]
+    assert PhaseName.TLS not in names
+
+
+def test_addresses_are_listed_where_there_are_several() -> None:
+    network = examples.healthy().network
+    assert network is not None
+    tcp = (TcpRefused("2001:db8::10", 443, 12.0), *network.tcp)
+    shown = examples.healthy()._replace(network=network._replace(tcp=tcp))
+    assert told(shown)["ADDRESSES"] == (
+        "[2001:db8::10]:443 refused after 12 ms   203.0.113.10:443 connected in 24 ms"
+    )
+
+
+def test_an_unverified_certificate_is_said_in_the_header() -> None:
+    tls = examples.healthy().tls
+    assert tls is not None
+    assert isinstance(tls.attempt, TlsEstablished)
+    shown = examples.healthy()._replace(
+        tls=tls._replace(attempt=tls.attempt._replace(verified=False))
+    )
+    assert "TLS 1.3, certificate NOT verified (--insecure)" in screen(shown, Canvas(None))
