@@ -80,6 +80,14 @@ def foreign(exchange: Exchange) -> Facts:
             id="nothing here is LiveKit",
         ),
         pytest.param(
+            foreign(HTML_404)._replace(
+                server=None,
+                signal=SignalFact((Validation(Whose.NONE, "/rtc/validate", HTML_404),)),
+            ),
+            ["signal-refused"],
+            id="nothing here is LiveKit, as far as signalling shows",
+        ),
+        pytest.param(
             broken("api", participants=TwirpError("not_found", "no such room", 404)),
             ["api-not-found"],
             id="not found",

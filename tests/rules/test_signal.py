@@ -252,6 +252,7 @@ def people(*identities: str) -> ParticipantsListed:
         ),
         pytest.param(broken("signal", pings=Pings(3, ())), ["signal-no-pong"], id="no pong"),
         pytest.param(broken("signal", pings=Pings(3, (24.0,))), [], id="a pong is missing"),
+        pytest.param(broken("signal", pings=Pings(0, ())), [], id="no ping was asked for"),
         pytest.param(broken("signal", pings=None), [], id="no ping was sent"),
         pytest.param(
             broken("signal", clean_up=CleanUp("lkdoctor-1", removed=False)),

@@ -130,6 +130,9 @@ LIVEKIT = answer(200, "OK")
             id="ws to 7880, closed at once",
         ),
         pytest.param(plain(LIVEKIT, 7880), [], id="ws to a plain port"),
+        pytest.param(
+            plain(answer(200, NGINX.body), 7880), ["url-not-livekit"], id="ws to a page about TLS"
+        ),
         pytest.param(valid_for(30 * DAY, 60 * DAY), [], id="valid for two months"),
         pytest.param(valid_for(87 * DAY, 3 * DAY), ["tls-expires-soon"], id="three days left"),
         pytest.param(valid_for(2 * DAY, 4 * DAY), [], id="a six-day certificate"),

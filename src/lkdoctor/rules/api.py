@@ -20,7 +20,6 @@ from lkdoctor.rules.answers import (
     evidence,
     fitting,
     is_gate,
-    is_livekit,
     one_line,
     reached,
     software_evidence,
@@ -104,8 +103,6 @@ def _not_routed(
 
 def _is_from_elsewhere(reply: HttpAnswer) -> bool:
     """Whether another service, or LiveKit under another path, answered."""
-    if is_livekit(reply):
-        return False  # its token check, which comes before the API
     return reply.status in {200, 204, 400, 404, 405, 410, 501}
 
 

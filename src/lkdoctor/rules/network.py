@@ -165,9 +165,7 @@ def _timed_out(network: NetworkFact, url: UrlFact | None = None) -> Iterator[Jud
 
 
 def _unreachable(network: NetworkFact) -> Iterator[Judgement]:
-    if network.connected is not None or not network.tcp:
-        return
-    if all(isinstance(attempt, TcpUnreachable) for attempt in network.tcp):
+    if network.tcp and all(isinstance(attempt, TcpUnreachable) for attempt in network.tcp):
         yield Judgement(
             evidence=_attempts(network),
             title=fitting(f"This machine has no route to {network.host}"),
