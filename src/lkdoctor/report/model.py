@@ -1,5 +1,7 @@
 """The report: what every rendering shows, and its JSON form."""
 
+import math
+import sys
 from collections.abc import Iterable
 from enum import IntEnum, StrEnum
 from typing import Any, Final, NamedTuple
@@ -195,6 +197,9 @@ def _without_none(record: dict[str, Any]) -> dict[str, Any]:
 def _cleaned(value: Any) -> Any:
     if isinstance(value, str):
         return clean(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        # JSON has no other numbers (RFC 8259 section 6); a token's exp of 1e999 is one.
+        return 0.0 if math.isnan(value) else math.copysign(sys.float_info.max, value)
     if isinstance(value, list):
         return [_cleaned(item) for item in value]
     if isinstance(value, dict):
@@ -253,9 +258,11 @@ def from_json(data: object) -> SavedRun:
         raise UsageError("summary: not an object")
     try:
         started = datetime.fromisoformat(str(run.get("started_at"))).timestamp()
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise UsageError(f"run.started_at: {error}") from error
     sources = target.get("sources") or {}
+    if not isinstance(sources, dict):
+        raise UsageError("target.sources: not an object")
     results = [codec.record_from_json(CheckResult, item, "checks") for item in checks]
     return SavedRun(
         run=codec.record_from_json(RunInfo, {**run, "started_at": started}, "run"),
