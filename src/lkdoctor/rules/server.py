@@ -340,7 +340,7 @@ RULES: Final = (
     Rule(
         code="url-redirect",
         check="http.root",
-        layer=Layer.URL,
+        layer=Layer.SERVER,
         severity=Severity.ERROR,
         confidence=Confidence.CERTAIN,
         title="The URL redirects, and WebSockets do not follow",
@@ -372,7 +372,7 @@ RULES: Final = (
     Rule(
         code="url-not-livekit",
         check="http.root",
-        layer=Layer.URL,
+        layer=Layer.SERVER,
         severity=Severity.ERROR,
         confidence=Confidence.CERTAIN,
         title="What answers at this URL is not LiveKit",

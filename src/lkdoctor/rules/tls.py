@@ -573,7 +573,7 @@ RULES: Final = (
     Rule(
         code="url-tls-mismatch",
         check="tls.handshake",
-        layer=Layer.URL,
+        layer=Layer.TLS,
         severity=Severity.ERROR,
         confidence=Confidence.CERTAIN,
         title="wss:// is used on a port that speaks plain HTTP",
