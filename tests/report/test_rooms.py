@@ -137,7 +137,14 @@ def test_a_booking_room_keeps_its_whole_name_at_80_cells() -> None:
     ]
 
 
-def test_a_narrow_terminal_loses_columns_from_the_right() -> None:
+def test_a_narrow_terminal_loses_what_can_be_spared() -> None:
+    """First the SID and the moment, which `rooms show` and the age say; last the age."""
+    assert plain(table(THREE, now=NOON, canvas=Canvas(width=36))).splitlines() == [
+        "ROOM        PEOPLE   AGE",
+        "demo        2 of 20  1 h 12 min",
+        "Demo        1        3 min",
+        "standup-42  0        20 s",
+    ]
     assert plain(table(THREE, now=NOON, canvas=Canvas(width=44))).splitlines() == [
         "ROOM        PEOPLE   PUBLISHING  AGE",
         "demo        2 of 20  1           1 h 12 min",
@@ -342,6 +349,8 @@ def test_who_waits_for_media_is_pointed_out() -> None:
         "media does not get through\n"
         "ROLE is what the permissions show; who is roomAdmin only the token says.\n"
     )
+    many = tuple(person(f"p{n}", state="JOINED") for n in range(8))
+    assert plain(people_notes(many, NOON, PIPE)).splitlines()[5] == "  and 3 more like that"
     fresh = (PEOPLE[0]._replace(joined_at=NOON - 5),)
     assert "media" not in plain(people_notes(fresh, NOON, PIPE))
     assert plain(people_notes((), NOON, PIPE)) == ""

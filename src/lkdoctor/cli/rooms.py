@@ -77,6 +77,9 @@ def list_rooms(
 ) -> ExitCode:
     """The rooms that there are: how many people, since when.
 
+    The server's count of people may be five seconds old, and leaves out the hidden; rooms show
+    is exact.
+
     Exit code 0: listed (also when there are none), 1: refused, 3: not reached.
     """
     case, clock = _case(target, streams), SystemClock()
@@ -173,7 +176,7 @@ def end(
         bool, typer.Option("--dry-run", help="Say who would be thrown out; change nothing.")
     ] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Do not ask; needed where nobody can be asked.")
+        bool, typer.Option("--yes", help="Do not ask; needed where nobody can be asked.")
     ] = False,
     empty_only: Annotated[
         bool, typer.Option("--empty-only", help="Leave rooms alone that somebody is in.")

@@ -91,6 +91,8 @@ def quoted(name: str, canvas: Canvas, width: int = 44) -> str:
 class _Column(NamedTuple):
     title: str
     cells: tuple[Span, ...]
+    dispensable: int = 0
+    """The column with the highest number is the first to go where a terminal is too narrow."""
 
     @property
     def width(self) -> int:
@@ -98,7 +100,7 @@ class _Column(NamedTuple):
 
 
 def table(rooms: Sequence[RoomInfo], *, now: float, canvas: Canvas) -> Iterator[Line]:
-    """One line a room; a narrow terminal loses the columns on the right first."""
+    """One line a room; a narrow terminal loses what can best be spared."""
     if canvas.accessible:
         yield from _spoken(rooms, now, canvas)
         return
@@ -106,22 +108,22 @@ def table(rooms: Sequence[RoomInfo], *, now: float, canvas: Canvas) -> Iterator[
         return
     rest = [
         _Column("PEOPLE", tuple(_people(room) for room in rooms)),
-        _Column("PUBLISHING", tuple(Span(str(room.num_publishers)) for room in rooms)),
-        _Column("AGE", tuple(Span(_age(room, now)) for room in rooms)),
-        _Column("CREATED", tuple(Span(_minute(room.created_at)) for room in rooms)),
-        _Column("SID", tuple(Span(safe(room.sid, 40)) for room in rooms)),
+        _Column("PUBLISHING", tuple(Span(str(room.num_publishers)) for room in rooms), 2),
+        _Column("AGE", tuple(Span(_age(room, now)) for room in rooms), 1),
+        _Column("CREATED", tuple(Span(_minute(room.created_at)) for room in rooms), 3),
+        _Column("SID", tuple(Span(safe(room.sid, 40)) for room in rooms), 4),
     ]
     yield from _rows("ROOM", [room.name for room in rooms], rest, canvas)
 
 
 def _rows(title: str, names: Sequence[str], rest: list[_Column], canvas: Canvas) -> Iterator[Line]:
-    """A table whose first column holds names, the others giving way to it from the right."""
+    """A table whose first column holds names, to which the others give way."""
     longest = max(cells(title), *(cells(shown(name, canvas, _NAME)) for name in names))
     if canvas.width is None:
         room_for_name = longest
     else:
         while len(rest) > 1 and _taken(rest) + longest > canvas.columns:
-            rest.pop()
+            rest.remove(max(rest, key=lambda column: column.dispensable))
         room_for_name = min(longest, max(_SHORT_NAME, canvas.columns - _taken(rest)))
     column = _Column(title, tuple(Span(shown(name, canvas, room_for_name)) for name in names))
     columns = [column, *rest]
@@ -332,9 +334,11 @@ def people_table(
         return
     rest = [
         _Column("ROLE", tuple(Span(role(person)) for person in people)),
-        _Column("STATE", tuple(_state(person, now) for person in people)),
-        _Column("SINCE", tuple(Span(_since(person, now)) for person in people)),
-        _Column("NAME", tuple(Span(shown(p.name, canvas, 24) if p.name else "") for p in people)),
+        _Column("STATE", tuple(_state(person, now) for person in people), 1),
+        _Column("SINCE", tuple(Span(_since(person, now)) for person in people), 2),
+        _Column(
+            "NAME", tuple(Span(shown(p.name, canvas, 24) if p.name else "") for p in people), 3
+        ),
     ]
     rows = list(_rows("IDENTITY", [person.identity for person in people], rest, canvas))
     yield rows[0]
@@ -392,15 +396,19 @@ def _spoken_people(people: Sequence[ParticipantInfo], now: float, canvas: Canvas
             )
 
 
-def people_notes(people: Sequence[ParticipantInfo], now: float, canvas: Canvas) -> Iterator[Line]:
+def people_notes(
+    people: Sequence[ParticipantInfo], now: float, canvas: Canvas, *, most: int = 5
+) -> Iterator[Line]:
     """Who sits on "Connecting…", and what the ROLE column cannot show."""
-    for person in people:
-        if waits_for_media(person, now):
-            text = (
-                f"{quoted(person.identity, canvas)} joined {duration(now - person.joined_at)} ago "
-                "and has no media connection: signalling works, media does not get through"
-            )
-            yield from _warning(text, canvas)
+    waiting = [person for person in people if waits_for_media(person, now)]
+    for person in waiting[:most]:
+        text = (
+            f"{quoted(person.identity, canvas)} joined {duration(now - person.joined_at)} ago "
+            "and has no media connection: signalling works, media does not get through"
+        )
+        yield from _warning(text, canvas)
+    if len(waiting) > most:
+        yield line(f"  and {len(waiting) - most} more like that")
     if people:
         yield line("ROLE is what the permissions show; who is roomAdmin only the token says.")
 
