@@ -75,7 +75,7 @@ def load(
     Raises:
         UsageError: something that the user named cannot be read.
     """
-    project = read_project(directory)
+    project = _find_project(directory) if given.project is None else read_project(directory)
     options = read_options(given, stdin=stdin)
     environment = read_environment(environ)
     # A later file's references see what the stronger ones have set, as in an app that loads them all.
@@ -87,8 +87,8 @@ def load(
         ),
         *(_file(Path(name), name, Kind.FOLDER_FILE, seen, base=directory) for name in FOLDER_FILES),
     ]
-    projects = [_named_target(entry, seen) for entry in project.projects]
-    entry = project.entry(given.project)
+    projects = [_named_target(entry, seen) for entry in project.projects] if project else []
+    entry = project.entry(given.project) if project else None
     chosen = _project_source(entry, seen) if entry is not None else None
     if chosen is not None and given.project is not None:
         chosen = chosen._replace(label=f"--project {safe(given.project, 80)}", kind=Kind.OPTION)
@@ -407,8 +407,12 @@ def read_project(directory: Path) -> "Project":
     Raises:
         UsageError: there is one, and it cannot be used.
     """
-    from lkdoctor.config.project import Project, parse_project
+    from lkdoctor.config.project import Project
 
+    return _find_project(directory) or Project()
+
+
+def _find_project(directory: Path) -> "Project | None":
     for name, within in (("lkdoctor.toml", ()), ("pyproject.toml", ("tool", "lkdoctor"))):
         try:
             text = _read_text(directory / name, named=False)
@@ -419,10 +423,12 @@ def read_project(directory: Path) -> "Project":
         # Reading TOML takes time that a command without such a table need not spend.
         if text is None or (within and "lkdoctor" not in text):
             continue
+        from lkdoctor.config.project import parse_project
+
         project = parse_project(text.removeprefix("\ufeff"), name, within=within)
         if project is not None:
             return project
-    return Project()
+    return None
 
 
 def _project_source(entry: "ProjectEntry", environ: Mapping[str, str]) -> Source:
