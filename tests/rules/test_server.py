@@ -260,6 +260,42 @@ def test_the_page_and_its_software_are_evidence() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("silence", "observed"),
+    [
+        pytest.param(NoAnswer(Silence.TIMEOUT, "not a byte", 5e3), "no byte in 5.0 s", id="silent"),
+        pytest.param(
+            NoAnswer(Silence.SLOW, "HTTP/1.1 200 OK, 9 bytes of body", 5e3, 47),
+            "47 bytes in 5.0 s, no end: HTTP/1.1 200 OK, 9 bytes of body",
+            id="slow",
+        ),
+        pytest.param(
+            NoAnswer(Silence.CLOSED, "not a byte", 3.0), "closed without a byte", id="closed"
+        ),
+        pytest.param(
+            NoAnswer(Silence.RESET, "HTTP/1.1 200 OK", 3.0, 15),
+            "reset after 15 bytes: HTTP/1.1 200 OK",
+            id="reset",
+        ),
+        pytest.param(
+            NoAnswer(Silence.NOT_HTTP, "SSH-2.0-OpenSSH_9.6", 3.0, 21),
+            "not HTTP: SSH-2.0-OpenSSH_9.6",
+            id="not HTTP",
+        ),
+        pytest.param(
+            NoAnswer(Silence.TOO_LARGE, "HTTP/1.1 200 OK, and no end", 3.0, 65536),
+            "65536 bytes of head: HTTP/1.1 200 OK, and no end",
+            id="too large",
+        ),
+        pytest.param(
+            NoAnswer(Silence.NOT_CONNECTED, "refused", 3.0), "no connection: refused", id="none"
+        ),
+    ],
+)
+def test_what_came_in_place_of_an_answer_is_evidence(silence: NoAnswer, observed: str) -> None:
+    assert the_finding(saw(silence)).evidence[0].observed == observed
+
+
 def test_a_gate_is_not_taken_for_a_bad_token() -> None:
     """401 of a log-in page says nothing about the token, and must not be put on it."""
     finding = the_finding(broken("server", root=page(401))._replace(signal=None, api=None))

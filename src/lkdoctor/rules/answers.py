@@ -207,19 +207,20 @@ def _silence_said(silence: NoAnswer) -> str:
     detail = f": {one_line(silence.detail)}" if silence.detail else ""
     took = duration(silence.took_ms)
     count = silence.received_bytes
+    after = f"after {count} bytes{detail}" if count else "without a byte"
     match silence.problem:
         case Silence.TIMEOUT:
-            return f"no byte in {took}{detail}"
+            return f"no byte in {took}"
         case Silence.SLOW:
             return f"{count} bytes in {took}, no end{detail}"
         case Silence.CLOSED:
-            return f"closed after {count} bytes{detail}"
+            return f"closed {after}"
         case Silence.RESET:
-            return f"reset after {count} bytes{detail}"
+            return f"reset {after}"
         case Silence.NOT_HTTP:
             return f"not HTTP{detail}"
         case Silence.TOO_LARGE:
-            return f"a head without end, {count} bytes read{detail}"
+            return f"{count} bytes of head{detail}"
         case Silence.NOT_CONNECTED:
             return f"no connection{detail}"
         case _:
