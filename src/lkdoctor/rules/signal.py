@@ -253,12 +253,12 @@ def _timed_out(signal: SignalFact, server: ServerFact | None = None) -> Iterator
     inside = bare is not None and isinstance(bare.result, UpgradeRefused)
     yield Judgement(
         proof,
-        cause=f"The wait is inside LiveKit, not in the proxy: {_STARTS_FIRST}" if inside else None,
+        cause=f"The wait is inside LiveKit, not in the proxy. {_STARTS_FIRST}" if inside else None,
     )
 
 
 _STARTS_FIRST: Final = (
-    "it answers an upgrade only once the session is set up (node, Redis, room), and gives up after "
+    "LiveKit answers an upgrade only once the session is set up (node, Redis, room), and gives up after "
     "about twelve seconds."
 )
 
@@ -934,7 +934,7 @@ RULES: Final = (
         "LiveKit takes the upgrade but starts no session",
         check="signal.upgrade",
         symptoms=(_TIMED_OUT, "signal connection timed out"),
-        cause=f"TCP, TLS and HTTP are in order, but the upgrade gets no answer. As a rule {_STARTS_FIRST} "
+        cause=f"TCP, TLS and HTTP are in order, but the upgrade gets no answer. {_STARTS_FIRST} "
         "A proxy that buffers, or that does not know WebSockets, looks the same.",
         how="Each phase is timed by itself; the upgrade (or validate) is the one that hangs.",
         fix=(
