@@ -42,20 +42,20 @@ class Server:
         self.secret = secret
         self._capsys = capsys
 
-    def token(self, identity: str = "", **video: object) -> str:
+    def token(self, identity: str = "", *, ago: float = 0, **video: object) -> str:
         return mint(
             TokenRequest(identity=identity, video=video),
             api_key=self.key,
             secret=Secret(self.secret),
-            now=time.time(),
+            now=time.time() - ago,
             ttl_s=60,
         ).reveal()
 
-    def call(self, method: str, arguments: dict[str, Any], **grants: object) -> dict[str, Any]:
+    def call(self, method: str, arguments: dict[str, Any], **grants: Any) -> dict[str, Any]:
         """A call of the server API, past all of lkdoctor's own code."""
         host, _, port = self.url.removeprefix("ws://").partition(":")
         connection = http.client.HTTPConnection(host, int(port), timeout=10)
-        token = self.token(**grants)  # type: ignore[arg-type]  # grants, never an identity
+        token = self.token(**grants)
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         path = f"/twirp/livekit.RoomService/{method}"
         connection.request("POST", path, json.dumps(arguments), headers)
@@ -73,7 +73,7 @@ class Server:
         return {room["name"] for room in self.call("ListRooms", {}, roomList=True)["rooms"]}
 
     @contextlib.contextmanager
-    def joined(self, room: str, identity: str, **grants: object) -> Iterator[ClientConnection]:
+    def joined(self, room: str, identity: str, **grants: Any) -> Iterator[ClientConnection]:
         """Somebody with signalling and no media, until the block ends."""
         token = self.token(identity, roomJoin=True, room=room, **grants)
         url = f"{self.url}/rtc?access_token={token}&auto_subscribe=1&protocol=16"
@@ -196,6 +196,34 @@ def test_the_json_is_a_report(server: Server) -> None:
     assert code == document["summary"]["exit_code"] == 0
     (room,) = document["facts"]["api"]["rooms"]["rooms"]
     assert (room["name"], room["num_participants"]) == (name, 0)
+
+
+def test_listing_loads_only_what_it_uses(sandbox: Server) -> None:
+    """No Rich in a pipe, and neither livekit-api nor what it brings: half the time of a start."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "lkdoctor", "rooms", "list"],
+        env={
+            **os.environ,
+            "LIVEKIT_URL": sandbox.url,
+            "LIVEKIT_API_KEY": sandbox.key,
+            "LIVEKIT_API_SECRET": sandbox.secret,
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = {row.rpartition("|")[2].strip().partition(".")[0] for row in done.stderr.splitlines()}
+    heavy = {
+        "rich",
+        "livekit",
+        "google",
+        "aiohttp",
+        "websockets",
+        "jwt",
+        "cryptography",
+        "pydantic",
+    }
+    assert (loaded & heavy, "lkdoctor" in loaded) == (set(), True)
 
 
 HOSTILE = [
@@ -396,6 +424,8 @@ def test_quiet_and_plain_forms_of_a_refusal(sandbox: Server) -> None:
         pytest.param(Fault.UPSTREAM_DOWN, 1, "proxy-upstream-down", id="upstream down"),
         pytest.param(Fault.NOT_LIVEKIT, 1, "url-not-livekit", id="a web app"),
         pytest.param(Fault.REDIRECT, 1, "url-redirect", id="redirect"),
+        pytest.param(Fault.CLOCK_AHEAD, 1, "clock-server-wrong", id="clocks disagree"),
+        pytest.param(Fault.HANGS_UP, 3, "http-closed-early", id="hangs up"),
     ],
 )
 def test_what_stands_in_front_is_named(
@@ -450,6 +480,8 @@ def test_a_ready_token_does_where_no_key_is(server: Server) -> None:
     assert (code, name in out) == (0, True)
     token = server.token("alice", roomJoin=True, room=name)
     assert refused(server, "list", LIVEKIT_TOKEN=token, **keyless)[:2] == (1, "api-permission")
+    token = server.token("ops", ago=3600, roomList=True)
+    assert refused(server, "list", LIVEKIT_TOKEN=token, **keyless)[:2] == (1, "token-expired")
 
 
 # ------------------------------------------------------------------ show
