@@ -13,11 +13,11 @@ if TYPE_CHECKING:  # check-env judges without these layers and does not pay for 
     from lkdoctor.facts.server import ServerFact
     from lkdoctor.facts.signal import SignalFact
 
-_FILE: Final = re.compile(r"\S.*:\d+")
-
 
 def _location(url: UrlFact) -> str | None:
-    return url.origin if _FILE.fullmatch(url.origin) and not url.origin.startswith("-") else None
+    file, colon, line = url.origin.rpartition(":")
+    in_file = bool(file and colon) and line.isdecimal() and not file.startswith("-")
+    return url.origin if in_file else None
 
 
 def _written(url: UrlFact, expected: str | None = None) -> Evidence:
@@ -147,7 +147,7 @@ def _with_port(url: ParsedUrl, port: str) -> str:
 
 # url-path
 
-_ENDPOINT: Final = re.compile(
+_ENDPOINT: Final = (
     r"(?i)(?:/rtc(?:/v\d+)?(?:/validate)?|/validate|/twirp(?:/.*)?|/settings/regions)$"
 )
 
@@ -156,7 +156,7 @@ def _path(url: UrlFact, signal: "SignalFact | None" = None) -> Iterator[Judgemen
     result = url.result
     if not isinstance(result, ParsedUrl) or _reached(signal):
         return
-    endpoint = _ENDPOINT.search(result.path)
+    endpoint = re.search(_ENDPOINT, result.path) if result.path else None
     bare = result._replace(path=result.path[: endpoint.start()] if endpoint else "")
     right = _with_port(bare, str(result.port))
     if endpoint is not None or (result.path and result.host_kind is HostKind.CLOUD):
