@@ -18,9 +18,14 @@ def test_screen(code: str, canvas: str) -> None:
     same_screen(f"explain/{code}-{canvas}", shown(code, CANVASES[canvas]))
 
 
-@pytest.mark.parametrize("canvas", ["80-unicode", "44-unicode", "accessible"])
+LISTED = ("tls-expired", "tls-expires-soon", "identity-number", "proxy-upgrade-stripped")
+
+
+@pytest.mark.parametrize("canvas", ["80-unicode", "60-ascii", "44-unicode", "accessible"])
 def test_catalogue_screen(canvas: str) -> None:
-    lines = explain.catalogue(catalogue.rules(), CANVASES[canvas])
+    """By area, each with its weight."""
+    rules = [catalogue.by_code()[code] for code in LISTED]
+    lines = spelt(explain.catalogue(rules, CANVASES[canvas]), CANVASES[canvas])
     same_screen(f"explain/catalogue-{canvas}", plain(lines))
 
 
