@@ -129,4 +129,7 @@ def measure(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except servers.ServerMissingError as missing:
+        sys.exit(str(missing))
