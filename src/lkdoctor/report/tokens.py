@@ -42,8 +42,17 @@ _MIN_BAR: Final = 40
 # ------------------------------------------------------------------ one token
 
 
-def render(report: Report, canvas: Canvas, *, verbose: int = 0) -> Iterator[Line]:
-    """``token decode``: what the token is, says and allows, and what servers would answer."""
+def render(
+    report: Report, canvas: Canvas, *, verbose: int = 0, zone: tzinfo | None = None
+) -> Iterator[Line]:
+    """``token decode``: what the token is, says and allows, and what servers would answer.
+
+    Args:
+        report: on the token.
+        canvas: where to.
+        verbose: 1 shows what servers would answer to a good token, too.
+        zone: of the reader's clock; None is this machine's.
+    """
     token = inert(report.facts.token, canvas)
     if token is None:
         return
@@ -57,7 +66,7 @@ def render(report: Report, canvas: Canvas, *, verbose: int = 0) -> Iterator[Line
     if read is not None and clock is not None:
         yield from _field("In short", sentence(token, clock.best), canvas)
         yield BLANK
-        yield from validity(read, clock, canvas)
+        yield from validity(read, clock, canvas, zone)
     if token.capabilities:
         yield BLANK
         yield from matrix(token.capabilities, canvas)
@@ -176,7 +185,8 @@ def in_words(read: ReadToken, now: float) -> tuple[str, Style]:
     if now >= ends:
         return f"expired {duration(now - ends)} ago, servers forgive a minute", Style.WARN
     if ends >= 1e11:
-        return f"{duration(ends - now)}: exp is in milliseconds", Style.WARN
+        years = round((ends - now) / 31_557_600)
+        return f"{years} years: exp is in milliseconds", Style.WARN
     whole = f" of {duration(ends - begins)}" if begins is not None and ends > begins else ""
     form = (
         "" if read.expires is None or read.expires.form is not TimeForm.TEXT else ", exp is a text"
@@ -184,7 +194,9 @@ def in_words(read: ReadToken, now: float) -> tuple[str, Style]:
     return f"valid now, {duration(ends - now)} left{whole}{form}", Style.PASS
 
 
-def validity(read: ReadToken, clock: ClockFact, canvas: Canvas) -> Iterator[Line]:
+def validity(
+    read: ReadToken, clock: ClockFact, canvas: Canvas, zone: tzinfo | None = None
+) -> Iterator[Line]:
     """The validity in words, and as a bar with now on it."""
     now = clock.best
     words, style = in_words(read, now)
@@ -193,15 +205,17 @@ def validity(read: ReadToken, clock: ClockFact, canvas: Canvas) -> Iterator[Line
     begins, ends = _seconds(read.not_before), _seconds(read.expires)
     times = [f"nbf {_clock_time(begins, day_of=now)}"] if begins is not None else []
     times.append(f"now {_clock_time(now, day_of=now)} ({_whose(clock)})")
-    if ends is not None:
-        times.append(f"exp {_clock_time(ends, day_of=now)}, +60 s")
     plausible = ends is None or ends < 1e11
+    if ends is not None and plausible:
+        times.append(f"exp {_clock_time(ends, day_of=now)}, +60 s")
+    elif ends is not None and read.expires is not None:
+        times.append(f"exp {read.expires.written}   meant {_clock_time(ends / 1000, day_of=now)}")
     if canvas.columns >= _MIN_BAR and begins is not None and plausible:
         yield line("  ", _bar(begins, ends, now, canvas.columns - 2))
     yield from _spread(times, canvas)
-    local = _clock_time(now, day_of=now, zone=None)
+    local = _clock_time(now, day_of=now, zone=zone)
     if ends is not None and plausible and not _clock_time(now, day_of=now).startswith(local):
-        until = _clock_time(ends, day_of=now, zone=None)
+        until = _clock_time(ends, day_of=now, zone=zone)
         yield line("  ", Span(f"in local time: now {local}, exp {until}", Style.DIM))
     if clock.skew_ms is not None and clock.server is not None:
         side = "behind" if clock.skew_ms > 0 else "ahead of"
@@ -392,7 +406,13 @@ def _spoken(report: Report, token: TokenFact) -> Iterator[Line]:
 
 
 def card(
-    token: TokenFact, canvas: Canvas, *, now: float, role: str | None, notes: Iterable[str] = ()
+    token: TokenFact,
+    canvas: Canvas,
+    *,
+    now: float,
+    role: str | None,
+    notes: Iterable[str] = (),
+    zone: tzinfo | None = None,
 ) -> Iterator[Line]:
     """What was minted: for whom, what it allows, until when by both clocks."""
     token = inert(token, canvas)
@@ -402,7 +422,7 @@ def card(
     may, may_not = in_short(capabilities(read.video, read.grants_of("sip")))
     ends, begins = _seconds(read.expires) or now, _seconds(read.not_before) or now
     utc = f"{_clock_time(begins, day_of=begins)} to {_clock_time(ends, day_of=begins)}"
-    here = " to ".join(_clock_time(at, day_of=begins, zone=None) for at in (begins, ends))
+    here = " to ".join(_clock_time(at, day_of=begins, zone=zone) for at in (begins, ends))
     here = "" if here == utc.replace("Z", "") else f"   local {here}"
     fields = (
         *([("role", role)] if role else []),
