@@ -161,8 +161,9 @@ def test_how_sure_a_missing_route_is(facts: Facts, confidence: Confidence) -> No
 def test_a_room_that_is_not_there_yet_is_no_fault() -> None:
     """Rooms are made by the first join; before that they are absent, as they should be."""
     finding = the_finding(broken("api", room_asked="booking-42"))
-    assert (finding.severity, finding.title) == (
+    assert (finding.severity, finding.confidence, finding.title) == (
         Severity.INFO,
+        Confidence.HINT,
         "The room booking-42 does not exist now",
     )
 

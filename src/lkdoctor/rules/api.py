@@ -129,7 +129,7 @@ def _not_found(api: ApiFact) -> Iterator[Judgement]:
         "participant joins and after the last one left; while people are in the call, it means that "
         "they are on another server or project, or in a room whose name is spelt otherwise.",
         severity=Severity.INFO if twin is None else Severity.WARNING,
-        confidence=Confidence.CERTAIN if twin is None else Confidence.LIKELY,
+        confidence=Confidence.HINT if twin is None else Confidence.LIKELY,
     )
 
 
