@@ -148,6 +148,29 @@ def blocked(identifier: str, root: str, reason: SkipReason = SkipReason.BLOCKED)
         ),
         pytest.param(
             [
+                check("url.form", Status.ERROR, summary="rule x broke"),
+                check("url.port", Status.UNKNOWN),
+                check("url.path", Status.FAIL, summary="wrong"),
+                check("url.host", Status.WARN),
+            ],
+            ["  ✗ URL           FAIL  wrong"],
+            id="the worst of an area is on top",
+        ),
+        pytest.param(
+            [
+                check("token.form"),
+                check(
+                    "token.time",
+                    Status.SKIP,
+                    summary="no exp",
+                    skip_reason=SkipReason.NOT_APPLICABLE,
+                ),
+            ],
+            ["  ✓ Token         token.form was seen                              1 of 2 checks"],
+            id="what does not apply is no gap",
+        ),
+        pytest.param(
+            [
                 check("network.dns", Status.FAIL, summary="the name does not exist"),
                 blocked("network.tcp", "network.dns"),
                 blocked("tls.handshake", "network.dns"),

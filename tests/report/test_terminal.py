@@ -55,6 +55,12 @@ def test_colours_are_those_of_the_states() -> None:
     assert drawn([row]) == "\x1b[31m✗\x1b[0m \x1b[2mdns\x1b[0m is \x1b[1mgone\x1b[0m\n"
 
 
+def test_blanks_at_the_end_are_not_drawn() -> None:
+    """Also where they are in spans of their own."""
+    row = line(Span("dns ", Style.FAIL), "  ", Span("  ", Style.DIM))
+    assert SGR.sub("", drawn([row])) == "dns\n"
+
+
 def test_bold_and_dim_are_for_terminals() -> None:
     """FORCE_COLOR in a pipe brings colour and nothing else."""
     row = line(Span("✗", Style.FAIL), Span("dns", Style.DIM), Span("gone", Style.TITLE))
