@@ -440,6 +440,12 @@ def test_a_secret_that_the_server_has_otherwise(tmp_path: Path, body: str) -> No
     assert told(facts) == [("env-secret-altered", *CERTAIN, ".env.local:3")]
 
 
+def test_a_server_that_knows_the_key_is_the_right_kind(tmp_path: Path) -> None:
+    facts = configured(tmp_path, {}, variables(url="ws://localhost:7880"))
+    said = with_answers(facts, status=401, body="token signature is invalid: signature is invalid")
+    assert told(said) == [("env-secret-altered", *CERTAIN, None)]
+
+
 # ------------------------------------------------------------------ containers
 
 

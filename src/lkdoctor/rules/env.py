@@ -361,13 +361,17 @@ def _dirty_line(variable: Variable) -> Judgement:
 # env-secret-altered
 
 
+_BAD_SIGNATURE: Final = ("signature is invalid", "cryptographic primitive")
+"""What servers from 1.13 on and before say where they know the key and the secret differs."""
+
+
 def _altered(
     env: EnvFact, signal: "SignalFact | None" = None, api: "ApiFact | None" = None
 ) -> Iterator[Judgement]:
     secret = env.used(Meaning.API_SECRET)
     if secret is None or secret.looks in {Looks.EMPTY, Looks.PLACEHOLDER}:
         return
-    refused = _refusal(("signature is invalid", "cryptographic primitive"), signal, api)
+    refused = _refusal(_BAD_SIGNATURE, signal, api)
     if refused is not None:
         yield Judgement(
             evidence=(
@@ -486,8 +490,10 @@ def _refusal(
     return None
 
 
-def _accepted(signal: "SignalFact | None", api: "ApiFact | None") -> bool:
-    """Whether the server knows the key pair."""
+def _known(signal: "SignalFact | None", api: "ApiFact | None") -> bool:
+    """Whether the server knows the key, whatever it thinks of the secret."""
+    if _refusal(_BAD_SIGNATURE, signal, api) is not None:
+        return True
     if api is not None and api.rooms is not None and api.rooms.kind == "rooms":
         return True
     return any(e.kind == "answer" and e.status == 200 for _, e in _exchanges(signal, api))
@@ -598,7 +604,7 @@ def _mismatch(
         )
     yield from _other_issuer(env, key)
     yield from _two_projects(env)
-    if not _accepted(signal, api):
+    if not _known(signal, api):
         yield from _foreign_folder(env)
 
 
@@ -691,7 +697,7 @@ def _wrong_kind_of_key(
     api: "ApiFact | None" = None,
 ) -> Iterator[Judgement]:
     key = env.used(Meaning.API_KEY)
-    if key is None or not isinstance(url.result, ParsedUrl) or _accepted(signal, api):
+    if key is None or not isinstance(url.result, ParsedUrl) or _known(signal, api):
         return
     kind = url.result.host_kind
     place = Evidence(f"the URL ({url.origin})", url.raw, source="env")
