@@ -221,6 +221,7 @@ def test_any_value_can_be_looked_at(tmp_path_factory: pytest.TempPathFactory, va
         pytest.param("LIVEKIT_URL", SECRET, "<redacted>", id="a secret in place of a URL"),
         pytest.param("LIVEKIT_API_KEY", SECRET, "", id="a secret in place of a key"),
         pytest.param("LIVEKIT_API_KEY", f'"{KEY}"', '"APIxk…7Qm"', id="quotes are shown"),
+        pytest.param("LIVEKIT_API_KEY", "Xk3 pLw9 Za7Q mVt5 Rb2N", "", id="too long for a key"),
         pytest.param("LIVEKIT_API_KEY", "<your key>", "<your key>", id="samples are shown"),
         pytest.param("LIVEKIT_API_SECRET", "changeme", "", id="a secret never is"),
         pytest.param("LIVEKIT_URL", "wss://\x1b[31mh", "wss://\\x1b[31mh", id="escapes cannot act"),

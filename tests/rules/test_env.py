@@ -475,6 +475,16 @@ def test_what_was_said_on_the_command_line_is_meant(tmp_path: Path) -> None:
     assert told(in_container(tmp_path, Given(dev=True))) == []
 
 
+def test_a_file_that_was_named_wins_without_a_word(tmp_path: Path) -> None:
+    (tmp_path / "named.env").write_text(HEALTHY[".env.local"])
+    files_there = {".env": HEALTHY[".env.local"].replace(URL, "ws://localhost:7880")}
+    given = Given(env_files=("named.env",))
+    assert told(configured(tmp_path, files_there, given=given)) == []
+    assert told(configured(tmp_path, files_there, {"LIVEKIT_URL": "wss://x.example"}, given)) == [
+        ("env-file-precedence", "warning", "certain", "named.env:1")
+    ]
+
+
 def test_a_url_alone_on_the_command_line_is_a_question_about_a_server(tmp_path: Path) -> None:
     facts = configured(tmp_path, {}, given=Given(url=URL))
     assert told(facts) == [("env-missing", "info", "certain", None)]
