@@ -17,7 +17,7 @@ from lkdoctor.diagnosis.fold import Skip
 from lkdoctor.diagnosis.how import How, RtcPath
 from lkdoctor.diagnosis.plan import STEP_OF, Plan, Step
 from lkdoctor.facts import Facts
-from lkdoctor.facts.api import ApiFact, RoomsAnswer, RoomsListed
+from lkdoctor.facts.api import ApiFact, ForeignAnswer, RoomsAnswer, RoomsListed
 from lkdoctor.facts.clock import ClockFact
 from lkdoctor.facts.network import NetworkFact
 from lkdoctor.facts.server import HttpAnswer, NoAnswer
@@ -36,7 +36,7 @@ from lkdoctor.facts.signal import (
     Whose,
 )
 from lkdoctor.facts.tls import TlsFact
-from lkdoctor.facts.url import ParsedUrl
+from lkdoctor.facts.url import HostKind, ParsedUrl
 from lkdoctor.probes import api, server, signal
 from lkdoctor.probes.base import Deadline, Stopwatch
 from lkdoctor.probes.route import Endpoint, Route, dial
@@ -147,6 +147,10 @@ class _Run:
                     group.create_task(self._upgrade(route))
                 if Step.API in self._plan.steps:
                     group.create_task(self._ask_api(route))
+            if self._server is not None and self._key_unknown_nearby():
+                dev_mode = await server.in_dev_mode(route, self._deadline)
+                found = self._server.server._replace(dev_mode=dev_mode)
+                self._server = self._server._replace(server=found)
 
     async def _root(self, route: Route) -> None:
         self._start(Step.ROOT, "asking for GET /")
@@ -286,6 +290,19 @@ class _Run:
         if not isinstance(answer, RoomsListed):
             return answer
         return RoomsListed(tuple(r for r in answer.rooms if r.name != self._room_minted))
+
+    def _key_unknown_nearby(self) -> bool:
+        """A server on this machine or network that does not have our key may run with --dev."""
+        nearby = {HostKind.LOOPBACK, HostKind.PRIVATE, HostKind.SINGLE_LABEL}
+        if self._endpoint.url.host_kind not in nearby:
+            return False
+        answers = [v.answer for v in self._validations if v.whose is Whose.MINTED]
+        if self._api is not None and isinstance(self._api.rooms, ForeignAnswer):
+            answers.append(self._api.rooms.exchange)
+        return any(
+            isinstance(answer, HttpAnswer) and answer.body.startswith("invalid API key")
+            for answer in answers
+        )
 
     # ------------------------------------------------------------ tokens of our own
 

@@ -64,3 +64,6 @@ class ServerFact(NamedTuple):
 
     root: Exchange
     """``GET /``: LiveKit says ``OK``."""
+    dev_mode: bool | None = None
+    """Whether ``GET /debug/rooms`` is open, which it is under ``--dev`` alone (livekit-server
+    server.go); asked only of a server nearby that does not know the key."""

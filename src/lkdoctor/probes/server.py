@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from lkdoctor.facts.clock import ClockFact
-from lkdoctor.facts.server import ServerFact
+from lkdoctor.facts.server import HttpAnswer, ServerFact
 from lkdoctor.probes.base import Deadline
 from lkdoctor.probes.route import Exchanged, Route
 from lkdoctor.wire import http
@@ -20,6 +20,15 @@ async def look(route: Route, deadline: Deadline) -> Looked:
     """``GET /``: LiveKit answers 200 ``OK``; redirects are reported, not followed."""
     exchanged = await route.exchange(route.endpoint.request("GET", "/"), deadline)
     return Looked(ServerFact(exchanged.fact), clock_of(exchanged))
+
+
+async def in_dev_mode(route: Route, deadline: Deadline) -> bool | None:
+    """Whether the server was started with ``--dev``; None where it did not say."""
+    exchanged = await route.exchange(route.endpoint.request("GET", "/debug/rooms"), deadline)
+    answer = exchanged.fact
+    if not isinstance(answer, HttpAnswer):
+        return None
+    return answer.status == 200 and answer.body.startswith("[")
 
 
 def clock_of(exchanged: Exchanged) -> ClockFact:
