@@ -104,9 +104,10 @@ def _script(char: str) -> str:
     return word if word in _SCRIPTS else ""
 
 
-_URL_BREAKING: Final = re.compile(r"[/\\?#%&+]")
-_FILE_BREAKING: Final = re.compile(r'[<>:"|*/\\?]')
-_DEVICE: Final = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
+# Patterns are compiled when first used: reading a token needs none of them.
+_URL_BREAKING: Final = r"[/\\?#%&+]"
+_FILE_BREAKING: Final = r'[<>:"|*/\\?]'
+_DEVICE: Final = r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?"
 _PLACEHOLDERS: Final = frozenset(
     {
         "undefined",
@@ -120,7 +121,7 @@ _PLACEHOLDERS: Final = frozenset(
         "false",
     }
 )
-_TEMPLATE: Final = re.compile(r"\$\{[^}]*\}|\{\{?[^}]*\}\}?|%[sd]\b|<[a-z _-]+>")
+_TEMPLATE: Final = r"\$\{[^}]*\}|\{\{?[^}]*\}\}?|%[sd]\b|<[a-z _-]+>"
 _GENERIC: Final = frozenset(
     {
         *("user", "test", "identity", "guest", "participant", "client", "provider", "host", "me"),
@@ -133,12 +134,12 @@ def examine(name: str, of: NameOf = NameOf.ROOM) -> tuple[Remark, ...]:
     """Everything that is the matter with one name, the refusals first."""
     if not name:
         return (Remark(Trouble.EMPTY, "it is empty"),)
-    if name.isascii() and _HARMLESS.fullmatch(name) and len(name) <= MAX_BYTES:
+    if name.isascii() and re.fullmatch(_HARMLESS, name) and len(name) <= MAX_BYTES:
         return tuple(_remarks_on_words(name, of))
     return tuple(_remarks(name, of))
 
 
-_HARMLESS: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*[A-Za-z0-9_-]|[A-Za-z0-9_-]")
+_HARMLESS: Final = r"[A-Za-z0-9_-][A-Za-z0-9_.-]*[A-Za-z0-9_-]|[A-Za-z0-9_-]"
 
 
 def _remarks(name: str, of: NameOf) -> Iterable[Remark]:
@@ -173,7 +174,7 @@ def _remarks(name: str, of: NameOf) -> Iterable[Remark]:
     if invisible:
         yield Remark(Trouble.INVISIBLE, f"invisible characters: {_listed(invisible)}")
     yield from _remarks_on_letters(name)
-    if breaking := _URL_BREAKING.findall(name):
+    if breaking := re.findall(_URL_BREAKING, name):
         chars = " ".join(dict.fromkeys(breaking))
         yield Remark(Trouble.URL, f"{chars} means something in a URL: encode it, or leave it out")
     yield from _remarks_on_files(name, size)
@@ -210,10 +211,10 @@ def _remarks_on_letters(name: str) -> Iterable[Remark]:
 
 
 def _remarks_on_files(name: str, size: int) -> Iterable[Remark]:
-    if breaking := _FILE_BREAKING.findall(name):
+    if breaking := re.findall(_FILE_BREAKING, name):
         chars = " ".join(dict.fromkeys(breaking))
         yield Remark(Trouble.FILE, f"{chars} cannot stand in a file name on Windows")
-    elif _DEVICE.fullmatch(name):
+    elif re.fullmatch(_DEVICE, name):
         yield Remark(Trouble.FILE, "a device name on Windows: no file can be called so")
     elif name.endswith("."):
         yield Remark(Trouble.FILE, "ends with a dot, which Windows drops from file names")
@@ -229,9 +230,9 @@ def _remarks_on_words(name: str, of: NameOf) -> Iterable[Remark]:
     word = name.strip().lower()
     if word in _PLACEHOLDERS:
         yield Remark(Trouble.PLACEHOLDER, f'"{word}" is a variable that was never set')
-    elif _TEMPLATE.search(name):
+    elif re.search(_TEMPLATE, name):
         yield Remark(Trouble.PLACEHOLDER, "a template whose placeholder was never filled in")
-    elif _DEVICE.fullmatch(name) and name.isalnum():
+    elif re.fullmatch(_DEVICE, name) and name.isalnum():
         yield Remark(Trouble.FILE, "a device name on Windows: no file can be called so")
     if of is NameOf.IDENTITY:
         if name.isascii() and name.isdigit():
@@ -298,22 +299,22 @@ def nearest_twin(name: str, names: Iterable[str]) -> Twin | None:
 
 # ------------------------------------------------------------------ the project's own template
 
-_FIELD: Final = re.compile(r"\{(\w*)\}")
+_FIELD: Final = r"\{(\w*)\}"
 
 
 def fields_of(template: str) -> tuple[str, ...]:
     """The names in braces of a template."""
-    return tuple(_FIELD.findall(template))
+    return tuple(re.findall(_FIELD, template))
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
     """The template with its fields filled in, and nothing else understood."""
-    return _FIELD.sub(lambda match: values.get(match[1], match[0]), template)
+    return re.sub(_FIELD, lambda match: values.get(match[1], match[0]), template)
 
 
 def fits(name: str, template: str, patterns: Mapping[str, str]) -> bool:
     """Whether a name could have come out of a template whose fields look like ``patterns``."""
-    parts = _FIELD.split(template)
+    parts = re.split(_FIELD, template)
     expression = "".join(
         f"(?:{patterns.get(part, '.+')})" if at % 2 else re.escape(part)
         for at, part in enumerate(parts)

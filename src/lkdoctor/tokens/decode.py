@@ -292,7 +292,7 @@ def _wrong_parts(token: str, parts: int) -> NotAToken:
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_-]+=*\.[A-Za-z0-9_-]+=*\.[A-Za-z0-9_-]*=*")
 # It begins where a run of base64url characters begins, so that each is looked at once; but a
 # percent escape (%3D) and a JSON escape (\n) end in letters.
-_INSIDE: Final = re.compile(
+_INSIDE: Final = (
     r"(?:(?<![A-Za-z0-9_-])|(?<=%[0-9A-Fa-f]{2})|(?<=\\[nrt]))"
     r"ey[A-Za-z0-9_-]{8,}={0,2}\.[A-Za-z0-9_-]{4,}={0,2}\.[A-Za-z0-9_-]*={0,2}"
 )
@@ -307,8 +307,8 @@ _LITERALS: Final = {
     "{}": Fault.JSON,
 }
 _QUOTES: Final = "\"'`“”‘’«»"
-_FIELD: Final = re.compile(r"[\"']([\w.-]{1,40})\\?[\"']\s*:\s*\\?[\"'](?:Bearer )?$")
-_QUERY: Final = re.compile(r"[?&#]([\w-]{1,40})=$")
+_FIELD: Final = r"[\"']([\w.-]{1,40})\\?[\"']\s*:\s*\\?[\"'](?:Bearer )?$"
+_QUERY: Final = r"[?&#]([\w-]{1,40})=$"
 
 
 def read(text: str) -> Jwt | NotAToken:
@@ -319,7 +319,7 @@ def read(text: str) -> Jwt | NotAToken:
         if isinstance(found, Jwt) and len(stripped) != len(text):
             found.around = Around.BLANKS
         return found
-    match = _INSIDE.search(stripped)
+    match = re.search(_INSIDE, stripped)
     if match is None:
         return _nothing_inside(stripped, len(text))
     if match.start() == 0 and stripped[match.end() : match.end() + 1] in {"+", "/"}:
@@ -364,8 +364,8 @@ def _nothing_inside(text: str, length: int) -> Jwt | NotAToken:
 def _name_surroundings(jwt: Jwt, text: str, match: re.Match[str]) -> None:
     before = text[max(0, match.start() - 80) : match.start()]
     after = text[match.end() : match.end() + 1]
-    field = _FIELD.search(before)
-    query = _QUERY.search(before)
+    field = re.search(_FIELD, before)
+    query = re.search(_QUERY, before)
     if field:
         jwt.around, jwt.around_detail = Around.JSON, field[1]
     elif query:

@@ -199,12 +199,12 @@ def _moment(value: object) -> Moment | None:
     return Moment(_written(value), TimeForm.OTHER, None)
 
 
-_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_NUMBER: Final = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
 
 
 def _number(text: str) -> float | None:
     """A text that is a JSON number, as golang-jwt reads it (``json.Number``)."""
-    if len(text) > 40 or not _NUMBER.fullmatch(text):
+    if len(text) > 40 or not re.fullmatch(_NUMBER, text):
         return None
     return float(text)
 
