@@ -96,6 +96,13 @@ def test_the_names_of_variables_are_no_secret() -> None:
     assert clean("Kq3vT8mZp1Wd9xYb") == REDACTED
 
 
+@pytest.mark.parametrize("sample", ["<your api secret>", "your-api-secret", "YOUR_API_KEY"])
+def test_a_sample_value_does_not_blot_out_the_advice(sample: str) -> None:
+    register(sample)
+    text = "Put the API secret of your project in its place: --api-secret-file F"
+    assert clean(text) == text
+
+
 @given(
     secret=st.text(min_size=SLICE, max_size=60).filter(not_our_marks),
     before=surroundings,

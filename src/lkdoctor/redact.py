@@ -89,7 +89,12 @@ def _runs(text: str) -> set[str]:
 
 _PUBLIC: Final = frozenset().union(
     *map(_runs, ("livekit_url", "livekit_ws_url", "livekit_api_key", "livekit_api_secret")),
-    *map(_runs, ("livekit_token", "--api-secret-file")),
+    *map(_runs, ("livekit_token", "--api-secret-file", "the api key of your project")),
+    *(
+        _runs(gap.join(words))
+        for gap in " -_"
+        for words in (("your", "api", "key"), ("your", "api", "secret"), ("", "api", "secret", ""))
+    ),
 )
 """What our own words share with a sample value or a pasted line (``LIVEKIT_API_SECRET=…`` as the
 value) is no secret: otherwise the variable's name would be blotted out wherever it stands."""

@@ -13,8 +13,9 @@ if TYPE_CHECKING:  # check-env judges without these layers and does not pay for 
     from lkdoctor.facts import Facts
     from lkdoctor.facts.api import ApiFact
     from lkdoctor.facts.network import NetworkFact
-    from lkdoctor.facts.server import Exchange
+    from lkdoctor.facts.server import Exchange, ServerFact
     from lkdoctor.facts.signal import SignalFact
+    from lkdoctor.facts.token import TokenFact
 
 NEEDED: Final = (Meaning.URL, Meaning.API_KEY, Meaning.API_SECRET)
 _WORDS: Final = {
@@ -222,10 +223,10 @@ _PLACEHOLDER_SYMPTOMS: Final = {
     Meaning.TOKEN: "could not establish signal connection: invalid authorization token",
 }
 _SAMPLE: Final = {
-    Meaning.URL: "wss://… (from the project's settings page)",
-    Meaning.API_KEY: "API… (from the project's settings page)",
-    Meaning.API_SECRET: "… (shown once, when the key is made)",
-    Meaning.TOKEN: "… (lkdoctor token --booking ID --user ID)",
+    Meaning.URL: "wss://…   # from the project's settings page",
+    Meaning.API_KEY: "API…   # from the project's settings page",
+    Meaning.API_SECRET: "…   # shown once, when the key is made",
+    Meaning.TOKEN: "…   # lkdoctor token --booking ID --user ID",
 }
 
 # env-value-dirty
@@ -365,22 +366,9 @@ _BAD_SIGNATURE: Final = ("signature is invalid", "cryptographic primitive")
 """What servers from 1.13 on and before say where they know the key and the secret differs."""
 
 
-def _altered(
-    env: EnvFact, signal: "SignalFact | None" = None, api: "ApiFact | None" = None
-) -> Iterator[Judgement]:
+def _altered(env: EnvFact, token: "TokenFact | None" = None) -> Iterator[Judgement]:
     secret = env.used(Meaning.API_SECRET)
     if secret is None or secret.looks in {Looks.EMPTY, Looks.PLACEHOLDER}:
-        return
-    refused = _refusal(_BAD_SIGNATURE, signal, api)
-    if refused is not None:
-        yield Judgement(
-            evidence=(
-                refused,
-                _seen(secret, expected="the secret that the server has for this key"),
-            ),
-            title="The server has another secret for this key",
-            location=secret.location,
-        )
         return
     dirty = bool(_value_faults(secret))
     if secret.derived_from is not None and not dirty:
@@ -393,7 +381,7 @@ def _altered(
             location=secret.location,
         )
         return
-    match = env.token
+    match = None if token is not None else env.token  # token-bad-signature says more
     if match is not None and match.issuer_is_key and match.verifies is False and not dirty:
         yield _other_signature(match, secret)
     yield from _fragile(secret)
@@ -583,6 +571,7 @@ def _mismatch(
     url: UrlFact | None = None,
     signal: "SignalFact | None" = None,
     api: "ApiFact | None" = None,
+    token: "TokenFact | None" = None,
 ) -> Iterator[Judgement]:
     key = env.used(Meaning.API_KEY)
     refused = _refusal(("invalid API key",), signal, api)
@@ -602,7 +591,8 @@ def _mismatch(
             confidence=Confidence.CERTAIN,
             location=key.location,
         )
-    yield from _other_issuer(env, key)
+    if token is None:  # token-unknown-key says more
+        yield from _other_issuer(env, key)
     yield from _two_projects(env)
     if not _known(signal, api):
         yield from _foreign_folder(env)
@@ -695,6 +685,7 @@ def _wrong_kind_of_key(
     url: UrlFact,
     signal: "SignalFact | None" = None,
     api: "ApiFact | None" = None,
+    server: "ServerFact | None" = None,
 ) -> Iterator[Judgement]:
     key = env.used(Meaning.API_KEY)
     if key is None or not isinstance(url.result, ParsedUrl) or _known(signal, api):
@@ -719,14 +710,19 @@ def _wrong_kind_of_key(
         )
     elif kind in {HostKind.LOOPBACK, HostKind.PRIVATE} and key.looks is Looks.KEY:
         refused = _refusal(("invalid API key",), signal, api)
-        yield Judgement(
-            evidence=(place, _seen(key, expected="devkey, if the server runs with --dev"))
-            if refused is None
-            else (refused, place, _seen(key)),
-            severity=None if refused is None else Severity.ERROR,
-            confidence=None if refused is None else Confidence.CERTAIN,
-            location=key.location,
-        )
+        if refused is None:
+            yield Judgement(
+                evidence=(place, _seen(key, expected="devkey, if the server runs with --dev")),
+                location=key.location,
+            )
+        elif server is not None and server.dev_mode:
+            open_to_all = Evidence("GET /debug/rooms", "open, as under --dev only", source="net")
+            yield Judgement(
+                evidence=(refused, open_to_all, place, _seen(key, expected="devkey")),
+                severity=Severity.ERROR,
+                confidence=Confidence.CERTAIN,
+                location=key.location,
+            )
 
 
 # env-file-precedence
@@ -1196,7 +1192,7 @@ RULES: Final = (
         cause="The key is right, the secret is not: a shell, compose or YAML changed it on the way "
         "($ # \\ are read as commands), or it belongs to an earlier key pair.",
         how="A token names the right key but does not verify; or the environment's value is what a "
-        ".env line becomes when a program misreads it; or the server says so.",
+        ".env line becomes when a program misreads it.",
         fix=(
             FixStep(
                 "Copy the secret again into one place, in single quotes; in compose write $$ for $:",
@@ -1258,7 +1254,7 @@ RULES: Final = (
         symptoms=("could not establish signal connection: invalid API key",),
         cause="A server started with --dev knows the key devkey (secret: secret) and no other.",
         how="The URL is local and the key begins with API, or the URL is LiveKit Cloud's and the key "
-        "is devkey; certain where the server says 401 invalid API key.",
+        "is devkey; certain where the server says 401 invalid API key and runs with --dev.",
         fix=(
             FixStep(
                 "With a local server, use its own pair:",
