@@ -142,3 +142,13 @@ def test_what_is_to_be_pasted_is_never_wrapped() -> None:
     assert command in rows
     assert body in rows
     assert "Fix       Do this.   (deletes or restarts something)" in rows
+
+
+def test_foreign_characters_shift_no_column() -> None:
+    """Measured is what is drawn."""
+    evidence = (Evidence("room \x1b[2J", "seen"), Evidence("会议", "seen"))
+    rows = plain(one(finding(evidence=evidence), Canvas(80))).splitlines()
+    assert [row for row in rows if row.endswith("seen")] == [
+        "  Evidence  room \\x1b[2J   seen",
+        "            会议           seen",
+    ]

@@ -321,3 +321,16 @@ def test_accessible_says_the_result_first_and_keeps_names_as_written() -> None:
     assert text[1] == "Target: wss://žofia.example."
     assert text[-1] == "Exit code 0."
     assert [row for row in text if "  " in row or not row.strip()] == []
+
+
+def test_foreign_characters_shift_no_column() -> None:
+    """Measured is what is drawn: an escape takes four cells, not none."""
+    whole = with_checks(
+        check("url.form", summary="\x1b[31m\x07"), check("tls.handshake", summary="会议室")
+    )
+    rows = screen(whole, Canvas(80)).splitlines()[3:5]
+    assert rows == [
+        "  ✓ URL           \\x1b[31m\\x07" + " " * 43 + "1 check",
+        "  ✓ TLS           会议室" + " " * 49 + "1 check",
+    ]
+    assert [cells(row) for row in rows] == [80, 80]
