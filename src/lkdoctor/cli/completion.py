@@ -28,10 +28,13 @@ def completion(
 ) -> None:
     """Print the completion script of a shell.
 
-    bash: eval "$(lkdoctor completion bash)" in ~/.bashrc.
-    zsh: the same in ~/.zshrc, after compinit.
-    fish: lkdoctor completion fish > ~/.config/fish/completions/lkdoctor.fish.
-    PowerShell: lkdoctor completion powershell >> $PROFILE.
+    In ~/.bashrc: eval "$(lkdoctor completion bash)"
+
+    In ~/.zshrc, after compinit: eval "$(lkdoctor completion zsh)"
+
+    fish: lkdoctor completion fish > ~/.config/fish/completions/lkdoctor.fish
+
+    PowerShell: lkdoctor completion powershell >> $PROFILE
     """
     from typer.completion import get_completion_script  # type: ignore[attr-defined]  # not declared there
 

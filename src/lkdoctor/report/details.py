@@ -176,7 +176,9 @@ def clock(fact: ClockFact) -> str:
     here = f"here {timestamp(fact.local)}"
     if fact.server is None or fact.skew_ms is None:
         return f"{here}, the server did not tell its own"
-    within = f"{fact.uncertainty_ms / 1000:.1f} s ({fact.source})"
+    span = fact.uncertainty_ms
+    within = f"{span / 1000:.1f} s" if span >= 100 else milliseconds(span)
+    within = f"{within} ({fact.source})"
     if abs(fact.skew_ms) <= fact.uncertainty_ms:
         return f"this machine agrees with the server, to {within}"
     way = "behind" if fact.skew_ms > 0 else "ahead of"
