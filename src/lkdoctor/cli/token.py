@@ -35,7 +35,14 @@ if TYPE_CHECKING:
 DEFAULT_TTL: Final = "10m"
 MAX_FILE: Final = 1 << 20
 
-app = subcommand("Mint, decode and compare tokens.", invoke_without_command=True)
+app = subcommand(
+    """Mint a token for a booking's user; the commands below read and compare tokens.
+
+    Standard output has the token alone, so that TOKEN=$(lkdoctor token …) works. What it allows,
+    and until when, is said on standard error.
+    """,
+    invoke_without_command=True,
+)
 
 
 # ------------------------------------------------------------------ mint
@@ -68,11 +75,7 @@ def mint(
     output: OutputOptions,
     streams: Streams,
 ) -> ExitCode:
-    """Mint a token for a booking's user; read or compare tokens with the commands below.
-
-    Standard output has the token alone, so that TOKEN=$(lkdoctor token …) works. What it allows,
-    and until when, is said on standard error.
-    """
+    """Mint, unless a subcommand was named."""
     given = (booking, name, ttl, metadata, attribute, grant, deny, target, output)
     if context.invoked_subcommand is not None:
         _nothing_before(context.invoked_subcommand, given)

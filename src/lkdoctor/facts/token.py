@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lkdoctor.tokens.decode import Around, Jwt, Key, Keyring, NotAToken, read
 from lkdoctor.tokens.grants import Capability, capabilities
-from lkdoctor.tokens.predict import Refusal, Server, table
 from lkdoctor.tokens.reading import ReadToken, TokenText, Unreadable, reading_of
 
 if TYPE_CHECKING:
@@ -14,11 +13,13 @@ if TYPE_CHECKING:
 class ServerAnswer(NamedTuple):
     """What a group of server versions would answer to ``/rtc/validate``."""
 
-    server: Server
+    server: str
+    """``1.9 to 1.12``"""
     status: int
     body: str
     """``<TOKEN>`` stands for the token, which servers echo."""
-    refusal: Refusal | None
+    refusal: str | None
+    """Why, in words; none where the token is accepted."""
 
 
 class TokenFact(NamedTuple):
@@ -75,11 +76,15 @@ def worked_out(fact: TokenFact, now: float) -> TokenFact:
         fact: the token.
         now: the clock that a server would judge it by.
     """
+    from lkdoctor.tokens.predict import table  # minting does not need it
+
     read = fact.token
     return fact._replace(
         capabilities=() if read is None else capabilities(read.video, read.grants_of("sip")),
         answers=tuple(
-            ServerAnswer(server, answer.status, answer.body, answer.refusal)
+            ServerAnswer(
+                str(server), answer.status, answer.body, answer.refusal and str(answer.refusal)
+            )
             for server, answer in table(fact.sent, now)
         ),
     )

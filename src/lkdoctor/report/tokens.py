@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from lkdoctor.facts.clock import ClockFact
 from lkdoctor.facts.token import ServerAnswer, TokenFact
@@ -28,8 +28,7 @@ from lkdoctor.report.layout import (
 from lkdoctor.report.model import ExitCode, Report
 from lkdoctor.tokens.decode import Around, SignatureState
 from lkdoctor.tokens.grants import Capability, capabilities, in_short
-from lkdoctor.tokens.predict import LEEWAY_S
-from lkdoctor.tokens.reading import Moment, ReadToken, TimeForm
+from lkdoctor.tokens.reading import LEEWAY_S, Moment, ReadToken, TimeForm
 
 if TYPE_CHECKING:
     from lkdoctor.tokens.compare import Comparison
@@ -37,6 +36,14 @@ if TYPE_CHECKING:
 _LABEL: Final = 10
 _MIN_BAR: Final = 40
 """Cells; a narrower terminal gets the words alone."""
+
+
+T = TypeVar("T")
+
+
+def _drawn(value: T, canvas: Canvas) -> T:
+    """The texts as they will be drawn; those of a token are already safe to show as they are."""
+    return value if canvas.unicode else inert(value, canvas)
 
 
 # ------------------------------------------------------------------ one token
@@ -53,10 +60,10 @@ def render(
         verbose: 1 shows what servers would answer to a good token, too.
         zone: of the reader's clock; None is this machine's.
     """
-    token = inert(report.facts.token, canvas)
+    token = _drawn(report.facts.token, canvas)
     if token is None:
         return
-    report = report._replace(findings=inert(report.findings, canvas))
+    report = report._replace(findings=_drawn(report.findings, canvas))
     if canvas.accessible:
         yield from _spoken(report, token)
         return
@@ -415,7 +422,7 @@ def card(
     zone: tzinfo | None = None,
 ) -> Iterator[Line]:
     """What was minted: for whom, what it allows, until when by both clocks."""
-    token = inert(token, canvas)
+    token = _drawn(token, canvas)
     read = token.token
     if read is None:
         return
@@ -460,7 +467,7 @@ def card(
 
 def comparison(found: "Comparison", canvas: Canvas) -> Iterator[Line]:
     """Whether the two meet, then what differs, then what does not."""
-    found = inert(found, canvas)
+    found = _drawn(found, canvas)
     if canvas.accessible:
         from lkdoctor.report import accessible
 

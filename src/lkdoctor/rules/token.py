@@ -14,8 +14,9 @@ from lkdoctor.findings import Confidence, Evidence, FixStep, Layer, Severity, Sn
 from lkdoctor.names import MAX_BYTES
 from lkdoctor.rules.base import Check, Judgement, Rule, Unsure
 from lkdoctor.tokens.decode import Around, Fault, Signature, SignatureState
-from lkdoctor.tokens.predict import LEEWAY_S, Refusal, recognise
+from lkdoctor.tokens.predict import Refusal, recognise
 from lkdoctor.tokens.reading import (
+    LEEWAY_S,
     GrantFault,
     GrantRead,
     Moment,

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from lkdoctor.names import MAX_BYTES
 from lkdoctor.tokens.decode import Around, SignatureState
 from lkdoctor.tokens.reading import (
+    LEEWAY_S,
     GrantFault,
     Moment,
     ReadToken,
@@ -18,9 +19,6 @@ from lkdoctor.tokens.reading import (
     TokenText,
     Unreadable,
 )
-
-LEEWAY_S: Final = 60.0
-"""Both token libraries forgive a minute (verifier.go, go-jose's DefaultLeeway)."""
 
 TOKEN_MARK: Final = "<TOKEN>"
 """Stands for the whole token, which servers up to 1.13.5 echo."""

@@ -15,6 +15,10 @@ MAX_NAME: Final = 600
 """Characters of a name that are kept: more than the 256 bytes that LiveKit takes, to show a fault."""
 
 
+LEEWAY_S: Final = 60.0
+"""What servers forgive: both token libraries a minute (verifier.go, go-jose's DefaultLeeway)."""
+
+
 class TimeForm(StrEnum):
     """How a time is written."""
 
