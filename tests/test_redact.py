@@ -6,7 +6,7 @@ import json
 import pickle
 import string
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,16 +15,6 @@ from hypothesis import strategies as st
 
 from lkdoctor import redact
 from lkdoctor.redact import REDACTED, SLICE, Secret, clean, masked_key, register, safe, visible
-
-
-@pytest.fixture(autouse=True)
-def known_secrets() -> Iterator[None]:
-    """What a test registers is forgotten after it: other tests print ordinary words."""
-    slices, seen = set(redact._slices), set(redact._seen)
-    yield
-    for now, before in ((redact._slices, slices), (redact._seen, seen)):
-        now.clear()
-        now.update(before)
 
 
 def leaks(secret: str, text: str) -> list[str]:
