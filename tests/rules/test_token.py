@@ -172,6 +172,23 @@ def test_one_fault_is_one_finding(text: str, expected: list[str]) -> None:
     assert codes(judged(facts_of(text, ring=ring))) == expected
 
 
+@pytest.mark.parametrize(
+    ("key", "secret", "severities"),
+    [
+        pytest.param("APIshort", "only-sixteen-byt", [Severity.WARNING], id="a short one"),
+        pytest.param(
+            "devkey", "secret", [Severity.INFO], id="the pair of --dev is meant to be short"
+        ),
+        pytest.param(KEY, SECRET, [], id="a long one"),
+    ],
+)
+def test_a_short_secret_is_a_hint(key: str, secret: str, severities: list[Severity]) -> None:
+    ring = Keyring([Key("LIVEKIT_API_SECRET", key, Secret(secret))])
+    report = judged(facts_of(token(changed(iss=key), secret=secret), ring=ring))
+    assert [found.severity for found in report.findings] == severities
+    assert report.summary.exit_code == 0
+
+
 def finding(code: str, report: Report) -> Finding:
     return next(found for found in report.findings if found.code == code)
 

@@ -39,6 +39,9 @@ _MAX_ATTRIBUTES: Final = 64 * 1024
 _SHORT_SECRET: Final = 32
 """Bytes that an HMAC key for SHA-256 should have at least (RFC 7518, section 3.2)."""
 
+_DEV_KEY: Final = "devkey"
+"""The key of ``livekit-server --dev``, whose secret is meant to be short (cmd/server/main.go)."""
+
 _MILLISECONDS_FROM: Final = 1e11
 """Read as seconds the year 5138; read as milliseconds 1973."""
 
@@ -333,13 +336,14 @@ def _short_secret(
     from lkdoctor.config.resolve import Meaning
 
     size = token.secret_bytes if token is not None else None
-    label, location, dev = "API secret", None, False
+    read = token.token if token is not None else None
+    label, location, dev = "API secret", None, read is not None and read.issuer == _DEV_KEY
     used = env.used(Meaning.API_SECRET) if env is not None else None
     if used is not None:
         size = used.length if size is None else size
         label, location = used.name, used.location
         key = env.used(Meaning.API_KEY) if env is not None else None
-        dev = key is not None and key.shown == "devkey"
+        dev = key is not None and key.shown == _DEV_KEY
     if size is None or not 0 < size < _SHORT_SECRET:
         return
     yield Judgement(
