@@ -56,9 +56,18 @@ class Definitions:
             return {"$ref": f"#/$defs/{kind.__name__}"}
         raise TypeError(f"no schema for {kind!r}")
 
-    def record(self, kind: Any) -> dict[str, Any]:
-        """An object with all of a record's fields; others may be there, too."""
+    def record(self, kind: Any, *, whole: bool = True) -> dict[str, Any]:
+        """An object with a record's fields; others may be there, too.
+
+        Args:
+            kind: the record.
+            whole: fields that have a default are there, too, in every document.
+        """
         told = _told(kind)
+        # What came later has a default, in Python as in a document that was written before.
+        required = [
+            n for n in kind._fields if whole or n == "kind" or n not in kind._field_defaults
+        ]
         properties = {
             name: self.of(hint) | ({"description": told[name]} if name in told else {})
             for name, hint in typing.get_type_hints(kind).items()
@@ -67,7 +76,7 @@ class Definitions:
         return {
             "type": "object",
             **_described(kind),
-            "required": list(kind._fields),
+            "required": required,
             "properties": properties,
         }
 
@@ -75,7 +84,7 @@ class Definitions:
         name = kind.__name__
         if name not in self.known:
             self.known[name] = {"x-source": kind.__module__}  # a record may hold itself
-            self.known[name] |= self.record(kind)
+            self.known[name] |= self.record(kind, whole=kind.__module__ == Finding.__module__)
         elif self.known[name]["x-source"] != kind.__module__:
             raise TypeError(f"two records are called {name}")
 

@@ -109,6 +109,12 @@ def test_additions_are_welcome(path: str) -> None:
     assert errors(broken(path, "later")) == []
 
 
+def test_an_older_document_is_still_valid() -> None:
+    """A fact's field that came later has a default; a report kept before lacks it."""
+    assert errors(broken("facts.tls.attempt.certificate", None)) == []
+    assert errors(broken("findings.0.fix.0.destructive", None)) != []
+
+
 @pytest.mark.parametrize(
     "changed",
     [
