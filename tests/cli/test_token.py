@@ -262,7 +262,7 @@ def test_the_project_whose_key_signed_it_is_named(
         '[projects.live]\nurl = "wss://l.example"\napi_key = "APIlive"\n'
         'api_secret_env = "LIVE_SECRET"\n'
     )
-    secret = "another-made-up-secret-of-forty-characters"
+    secret = "Vt4Bn8Mq2Xc6Lk0Pz9Rw3Jd7Hf1Ys5Ga"
     monkeypatch.setenv("STAGING_SECRET", secret)
     now = int(time.time())
     text = token(changed(iss="APIstaging", nbf=now, exp=now + 60), secret=secret)

@@ -54,7 +54,7 @@ def codes(report: Report) -> list[str]:
     return [finding.code for finding in report.findings]
 
 
-OTHER = Key("project staging", "APIstaging", Secret("another-made-up-secret-of-forty-characters"))
+OTHER = Key("project staging", "APIstaging", Secret("Vt4Bn8Mq2Xc6Lk0Pz9Rw3Jd7Hf1Ys5Ga"))
 
 
 @pytest.mark.parametrize(

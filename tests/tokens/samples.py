@@ -11,7 +11,7 @@ from lkdoctor.redact import Secret
 from lkdoctor.tokens.decode import Key, Keyring
 
 KEY: Final = "APIexample9Qm"
-SECRET: Final = "made-up-secret-of-forty-three-characters-ok"
+SECRET: Final = "Zq7Wk3Rt9LxP8vNb5Hc1Yd6Gf4Js0UaTeM2oIiEw1"
 NOW: Final = 1_790_000_000
 RING: Final = Keyring([Key("LIVEKIT_API_SECRET", KEY, Secret(SECRET))])
 

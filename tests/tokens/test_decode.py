@@ -231,7 +231,7 @@ def test_claims_come_back_as_they_were_written(claims: dict[str, object]) -> Non
 
 # ------------------------------------------------------------------ signatures
 
-OTHER = Key("project staging", "APIstaging", Secret("another-made-up-secret-of-forty-characters"))
+OTHER = Key("project staging", "APIstaging", Secret("Vt4Bn8Mq2Xc6Lk0Pz9Rw3Jd7Hf1Ys5Ga"))
 BOTH = Keyring([*RING.keys, OTHER])
 
 

@@ -16,7 +16,7 @@ from lkdoctor.tokens.decode import Jwt, Key, Keyring, SignatureState, read
 from lkdoctor.tokens.mint import TokenRequest, lifetime, mint
 
 KEY = "APIexample"
-SECRET = "made-up-secret-of-forty-three-characters-ok"
+SECRET = "Zq7Wk3Rt9LxP8vNb5Hc1Yd6Gf4Js0UaTeM2oIiEw1"
 
 
 def claims_of_token(token: str) -> dict[str, Any]:
