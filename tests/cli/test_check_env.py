@@ -80,11 +80,11 @@ def test_exit_codes(tmp_path: Path, arguments: list[str], code: int) -> None:
 
 
 def test_json_is_one_document_with_the_codes(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text(ENV.replace(URL, "undefined"))
+    (tmp_path / ".env").write_text(ENV.replace(URL, "demo-x4k2.livekit.cloud"))
     done = check_env(tmp_path, "-o", "json")
     report = json.loads(done.stdout)
     assert done.returncode == report["summary"]["exit_code"] == 1
-    assert report["summary"]["primary"] == "env-placeholder"
+    assert report["summary"]["primary"] == "url-no-scheme"
     assert report["run"]["command"] == "check-env"
     assert report["target"]["api_key"] == "APIxk…7Qm"
     assert report["target"]["sources"] == {

@@ -14,6 +14,7 @@ from lkdoctor.facts import Facts
 from lkdoctor.facts.api import ApiFact, ForeignAnswer, RoomsListed
 from lkdoctor.facts.env import EnvFact, env_fact
 from lkdoctor.facts.network import Family, NetworkFact, Resolved, TcpConnected, TcpRefused
+from lkdoctor.facts.server import ServerFact
 from lkdoctor.facts.signal import SignalFact, Validation, Whose
 from lkdoctor.facts.url import UrlFact
 from lkdoctor.findings import Finding, Layer
@@ -415,10 +416,21 @@ def test_a_key_that_the_server_does_not_know(tmp_path: Path) -> None:
     assert told(refused) == [("env-project-mismatch", *CERTAIN, ".env.local:2")]
 
 
-def test_a_cloud_key_that_the_local_server_does_not_know_is_an_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("dev_mode", "code"),
+    [
+        pytest.param(True, "env-cloud-key-on-local-server", id="it runs with --dev"),
+        pytest.param(False, "env-project-mismatch", id="it has keys of its own"),
+        pytest.param(None, "env-project-mismatch", id="it did not say"),
+    ],
+)
+def test_a_cloud_key_that_a_local_server_does_not_know(
+    tmp_path: Path, *, dev_mode: bool | None, code: str
+) -> None:
     facts = configured(tmp_path, {}, variables(url="ws://localhost:7880"))
     refused = with_answers(facts, status=401, body=f"invalid API key: {KEY}")
-    assert told(refused) == [("env-cloud-key-on-local-server", *CERTAIN, None)]
+    server = ServerFact(answer(200, "OK"), dev_mode=dev_mode)
+    assert told(refused._replace(server=server)) == [(code, *CERTAIN, None)]
 
 
 def test_a_cloud_key_that_the_local_server_knows_is_no_finding(tmp_path: Path) -> None:
@@ -435,15 +447,10 @@ def test_a_cloud_key_that_the_local_server_knows_is_no_finding(tmp_path: Path) -
     ],
     ids=["1.13", "1.12 and before"],
 )
-def test_a_secret_that_the_server_has_otherwise(tmp_path: Path, body: str) -> None:
-    facts = with_answers(configured(tmp_path, HEALTHY), status=401, body=body)
-    assert told(facts) == [("env-secret-altered", *CERTAIN, ".env.local:3")]
-
-
-def test_a_server_that_knows_the_key_is_the_right_kind(tmp_path: Path) -> None:
+def test_a_server_that_finds_the_signature_wrong_knows_the_key(tmp_path: Path, body: str) -> None:
+    """The rules of the token say what is wrong then; the kind of key is not."""
     facts = configured(tmp_path, {}, variables(url="ws://localhost:7880"))
-    said = with_answers(facts, status=401, body="token signature is invalid: signature is invalid")
-    assert told(said) == [("env-secret-altered", *CERTAIN, None)]
+    assert told(with_answers(facts, status=401, body=body)) == []
 
 
 # ------------------------------------------------------------------ containers

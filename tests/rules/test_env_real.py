@@ -18,15 +18,15 @@ Pair = Callable[[servers.RunningServer], tuple[str, str]]
     [
         pytest.param(lambda s: (s.long_key, s.long_secret), None, id="the right pair"),
         pytest.param(
-            lambda s: (s.long_key, s.long_secret[::-1]), "env-secret-altered", id="another secret"
+            lambda s: (s.long_key, s.long_secret[::-1]), "token-bad-signature", id="another secret"
         ),
         pytest.param(
             lambda s: ("otherkey", s.long_secret), "env-project-mismatch", id="another key"
         ),
         pytest.param(
             lambda s: ("APIxk3pLw9Za7Qm", s.long_secret),
-            "env-cloud-key-on-local-server",
-            id="a Cloud key",
+            "env-project-mismatch",
+            id="a Cloud key, and a server with keys of its own",
         ),
         pytest.param(
             lambda s: (s.long_key, f'"{s.long_secret}"'), "env-value-dirty", id="quotes kept"
