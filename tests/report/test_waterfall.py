@@ -271,3 +271,20 @@ def test_an_unverified_certificate_is_said_in_the_header() -> None:
         tls=tls._replace(attempt=tls.attempt._replace(verified=False))
     )
     assert "TLS 1.3, certificate NOT verified (--insecure)" in screen(shown, Canvas(None))
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "expected"),
+    [
+        ("tcp-refused", PhaseName.TCP, "203.0.113.10:443 refused after 24 ms"),
+        ("signal-timeout", PhaseName.UPGRADE, "request sent, no byte came back"),
+        ("signal-leave-on-connect", PhaseName.FIRST_MESSAGE, "leave: STATE_MISMATCH, DISCONNECT"),
+    ],
+)
+def test_a_stopped_phase_says_what_was_seen(code: str, name: PhaseName, expected: str) -> None:
+    """Not the word that the probe left, where the facts know more."""
+    shown = sick(code)
+    noted = (Phase(name, PhaseOutcome.FAILED, 0.0, 1.0, "failed"),)
+    signal = shown.signal or SignalFact()
+    seen = waterfall.phases_of(shown._replace(signal=signal._replace(phases=noted)))
+    assert seen[0].detail == expected

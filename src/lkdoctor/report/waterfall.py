@@ -90,7 +90,7 @@ def render(report: Report, canvas: Canvas, *, verbose: int = 0) -> Iterator[Line
 def phases_of(facts: Facts) -> tuple[Phase, ...]:
     """The phases of the connection that joined; where none did, of the way that was looked at."""
     if facts.signal is not None and facts.signal.phases:
-        return facts.signal.phases
+        return tuple(_with_reason(phase, facts) for phase in facts.signal.phases)
     phases: list[Phase] = []
     for name, outcome, took, detail in _steps(facts):
         start = phases[-1].start_ms + phases[-1].took_ms if phases else 0.0
@@ -101,6 +101,17 @@ def phases_of(facts: Facts) -> tuple[Phase, ...]:
                 later = [phase for phase in later if phase is not PhaseName.TLS]
             return (*phases, *(Phase(phase, PhaseOutcome.NOT_REACHED) for phase in later))
     return tuple(phases)
+
+
+def _with_reason(phase: Phase, facts: Facts) -> Phase:
+    """The phase, saying in words why it stopped where the facts tell more than a probe's note."""
+    if phase.outcome in {PhaseOutcome.OK, PhaseOutcome.NOT_REACHED}:
+        return phase
+    reasons = {name: detail for name, _, _, detail in _steps(facts)}
+    first = facts.signal.first if facts.signal else None
+    if first is not None and not isinstance(first, Joined):
+        reasons[PhaseName.FIRST_MESSAGE] = details.first(first)
+    return phase._replace(detail=reasons.get(phase.name) or phase.detail)
 
 
 def _without_tls(facts: Facts) -> bool:
