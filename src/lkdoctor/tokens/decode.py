@@ -474,6 +474,7 @@ class Keyring:
         )
         self.secret_bytes: Final = len(self._bytes[0]) if self._bytes else None
         """The length of the target's secret."""
+        self._variants: tuple[tuple[str, str, bytes], ...] | None = None  # made when first needed
         self._by_api_key: dict[object, int] = {}
         for at, key in enumerate(self.keys):
             self._by_api_key.setdefault(key.api_key, at)
@@ -500,9 +501,14 @@ class Keyring:
         for key, secret in zip(self.keys, self._bytes, strict=True):
             if signature_fits(jwt, secret):
                 return Signature(SignatureState.OTHER, key.name, matches)
-        for key in self.keys:
-            for variant, secret in variants(key.secret.reveal()):
-                if signature_fits(jwt, secret):
-                    return Signature(SignatureState.VARIANT, key.name, matches, variant)
+        if self._variants is None:
+            self._variants = tuple(
+                (key.name, variant, secret)
+                for key in self.keys
+                for variant, secret in variants(key.secret.reveal())
+            )
+        for name, variant, secret in self._variants:
+            if signature_fits(jwt, secret):
+                return Signature(SignatureState.VARIANT, name, matches, variant)
         tried = self.keys[named if named is not None else 0].name
         return Signature(SignatureState.WRONG, tried, matches)
