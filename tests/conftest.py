@@ -10,6 +10,15 @@ from lkdoctor import redact
 
 
 @pytest.fixture(autouse=True)
+def _no_secret_outlives_its_test() -> Iterator[None]:
+    """What one test wraps in `Secret` must not be blotted out in the next one's output."""
+    seen, slices = set(redact._seen), set(redact._slices)
+    yield
+    for known, before in ((redact._seen, seen), (redact._slices, slices)):
+        known.intersection_update(before)
+
+
+@pytest.fixture(autouse=True)
 def secrets_are_forgotten() -> Iterator[None]:
     """What a test registers as secret does not blot out ordinary words in the next one."""
     slices, seen = set(redact._slices), set(redact._seen)

@@ -8,6 +8,7 @@ import importlib
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
+from lkdoctor import redact
 from lkdoctor.findings import Layer
 
 if TYPE_CHECKING:
@@ -50,7 +51,11 @@ def _modules(layers: Iterable[Layer]) -> Iterator["_Module"]:
     wanted = set(layers)
     for layer in LAYERS:
         if layer in wanted:
-            yield importlib.import_module(f"lkdoctor.rules.{layer}")
+            module = importlib.import_module(f"lkdoctor.rules.{layer}")
+            redact.spare(
+                (*(check.id for check in module.CHECKS), *(rule.code for rule in module.RULES))
+            )
+            yield module
 
 
 if TYPE_CHECKING:

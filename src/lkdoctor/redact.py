@@ -11,6 +11,7 @@ import base64
 import json
 import re
 import urllib.parse
+from collections.abc import Iterable
 from typing import Final, Never
 
 SLICE: Final = 8
@@ -74,7 +75,17 @@ def register(value: str) -> None:
     for candidate in candidates:
         for spelling in _spellings(candidate):
             _slices.update(_runs(_folded(spelling)))
-    _slices.difference_update(_PUBLIC)
+    _slices.difference_update(_public)
+
+
+def spare(words: Iterable[str]) -> None:
+    """Names of our own that are no secret even where somebody's secret shares a run with them.
+
+    A code that is blotted out leads nobody to its page.
+    """
+    for word in words:
+        _public.update(_runs(_folded(word)))
+    _slices.difference_update(_public)
 
 
 def _folded(text: str) -> str:
@@ -87,7 +98,7 @@ def _runs(text: str) -> set[str]:
     return {text[i : i + SLICE] for i in range(len(text) - SLICE + 1)}
 
 
-_PUBLIC: Final = frozenset().union(
+_public: Final = set[str]().union(
     *map(_runs, ("livekit_url", "livekit_ws_url", "livekit_api_key", "livekit_api_secret")),
     *map(_runs, ("livekit_token", "--api-secret-file", "the api key of your project")),
     *(

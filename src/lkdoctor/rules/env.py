@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lkdoctor.config.resolve import CANONICAL, Kind, Meaning
 from lkdoctor.facts.env import EnvFact, Fault, FaultKind, Looks, Place, TokenMatch, Variable
-from lkdoctor.facts.url import HostKind, ParsedUrl, UrlFact
+from lkdoctor.facts.url import HostKind, ParsedUrl, UnusableUrl, UrlFact
 from lkdoctor.findings import Confidence, Evidence, FixStep, Layer, Severity, Snippet
 from lkdoctor.rules.base import Check, Judgement, Rule, Unsure
 
@@ -197,10 +197,17 @@ def _fitting(title: str) -> str:
 # env-placeholder
 
 
-def _placeholder(env: EnvFact) -> Iterator[Judgement]:
+def _placeholder(
+    env: EnvFact, url: UrlFact | None = None, token: "TokenFact | None" = None
+) -> Iterator[Judgement]:
+    never_set = url is not None and isinstance(url.result, UnusableUrl)
     for variable in _used(env):
         if variable.looks is not Looks.PLACEHOLDER:
             continue
+        if variable.meaning is Meaning.URL and never_set:
+            continue  # `undefined` and the like: url-invalid-hang says what that does
+        if variable.meaning is Meaning.TOKEN and token is not None:
+            continue  # token-not-jwt says which slip it is
         yield Judgement(
             evidence=(_seen(variable, expected=f"{_WORDS[variable.meaning]} of your project"),),
             title=_fitting(f"{variable.name} holds a sample value"),
