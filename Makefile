@@ -39,6 +39,7 @@ format: .venv/dev.stamp  ## let ruff lay the code out
 docs: .venv/dev.stamp  ## write the pages and the picture that are generated
 	$(BIN)/python scripts/docs.py
 	$(BIN)/python scripts/picture.py
+	$(BIN)/python scripts/readme.py
 
 bench: .venv/dev.stamp  ## benchmarks: ratios in one run
 	for b in startup ws_probe rooms_list; do $(BIN)/python benchmarks/$$b.py || exit 1; done

@@ -1,6 +1,6 @@
-"""Runs the commands in README.md and writes down what they really say.
+"""Runs the commands in README.md and docs/commands.md and writes down what they really say.
 
-python scripts/readme.py            write README.md
+python scripts/readme.py            write both
 python scripts/readme.py --check    say which blocks are no longer true, change nothing
 
 A block that begins with ```console is a session of one shell; its second word names the world
@@ -20,7 +20,8 @@ from pathlib import Path
 
 from lkdoctor.sandbox import Fault, Sandbox, running_sandbox
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "commands.md")
 
 KEYS = {"devkey": "made-up-secret-that-opens-only-a-sandbox"}
 PORT = 7880
@@ -196,15 +197,17 @@ def differences(old: str, new: str) -> list[tuple[str, str]]:
 
 
 def main(arguments: list[str]) -> int:
-    old = README.read_text(encoding="utf-8")
-    new = written(old)
-    if "--check" not in arguments:
-        README.write_text(new, encoding="utf-8")
-        return 0
-    changed = differences(old, new)
-    for was, now in changed:
-        print(f"README.md says:\n{was}\nnow it is:\n{now}\n")
-    return 1 if changed else 0
+    wrong = 0
+    for document in DOCUMENTS:
+        old = document.read_text(encoding="utf-8")
+        new = written(old)
+        if "--check" not in arguments:
+            document.write_text(new, encoding="utf-8")
+            continue
+        for was, now in differences(old, new):
+            print(f"{document.name} says:\n{was}\nnow it is:\n{now}\n")
+            wrong = 1
+    return wrong
 
 
 if __name__ == "__main__":

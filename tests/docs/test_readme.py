@@ -38,6 +38,12 @@ def test_every_command_has_a_section_or_is_named() -> None:
         assert f"lkdoctor {command}" in README or f"make {command}" in README
 
 
+def test_every_command_s_options_are_listed() -> None:
+    commands = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    listed = re.findall(r"(?m)^\$ lkdoctor (\S+)", commands)
+    assert list(dict.fromkeys(listed)) == list(COMMANDS)
+
+
 def test_every_exit_code_is_explained() -> None:
     rows = re.findall(r"(?m)^\| (\d+) \| ", README)
     assert [int(row) for row in rows] == sorted(ExitCode)
