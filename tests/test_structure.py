@@ -27,7 +27,7 @@ TESTED_IN = {
     "findings.py": "rules/test_base.py",
     "facts/*.py": "facts/test_codec.py",
     "tokens/reading.py": "tokens/test_decode.py",
-    "diagnosis/events.py": "diagnosis/test_fold.py",
+    "diagnosis/events.py": "cli/test_progress.py",
     "diagnosis/how.py": "faults/test_faults.py",
     # The parts of one machine, tested as a whole.
     "sandbox/*.py": "sandbox/test_sandbox.py",
@@ -46,12 +46,10 @@ TESTED_IN = {
     "cli/diagnose.py": "faults/test_faults.py",
     "cli/ws_probe.py": "faults/test_healthy.py",
     "cli/inputs.py": "faults/test_faults.py",
-    "cli/progress.py": "safety/test_harmless.py",
     "diagnosis/case.py": "faults/test_faults.py",
     "diagnosis/doctor.py": "faults/test_faults.py",
     "diagnosis/run.py": "faults/test_faults.py",
     "diagnosis/rooms.py": "cli/test_rooms.py",
-    "diagnosis/library.py": "docs/test_examples.py",
 }
 """Modules without a test module of their own, and whose tests are theirs."""
 

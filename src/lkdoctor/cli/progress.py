@@ -1,10 +1,11 @@
 """What is going on, on standard error: one live line on a terminal, else hardly anything."""
 
+import contextlib
 from types import TracebackType
 from typing import Self
 
 from lkdoctor.cli.streams import Streams
-from lkdoctor.clock import SystemClock
+from lkdoctor.clock import Clock, SystemClock
 from lkdoctor.diagnosis.events import Event, StepStarted
 from lkdoctor.redact import safe
 
@@ -15,10 +16,10 @@ QUIET_SECONDS = 5.0
 class Progress:
     """Listens to a run and shows it; what it drew is gone when it ends."""
 
-    def __init__(self, streams: Streams, timeout_s: float) -> None:
+    def __init__(self, streams: Streams, timeout_s: float, clock: Clock | None = None) -> None:
         self._streams = streams
         self._timeout_s = timeout_s
-        self._clock = SystemClock()
+        self._clock = clock or SystemClock()
         self._started = self._clock.monotonic()
         self._said = self._started
         self._drawn = False
@@ -33,22 +34,27 @@ class Progress:
         traceback: TracebackType | None,
     ) -> None:
         if self._drawn:
-            self._streams.err.write("\r\x1b[2K")
-            self._streams.err.flush()
+            self._write("\r\x1b[2K")
 
     def listen(self, event: Event) -> None:
         """Show a step that begins."""
         if not isinstance(event, StepStarted):
             return
         now = self._clock.monotonic()
-        words = safe(event.words, 60)
         if self._streams.live:
-            self._streams.err.write(f"\r\x1b[2K{words} …  {now - self._started:.1f} s")
-            self._streams.err.flush()
+            canvas = self._streams.err_canvas
+            more = "…" if canvas.unicode else "..."
+            # A line that wraps could not be erased.
+            words = safe(event.words, min(60, max(8, (canvas.width or 80) - 20)))
+            self._write(f"\r\x1b[2K{words} {more}  {now - self._started:.1f} s")
             self._drawn = True
         elif now - self._said > QUIET_SECONDS:
-            self._streams.err.write(
-                f"lkdoctor: still {words}, {now - self._started:.0f} s of {self._timeout_s:.0f} s\n"
-            )
-            self._streams.err.flush()
+            words = safe(event.words, 60)
+            passed = f"{now - self._started:.0f} s of {self._timeout_s:.0f} s"
+            self._write(f"lkdoctor: still {words}, {passed}\n")
             self._said = now
+
+    def _write(self, text: str) -> None:
+        with contextlib.suppress(OSError):  # nobody watches any more
+            self._streams.err.write(text)
+            self._streams.err.flush()
