@@ -29,7 +29,7 @@ check: .venv/dev.stamp  ## formatting, lint, types, import contracts, generated 
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/python scripts/docs.py --check
 
 format: .venv/dev.stamp  ## let ruff lay the code out

@@ -132,14 +132,17 @@ def _spellings(value: str) -> set[str]:
     return spellings
 
 
-_TOKEN: Final = re.compile(r"eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){0,2}")
+# A pattern is compiled when its needle is first seen (`re` keeps it): most output has none of them.
+
+_TOKEN: Final = r"eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){0,2}"
 """A JWT, whole or cut short."""
 
 _PATTERNS: Final = (
-    (re.compile(r"(?i)(access_token=)[^&\s\"'<>]+"), r"\1" + REDACTED),
+    (("access_token=",), r"(?i)(access_token=)[^&\s\"'<>]+", r"\1" + REDACTED),
     # `Bearer …` as a header has it, but not "Basic authentication" in a sentence.
     (
-        re.compile(
+        ("bearer", "basic"),
+        (
             r"(?i)\b(Bearer|Basic)(\s+)(?!<|(?:auth\w*|access|credentials?|scheme|challenge)\b)"
             r"[A-Za-z0-9._~+/=-]{8,}"
         ),
@@ -147,16 +150,15 @@ _PATTERNS: Final = (
     ),
     # "credential": "…" of an ICE server, turn_password of a room; also as JSON within JSON.
     (
-        re.compile(
-            r"""(?i)\b((?:turn_?password|credential)\\?["']?\s*[:=]\s*\\?(["']))(?:(?!\\?\2).)*"""
-        ),
+        ("password", "credential"),
+        r"""(?i)\b((?:turn_?password|credential)\\?["']?\s*[:=]\s*\\?(["']))(?:(?!\\?\2).)*""",
         r"\1" + REDACTED,
     ),
 )
+"""What a text must hold in lower case for the pattern to be worth trying, the pattern, the rest."""
 
-_PLAIN_WORD: Final = re.compile(r"[A-Za-z0-9._-]*")
-_WORD: Final = re.compile(r"""[^\s"'<>]+""")
-_PORT: Final = re.compile(r"\d{1,5}(?:[/?#]|$)")
+_WORD: Final = r"""[^\s"'<>]+"""
+_PORT: Final = r"\d{1,5}(?:[/?#]|$)"
 
 
 def _without_userinfo(match: re.Match[str]) -> str:
@@ -170,7 +172,7 @@ def _without_userinfo(match: re.Match[str]) -> str:
 
 def _after_userinfo(rest: str) -> str:
     user, colon, password = rest.partition(":")
-    if colon and not _PORT.match(password) and not set(user) & set("/?#@["):
+    if colon and not re.match(_PORT, password) and not set(user) & set("/?#@["):
         end = rest.rfind("@")  # a password may hold any of / ? # @
     else:
         end = re.split("[/?#]", rest, maxsplit=1)[0].rfind("@")
@@ -180,13 +182,15 @@ def _after_userinfo(rest: str) -> str:
 def clean(text: str) -> str:
     """The text without any secret; every sink calls this once more, whatever was done before."""
     # Tokens first: one that is known would otherwise lose its parts and leave its header.
-    text = _without_known(_TOKEN.sub("<token>", text))
-    if _PLAIN_WORD.fullmatch(text):
-        return text  # every pattern below needs one of : = or a blank
-    for pattern, replacement in _PATTERNS:
-        text = pattern.sub(replacement, text)
+    if "eyJ" in text:
+        text = re.sub(_TOKEN, "<token>", text)
+    text = _without_known(text)
+    folded = text.lower()
+    for needles, pattern, replacement in _PATTERNS:
+        if any(needle in folded for needle in needles):
+            text = re.sub(pattern, replacement, text)
     if "://" in text and "@" in text:
-        text = _WORD.sub(_without_userinfo, text)
+        text = re.sub(_WORD, _without_userinfo, text)
     return text
 
 
@@ -210,7 +214,7 @@ def _without_known(text: str) -> str:
     return "".join(pieces) + text[start:] if pieces else text
 
 
-_INVISIBLE: Final = re.compile(
+_INVISIBLE: Final = (
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
@@ -225,7 +229,9 @@ def _visible(match: re.Match[str]) -> str:
 
 def visible(text: str) -> str:
     r"""Foreign text in which no character can act: controls, bidi and zero-width become ``\x1b``."""
-    return _INVISIBLE.sub(_visible, text)
+    if text.isascii() and text.isprintable():
+        return text
+    return re.sub(_INVISIBLE, _visible, text)
 
 
 def safe(text: str, limit: int = MAX_TEXT) -> str:

@@ -6,7 +6,6 @@ groups' fields become options, and `Streams` is built from what was chosen.
 
 import functools
 import inspect
-import typing
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -143,7 +142,8 @@ _GROUPS: tuple[type, ...] = (TargetOptions, OutputOptions, NetworkOptions, Booki
 
 def command(function: Callable[..., ExitCode]) -> Callable[..., None]:
     """What Typer calls for a command: groups flattened, streams built, exit code raised."""
-    hints = typing.get_type_hints(function, include_extras=True)
+    # Annotations here are never strings, so they need no evaluation (typing.get_type_hints).
+    hints = function.__annotations__
     own = inspect.signature(function).parameters
     parameters: list[inspect.Parameter] = []
     for name, parameter in own.items():
@@ -175,7 +175,7 @@ def command(function: Callable[..., ExitCode]) -> Callable[..., None]:
 
 
 def _flattened(group: Any) -> list[inspect.Parameter]:
-    fields = typing.get_type_hints(group, include_extras=True)
+    fields = group.__annotations__
     return [
         inspect.Parameter(
             field,

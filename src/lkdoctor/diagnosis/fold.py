@@ -296,14 +296,18 @@ def _summary(
 
 
 def _tool() -> ToolInfo:
-    import platform
+    import os
     import sys
 
+    # `platform` would say the same and load `subprocess` for it, a twentieth of a start.
+    machine = (
+        os.uname().machine if hasattr(os, "uname") else os.environ.get("PROCESSOR_ARCHITECTURE", "")
+    )
     return ToolInfo(
         name="lkdoctor",
         version=__version__,
-        python=platform.python_version(),
-        platform=f"{sys.platform}-{platform.machine()}",
+        python=".".join(map(str, sys.version_info[:3])),
+        platform=f"{sys.platform}-{machine.lower()}",
     )
 
 

@@ -172,7 +172,7 @@ def plain(lines: Iterable[Line]) -> str:
     return "".join(plain_line(row) + "\n" for row in lines)
 
 
-_RUNNER_COMMAND: Final = re.compile(r"^(\s*):(?=:[A-Za-z].*::)|#(?=#(?:\[|vso\[))")
+_RUNNER_COMMAND: Final = r"^(\s*):(?=:[A-Za-z].*::)|#(?=#(?:\[|vso\[))"
 """What GitHub's and Azure's runners would obey: ``::error …::`` after any blanks, ``##[…`` anywhere
 (actions/runner src/Runner.Common/ActionCommand.cs)."""
 
@@ -184,7 +184,7 @@ def plain_line(row: Line) -> str:
 
 def disarmed(text: str) -> str:
     """One line that no CI runner takes for a command."""
-    return _RUNNER_COMMAND.sub(_escaped_sign, text) if "::" in text or "##" in text else text
+    return re.sub(_RUNNER_COMMAND, _escaped_sign, text) if "::" in text or "##" in text else text
 
 
 def _escaped_sign(match: re.Match[str]) -> str:

@@ -192,15 +192,27 @@ def _moment(value: object) -> Moment | None:
     if isinstance(value, bool):
         return Moment(_written(value), TimeForm.OTHER, None)
     if isinstance(value, int):
-        written = str(value) if abs(value) < 10**20 else f"{float(value):.6e}"
-        return Moment(written, TimeForm.INTEGER, float(value))
+        seconds = _finite(value)
+        if abs(value) < 10**20:
+            return Moment(str(value), TimeForm.INTEGER, seconds)
+        beyond = "more than 1e+308" if value > 0 else "less than -1e+308"
+        written = beyond if seconds is None else f"{seconds:.6e}"
+        return Moment(written, TimeForm.INTEGER, seconds)
     if isinstance(value, float):
         # 1.7e9 is a whole number to every reader.
         form = TimeForm.FRACTION if value % 1 else TimeForm.INTEGER
-        return Moment(repr(value), form, value if abs(value) < float("inf") else None)
+        return Moment(repr(value), form, _finite(value))
     if isinstance(value, str):
         return Moment(_written(value), TimeForm.TEXT, _number(value))
     return Moment(_written(value), TimeForm.OTHER, None)
+
+
+def _finite(number: float) -> float | None:
+    """The number where floating point (and so any server) can hold it."""
+    try:
+        return float(number) if abs(number) < float("inf") else None
+    except OverflowError:
+        return None
 
 
 _NUMBER: Final = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
@@ -210,7 +222,7 @@ def _number(text: str) -> float | None:
     """A text that is a JSON number, as golang-jwt reads it (``json.Number``)."""
     if len(text) > 40 or not re.fullmatch(_NUMBER, text):
         return None
-    return float(text)
+    return _finite(float(text))
 
 
 # ------------------------------------------------------------------ grants
