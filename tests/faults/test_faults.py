@@ -20,6 +20,7 @@ from servers import DEV_KEY, DEV_SECRET, RunningServer, livekit_server
 
 from faults import peers
 from faults.doctor import lkdoctor, verdict_on_screen
+from lkdoctor.sandbox import Fault, running_sandbox
 
 KEY = "APIfaults000001"
 SECRET = "made-up-for-tests-0123456789-abcdefghijklmn"
@@ -447,6 +448,28 @@ def at_another_time(seconds: float, error: bytes) -> peers.Handler:
         upgrade=peers.saying(refusal),
         validate=refusal,
     )
+
+
+# ------------------------------------------------------------------ the sandbox's faults
+
+
+def of_sandbox(name: Fault) -> Steps:
+    def bring(_: RunningServer, __: Path) -> Iterator[Setup]:
+        with running_sandbox(faults=[name]) as sandbox:
+            yield Setup(("--timeout", "3"), sandbox.environment())
+
+    return bring
+
+
+for each in Fault:
+    fault(each.leads_to, f"sandbox --fault {each}")(of_sandbox(each))
+
+
+@fault("token-expired", "every token, by the server's word alone")
+def _(_: RunningServer, __: Path) -> Iterator[Setup]:
+    with running_sandbox(faults=[Fault.EXPIRED_TOKEN]) as sandbox:
+        env = {n: v for n, v in sandbox.environment().items() if n != "LIVEKIT_TOKEN"}
+        yield Setup(env=env)
 
 
 # ------------------------------------------------------------------ signalling

@@ -79,8 +79,8 @@ def _decode(kind: Any, data: Any, where: str) -> Any:
     if kind is Any or kind is object:
         return data
     if isinstance(kind, type) and issubclass(kind, Enum):
-        words = [member.value for member in kind]
-        # A list, not a set: JSON may hold a list or an object here, which have no hash.
+        # A tuple, not a set: JSON may hold a list or an object here, which have no hash.
+        words = tuple(member.value for member in kind)
         return kind(_expect(data in words, data, where, f"one of {', '.join(map(str, words))}"))
     if hasattr(kind, "_fields"):
         return _decode_record(kind, data, where)

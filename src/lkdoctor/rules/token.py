@@ -363,6 +363,8 @@ def _expired(
     signal: "SignalFact | None" = None,
 ) -> Iterator[Judgement]:
     refused = _refused(signal, _GIVEN, Refusal.EXPIRED)
+    if refused is None:
+        yield from _expired_at_once(clock, signal)
     read = token.token if token is not None else None
     exp = read.expires.seconds if read is not None and read.expires is not None else None
     if refused is not None:
@@ -383,6 +385,26 @@ def _expired(
             title="The token has just expired; servers forgive a minute",
             confidence=Confidence.HINT,
         )
+
+
+def _expired_at_once(clock: ClockFact | None, signal: "SignalFact | None") -> Iterator[Judgement]:
+    """A token of our own that is refused as expired although the clocks agree."""
+    minted = _refused(signal, _MINTED, Refusal.EXPIRED)
+    skew_ms = 0.0 if clock is None else clock.skew_ms or 0.0
+    if minted is None or abs(skew_ms) >= LEEWAY_S * 1000:  # else clock-server-wrong speaks of it
+        return
+    yield Judgement(
+        (minted, *_clocks(clock)),
+        title="The server calls a token expired that was just made",
+        cause="The token was good for another minute when it was sent, and the clocks agree: a "
+        "gateway keeps tokens and sends old ones on, or another clock checks than the one that "
+        "answers.",
+        fix=(
+            FixStep("Compare the clocks of all the server's hosts:", command="timedatectl"),
+            FixStep("See whether something in front replaces the Authorization header."),
+        ),
+        confidence=Confidence.LIKELY,
+    )
 
 
 def _clocks(clock: ClockFact | None) -> tuple[Evidence, ...]:
@@ -1057,6 +1079,7 @@ RULES: Final = (
             "invalid token: <token>, error: token has invalid claims: token is expired",
         ),
         healthy=_HEALTHY,
+        explains=("signal-refused",),
         related=("token-time-units", "clock-server-wrong"),
     ),
     Rule(

@@ -183,7 +183,7 @@ class Fault(StrEnum):
     UNKNOWN_KEY = (
         "unknown-key",
         "The server does not have the key: it belongs to another project",
-        "token-unknown-key",
+        "env-project-mismatch",
         Change(settings=_another_key),
     )
     EXPIRED_TOKEN = (
