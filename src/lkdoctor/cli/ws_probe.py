@@ -31,6 +31,9 @@ app = subcommand()
 ONLY = ("url", "net", "tls", "http", "clock", "token", "signal")
 """What a probe of the WebSocket looks at; the rest is for ``diagnose``."""
 
+WHO_IS_THERE = ("api.room",)
+"""Looked at besides where a token and the keys are given: is its identity in the room now?"""
+
 
 @app.command()
 @command
@@ -68,7 +71,7 @@ def ws_probe(
     request = doctor.Request(
         command="ws-probe",
         join=join,
-        only=ONLY,
+        only=ONLY + (WHO_IS_THERE if case.token and case.target.key_pair else ()),
         how=inputs.how(network, pings=pings, repeat=repeat, path=path),
         fail_on_warnings=output.fail_on is FailOn.WARN,
     )

@@ -754,6 +754,24 @@ def _see_grants(token: TokenFact) -> str | None:
     return f'"{read.identity}" may join "{read.room}"'
 
 
+def _in_room(token: TokenFact, api: "ApiFact") -> Iterator[Judgement]:
+    read, listed = token.token, api.participants
+    if read is None or listed is None or listed.kind != "participants" or listed.room != read.room:
+        return
+    for participant in listed.participants:
+        if participant.identity == read.identity:
+            since = f", since {_utc(participant.joined_at)}" if participant.joined_at else ""
+            yield Judgement(
+                (
+                    Evidence(
+                        f"ListParticipants of {read.room}",
+                        f"{read.identity}, {participant.state}{since}",
+                        source="api",
+                    ),
+                )
+            )
+
+
 CHECKS: Final = (
     Check(
         id="token.form",
@@ -842,6 +860,24 @@ def _example(
         return fine._replace(token=_fact(reading, secret=secret), signal=signal)
 
     return facts
+
+
+def _example_in_room() -> Facts:
+    from lkdoctor.facts.api import ApiFact, ParticipantInfo, ParticipantsListed, Permission
+
+    alice = ParticipantInfo(
+        identity="alice",
+        name="Alice",
+        sid="PA_a1B2c3D4e5F6",
+        state="ACTIVE",
+        joined_at=NOON - 60,
+        kind_of="STANDARD",
+        permission=Permission(can_subscribe=True, can_publish=True, can_publish_data=True),
+    )
+    fine = _HEALTHY()
+    there = ParticipantsListed("demo", (alice,))
+    api = (fine.api or ApiFact())._replace(participants=there, room_asked="demo")
+    return fine._replace(api=api)
 
 
 def _time(seconds: float, written: str | None = None) -> Moment:
@@ -1306,5 +1342,28 @@ RULES: Final = (
         ),
         healthy=_HEALTHY,
         related=("name-refused",),
+    ),
+    Rule(
+        code="identity-in-room",
+        check="api.room",
+        layer=Layer.TOKEN,
+        severity=Severity.INFO,
+        confidence=Confidence.CERTAIN,
+        title="Somebody with this identity is in the room now",
+        symptoms=("Disconnected with DUPLICATE_IDENTITY",),
+        cause="An identity can be in a room once: joining with this token disconnects who is there. "
+        "That is right for a reload of the page, and wrong where two people, tabs or devices share "
+        "an identity: they throw each other out in a loop.",
+        how="ListParticipants of the token's room names its identity.",
+        fix=(
+            FixStep("See since when, and what he publishes:", command="lkdoctor rooms show ROOM"),
+            FixStep("Where two connections are meant, append something random to the identity."),
+        ),
+        source="livekit-server pkg/rtc/room.go (removing duplicate participant), livekit/agents#236, "
+        "livekit/livekit#4620",
+        judge=_in_room,
+        sick=_example_in_room,
+        healthy=_HEALTHY,
+        related=("identity-collision",),
     ),
 )
