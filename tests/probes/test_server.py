@@ -113,7 +113,7 @@ def nothing(problem: Silence, detail: str, received: int = 0) -> NoAnswer:
 )
 async def test_misbehaviour(behaviour: Callable[[Caller], object], expected: Exchange) -> None:
     async with peer(behaviour) as there:  # type: ignore[arg-type]
-        assert await root(Endpoint(there), soon(0.3)) == expected
+        assert await root(Endpoint(there), soon(0.6)) == expected
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ async def test_misbehaviour(behaviour: Callable[[Caller], object], expected: Exc
 )
 async def test_bytes_without_end(behaviour: Callable[[Caller], object], problem: Silence) -> None:
     async with peer(behaviour) as there:  # type: ignore[arg-type]
-        deadline = soon(0.3)
+        deadline = soon(0.6)
         answer = await root(Endpoint(there), deadline)
     assert isinstance(answer, NoAnswer)
     assert answer.problem is problem

@@ -251,7 +251,7 @@ NOT_REACHED = PhaseOutcome.NOT_REACHED
 async def test_after_the_101(
     behind: bytes, outcome: PhaseOutcome, first: NoFirstMessage | LeftAtOnce
 ) -> None:
-    session = await join(saying(behind), soon(0.3))
+    session = await join(saying(behind), soon(0.6))
     if isinstance(first, NoFirstMessage):
         detail: str = first.problem
     else:
@@ -321,7 +321,7 @@ async def test_no_upgrade(
     outcome: PhaseOutcome,
     detail: str,
 ) -> None:
-    session = await join(behaviour, soon(0.3))
+    session = await join(behaviour, soon(0.6))
     expected = phases(outcome, detail, NOT_REACHED)
     assert session == signal.Session(attempt(result), phases=expected)
 
@@ -389,7 +389,7 @@ async def test_a_server_that_answers_no_ping_still_hears_that_we_leave(heard: li
         await talker.say(join=JOIN)
         heard.extend([str(r.WhichOneof("message")) async for r in talker.requests()])
 
-    session = await join(serve, soon(0.4))
+    session = await join(serve, soon(0.8))
     assert session.pings == Pings(1, ())
     assert session.goodbye == Goodbye(
         answered=False, close_code=None, detail="nothing in the time given"
@@ -407,14 +407,15 @@ async def test_a_server_that_never_stops_talking() -> None:
             number += 1
             line = f"candidate:1 1 udp 1 10.0.0.1 {number % 60000} typ host"
             await talker.say(trickle=rtc.TrickleRequest(candidateInit=f'{{"candidate":"{line}"}}'))
+            await asyncio.sleep(0)  # both sides share a loop
 
-    deadline = soon(1.0)
+    deadline = soon(2.0)
     session = await join(serve, deadline)
     assert session.pings == Pings(1, ())
     assert len(session.candidates) == signal.MAX_CANDIDATES
     assert session.goodbye is not None
     assert not session.goodbye.answered
-    assert deadline.clock.monotonic() < deadline.ends + 1.0
+    assert deadline.clock.monotonic() < deadline.ends + 1.5
 
 
 async def test_whoever_is_interrupted_has_left(heard: list[str]) -> None:
@@ -458,14 +459,14 @@ async def test_a_token_in_the_query_where_that_is_asked_for() -> None:
 
 
 async def test_a_silent_server_costs_one_deadline_for_all_that_is_asked_at_once() -> None:
-    deadline = soon(0.4)
+    deadline = soon(0.8)
     async with peer(silent) as there, dial(Endpoint(there), deadline) as route:
         async with asyncio.TaskGroup() as group:
             group.create_task(signal.join(route, TOKEN, Whose.MINTED, deadline))
             group.create_task(signal.validate(route, TOKEN, Whose.MINTED, deadline))
             group.create_task(signal.upgrade_only(route, deadline))
             group.create_task(api.list_rooms(route, TOKEN, deadline))
-        assert deadline.clock.monotonic() < deadline.ends + 0.4
+        assert deadline.clock.monotonic() < deadline.ends + 0.8
 
 
 # The rest asks real servers.

@@ -296,7 +296,7 @@ async def test_silence_costs_one_deadline() -> None:
         await caller.hold()
 
     async with peer(hold, scheme="wss") as there:
-        fact, phases, _ = await look(Endpoint(there), soon(0.2))
+        fact, phases, _ = await look(Endpoint(there), soon(0.6))
     assert fact == TlsFact("127.0.0.1", TlsTimedOut(0.0))
     assert phases[-1] == Phase(PhaseName.TLS, PhaseOutcome.TIMEOUT, detail="timed-out")
 
