@@ -47,8 +47,13 @@ NEXT_PUBLIC_LIVEKIT_URL=wss://clinic-x4k2.livekit.cloud
 
 
 def written(text: str) -> str:
-    """The README with what its commands say today."""
-    return BLOCK.sub(lambda block: _block(block[1] or "", block[2]), text)
+    """The document with what its commands say today; what is still true stays as it is."""
+
+    def block(was: re.Match[str]) -> str:
+        now = _block(was[1] or "", was[2])
+        return was[0] if normal(was[0]) == normal(now) else now
+
+    return BLOCK.sub(block, text)
 
 
 def commands(body: str) -> list[str]:
@@ -193,7 +198,7 @@ def normal(text: str) -> str:
 def differences(old: str, new: str) -> list[tuple[str, str]]:
     """The blocks that are no longer true: as they are, as they would be."""
     pairs = zip(BLOCK.finditer(old), BLOCK.finditer(new), strict=True)
-    return [(was[0], now[0]) for was, now in pairs if normal(was[0]) != normal(now[0])]
+    return [(was[0], now[0]) for was, now in pairs if was[0] != now[0]]
 
 
 def main(arguments: list[str]) -> int:
