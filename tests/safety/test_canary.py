@@ -241,6 +241,37 @@ def test_in_a_place_where_it_does_not_belong(
         assert shown.code in {0, 1, 2, 3}, shown
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["demo"],
+        ["demo", "--accessible"],
+        ["schema"],
+        ["completion", "bash"],
+        ["sandbox", "--list-faults"],
+        ["explain"],
+        ["--version"],
+        ["--help"],
+    ],
+    ids=" ".join,
+)
+def test_in_commands_that_need_none_of_it(
+    command: list[str], canaries: Canaries, project: Terminal
+) -> None:
+    """They read no variable and no file, and dial nobody else."""
+    heard: list[str] = []
+
+    def listen(connection: socket.socket) -> None:
+        heard.append(head(connection))
+
+    with peer(listen) as port:
+        env = environment(canaries, f"ws://127.0.0.1:{port}")
+        shown = project.run(*command, env=env | {"LIVEKIT_TOKEN": canaries.token})
+    assert canaries.seen_in(shown) == []
+    assert (shown.code, heard) == (0, [])
+    assert canaries.key not in shown.everything
+
+
 def test_a_secret_given_as_an_argument(
     canaries: Canaries, healthy_url: str, terminal: Terminal
 ) -> None:
