@@ -1,11 +1,13 @@
 """Sessions with raw servers that misbehave, and with real ones."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import jwt
 import pytest
+import trustme
 from livekit.protocol import models, rtc
 from probes.peers import Caller, address, peer, soon, timeless
 from servers import NEWEST, RunningServer, livekit_server
@@ -439,6 +441,48 @@ async def test_whoever_is_interrupted_has_left(heard: list[str]) -> None:
             task.cancel()
         await done.wait()
     assert heard == ["ping_req", "leave"]
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+async def test_a_session_through_tls(heard: list[str], interrupted: bool) -> None:
+    """What is said last arrives too, although nobody waits for it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    pinged, done = asyncio.Event(), asyncio.Event()
+
+    async def serve(caller: Caller) -> None:
+        talker = Talker(caller)
+        await talker.accept()
+        await talker.say(join=JOIN)
+        try:
+            async for request in talker.requests():
+                heard.append(str(request.WhichOneof("message")))
+                pinged.set()
+                if heard[-1] == "ping_req" and not interrupted:
+                    timestamp = request.ping_req.timestamp
+                    await talker.say(pong_resp=rtc.Pong(last_ping_timestamp=timestamp))
+                if heard[-1] == "leave":
+                    talker.protocol.send_close(1000)
+                    await talker.flush()
+        finally:  # whoever is gone at once does not hear our close frame
+            done.set()
+
+    deadline = soon()
+    async with peer(serve, tls=context) as there:
+        async with (
+            dial(Endpoint(there, insecure=True), deadline) as route,
+            asyncio.TaskGroup() as group,
+        ):
+            task = group.create_task(signal.join(route, TOKEN, Whose.MINTED, deadline, pings=1))
+            if interrupted:
+                await pinged.wait()
+                task.cancel()
+        await done.wait()
+    assert heard == ["ping_req", "leave"]
+    if not interrupted:
+        session = task.result()
+        assert session.goodbye == Goodbye(answered=True, close_code=1000)
+        assert [phase.name for phase in session.phases] == list(PhaseName)
 
 
 async def test_a_token_in_the_query_where_that_is_asked_for() -> None:
