@@ -31,15 +31,18 @@ check: .venv/dev.stamp  ## formatting, lint, types, import contracts, generated 
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python scripts/docs.py --check
+	$(BIN)/python scripts/schema.py --check
 
 format: .venv/dev.stamp  ## let ruff lay the code out
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: .venv/dev.stamp  ## write the pages and the picture that are generated
+docs: .venv/dev.stamp  ## write what is generated: pages, schema, picture, README output, screens
 	$(BIN)/python scripts/docs.py
+	$(BIN)/python scripts/schema.py
 	$(BIN)/python scripts/picture.py
 	$(BIN)/python scripts/readme.py
+	LKDOCTOR_UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/report
 
 bench: .venv/dev.stamp  ## benchmarks: ratios in one run
 	for b in startup ws_probe rooms_list; do $(BIN)/python benchmarks/$$b.py || exit 1; done

@@ -8,14 +8,20 @@ import servers
 
 from lkdoctor import redact
 
+PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
+
 
 @pytest.fixture(autouse=True)
-def _no_secret_outlives_its_test() -> Iterator[None]:
-    """What one test wraps in `Secret` must not be blotted out in the next one's output."""
-    seen, slices = set(redact._seen), set(redact._slices)
-    yield
-    for known, before in ((redact._seen, seen), (redact._slices, slices)):
-        known.intersection_update(before)
+def plain_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No command sees the terminal, the proxies or the LiveKit variables of who runs the tests.
+
+    pytest-xdist, for one, gives its workers a COLUMNS.
+    """
+    for name in os.environ:
+        if name.upper().startswith(("LIVEKIT_", "NO_COLOR", "FORCE_COLOR", "CLICOLOR")) or (
+            name.upper() in {"COLUMNS", "ACCESSIBLE", "CI", "GITHUB_ACTIONS", *PROXIES}
+        ):
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture(autouse=True)

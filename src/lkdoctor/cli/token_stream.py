@@ -86,6 +86,8 @@ class Verdicts:
         self._judges = tuple(
             _Judge(rule, rule.judge, {"clock": clock} if _takes_clock(rule.judge) else {})
             for rule in RULES
+            # The others judge what a server said, and no server was asked.
+            if set(rule.needs) <= {"token", "clock"}
         )
 
     def of(self, number: int, text: str) -> tuple[bool, str]:

@@ -25,7 +25,7 @@ from lkdoctor.report.model import (
     ToolInfo,
     Verdict,
 )
-from lkdoctor.rules.base import Check, Rule, Unsure
+from lkdoctor.rules.base import Check, Unsure
 
 _SEVERITIES: Final = tuple(Severity)
 _CONFIDENCES: Final = tuple(Confidence)
@@ -72,7 +72,7 @@ def fold(
         try:
             found += rule.findings(facts)
         except Exception as error:  # noqa: BLE001 - one broken rule must not silence the others
-            broken[rule.check] = _own_fault(rule, error)
+            broken[rule.check] = _own_fault(f"rule {rule.code}", error)
     deselected = {
         check for check, skip in (skipped or {}).items() if skip.reason is SkipReason.DESELECTED
     }
@@ -199,7 +199,10 @@ class _Judged(NamedTuple):
         skip = self.skipped.get(check.id)
         if skip is not None:
             return Status.SKIP, skip.words or _words(skip.reason), skip.reason, skip.blocked_by
-        seen = check.see(self.facts)
+        try:
+            seen = check.see(self.facts)
+        except Exception as error:  # noqa: BLE001 - nor must one broken check
+            return Status.ERROR, _own_fault(f"check {check.id}", error), None, None
         if isinstance(seen, Unsure):
             return Status.UNKNOWN, seen.summary, None, None
         if seen is not None:
@@ -244,8 +247,8 @@ def _words(reason: SkipReason) -> str:
     }[reason]
 
 
-def _own_fault(rule: Rule, error: Exception) -> str:
-    return f"lkdoctor's rule {rule.code} broke: {type(error).__name__}"
+def _own_fault(who: str, error: Exception) -> str:
+    return f"lkdoctor's {who} broke: {type(error).__name__}"
 
 
 def _summary(
