@@ -204,6 +204,17 @@ def test_reading_is_bounded() -> None:
         given.read("a token", limit=2 * 1024 * 1024)
 
 
+def test_a_stream_that_was_closed_is_no_terminal() -> None:
+    assert streams(out=Closed()).color is False
+
+
+class Closed(Screen):
+    """A stream that was closed after the start."""
+
+    def isatty(self) -> bool:
+        raise ValueError("I/O operation on closed file")
+
+
 def test_bytes_that_are_not_text_do_not_stop_it() -> None:
     assert streams()._replace(stdin=Input(b"a\xffb")).read("a token") == "a\ufffdb"
 

@@ -426,6 +426,31 @@ def test_a_cause_stands_in_the_report_and_blocks_what_comes_after_it() -> None:
     assert blocked == {report.findings[0].check}
 
 
+def test_a_rule_that_breaks_silences_no_other() -> None:
+    """Facts that no probe makes, such as those of a hand-made report, may break a rule of ours."""
+    clock = healthy().clock
+    assert clock is not None
+    odd = clock._replace(skew_ms="late", uncertainty_ms="some")  # type: ignore[arg-type]  # meant
+    report = fold(
+        refused()._replace(clock=odd), run=RUN, target=TARGET, layers=[*NETWORK, Layer.CLOCK]
+    )
+    assert [f.code for f in report.findings] == ["tcp-refused"]
+    skew = report.check("clock.skew")
+    assert skew is not None
+    assert skew.status is Status.ERROR
+    assert skew.summary.startswith("lkdoctor's rule ")
+    assert skew.summary.endswith(" broke: TypeError")
+
+
+def test_a_check_that_breaks_is_our_error() -> None:
+    def breaks(clock: ClockFact) -> str:
+        raise ZeroDivisionError(clock)
+
+    got = results([check("a", look=breaks), check("b")])
+    expected = (Status.ERROR, "lkdoctor's check a broke: ZeroDivisionError", None, None)
+    assert got == {"a": expected, "b": (Status.PASS, "fine", None, None)}
+
+
 def test_what_was_deselected_is_neither_found_nor_failed() -> None:
     (failed,) = fold(refused(), run=RUN, target=TARGET, layers=NETWORK).findings
     report = fold(

@@ -223,6 +223,18 @@ def test_what_does_not_fit_is_named_with_its_place(document: object, message: st
     assert refused.value.message == message
 
 
+class Empty(NamedTuple):
+    """A field that has one value only."""
+
+    nothing: None
+
+
+def test_null_is_nothing_else() -> None:
+    assert record_from_json(Empty, {"nothing": None}, "here") == Empty(None)
+    with pytest.raises(UsageError, match=r"here\.nothing: null was expected, not int"):
+        record_from_json(Empty, {"nothing": 0}, "here")
+
+
 class Answer(NamedTuple):
     """A record with the rarer kinds of field."""
 
