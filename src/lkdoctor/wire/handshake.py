@@ -134,7 +134,7 @@ class WebSocket:
         problem = self._protocol.parser_exc
         if isinstance(problem, EOFError):
             detail = "the connection ended without a close frame"
-            if incoming is End.CLOSED:
+            if incoming is End.RESET:
                 detail = "the connection was reset"
             self._ended = NoMessage(FirstMessageProblem.DROPPED, detail)
         elif isinstance(problem, PayloadTooBig):
