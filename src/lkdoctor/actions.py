@@ -85,9 +85,12 @@ class ThrowAwayRoom:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, ended_by: type[BaseException] | None, *_: object) -> None:
         if not self._expected:
             return
+        if ended_by is not None and self._in_doubt:
+            # Whoever pressed Ctrl-C waits no longer for a server that has not answered yet.
+            self._grace = min(self._grace, SILENT_GRACE)
         try:
             await self._remove()
         except asyncio.CancelledError:
