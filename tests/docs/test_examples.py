@@ -39,7 +39,9 @@ def ran(
 
 def test_every_example_has_a_test() -> None:
     """A new example needs one here."""
-    tested = set(re.findall(r'EXAMPLES / "([a-z][^"]+)"', Path(__file__).read_text(encoding="utf-8")))
+    tested = set(
+        re.findall(r'EXAMPLES / "([a-z][^"]+)"', Path(__file__).read_text(encoding="utf-8"))
+    )
     assert {path.name for path in EXAMPLES.iterdir() if path.is_file()} == tested
 
 
