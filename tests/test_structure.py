@@ -33,7 +33,6 @@ TESTED_IN = {
     "sandbox/*.py": "sandbox/test_sandbox.py",
     "rules/answers.py": "rules/test_network.py",
     "wire/base.py": "wire/test_http.py",
-    "probes/base.py": "probes/test_network.py",
     "probes/route.py": "probes/test_server.py",
     "report/areas.py": "report/test_human.py",
     "report/names.py": "cli/test_check_room.py",

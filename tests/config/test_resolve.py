@@ -1,15 +1,12 @@
 """What a name means, and which proxy would be used."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from lkdoctor.config.resolve import (
     NAMES,
     PUBLIC_PREFIXES,
     Meaning,
     Name,
-    distance,
     name_of,
     proxy_for,
 )
@@ -57,29 +54,6 @@ def test_a_name_that_resembles_one(variable: str, meant: str) -> None:
 )  # fmt: skip
 def test_a_name_that_has_nothing_to_do_with_it(variable: str) -> None:
     assert name_of(variable) is None
-
-
-@pytest.mark.parametrize(
-    ("a", "b", "slips"),
-    [
-        ("", "", 0),
-        ("a", "", 1),
-        ("key", "kye", 1),
-        ("key", "keys", 1),
-        ("key", "kex", 1),
-        ("ab", "ba", 1),
-        ("abc", "cab", 2),
-    ],
-)
-def test_slips_between_two_words(a: str, b: str, slips: int) -> None:
-    assert distance(a, b) == slips
-
-
-@given(st.text("abc_", max_size=8), st.text("abc_", max_size=8))
-def test_slips_are_the_same_in_both_directions(a: str, b: str) -> None:
-    assert distance(a, b) == distance(b, a)
-    assert (distance(a, b) == 0) == (a == b)
-    assert abs(len(a) - len(b)) <= distance(a, b) <= max(len(a), len(b))
 
 
 @pytest.mark.parametrize(

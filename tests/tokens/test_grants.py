@@ -7,14 +7,11 @@ from typing import Any
 
 import pytest
 import servers
-from hypothesis import given
-from hypothesis import strategies as st
 from tokens.samples import token
 
 from lkdoctor.tokens.grants import (
     GRANTS,
     capabilities,
-    distance,
     find,
     find_near,
     in_short,
@@ -73,13 +70,6 @@ def test_the_nearest_right_name_at_the_top_level(written: str, right: str | None
 def test_every_grant_is_found_by_its_path_and_near_it(grant: Any) -> None:
     assert find(grant.path) == grant
     assert find_near(grant.path.upper()) == grant
-
-
-@given(st.text("abc", max_size=6), st.text("abc", max_size=6))
-def test_the_distance_of_two_words_is_the_same_both_ways(left: str, right: str) -> None:
-    there, back = distance(left, right, 3), distance(right, left, 3)
-    assert there == back
-    assert (there == 0) == (left == right)
 
 
 def test_no_name_is_near_every_name() -> None:

@@ -153,7 +153,6 @@ def test_what_clients_dial() -> None:
     assert [address for _, address in url.dialled(there)] == [
         "ws://[::1]:7880/sfu/rtc/v1",
         "ws://[::1]:7880/sfu/rtc",
-        "ws://[::1]:7880/sfu/rtc",
         "http://[::1]:7880/sfu/twirp/livekit.RoomService/ListRooms",
     ]
 

@@ -22,9 +22,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from lkdoctor.config.resolve import distance
 from lkdoctor.errors import UsageError
 from lkdoctor.redact import register, safe
+from lkdoctor.spelling import distance
 
 KEYS: Final = ("project", "booking", "roles", "projects")
 PROJECT_KEYS: Final = ("url", "api_key", "api_secret_env")

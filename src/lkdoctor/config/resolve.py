@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from lkdoctor.config.target import SecretSetting, Setting, Target
 from lkdoctor.redact import Secret
+from lkdoctor.spelling import distance
 
 
 class Meaning(StrEnum):
@@ -119,24 +120,6 @@ def _meant(name: str) -> str | None:
 
 def _looks_alike(right: str, name: str) -> bool:
     return distance(right, name) <= (1 if len(right) < 12 else 2)
-
-
-def distance(a: str, b: str) -> int:
-    """How many slips lead from one word to the other: a letter added, lost, changed or swapped.
-
-    Optimal string alignment (Damerau-Levenshtein without a letter being touched twice).
-    """
-    before: list[int] = []
-    last = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
-        row = [i]
-        for j, y in enumerate(b, 1):
-            cost = min(last[j] + 1, row[-1] + 1, last[j - 1] + (x != y))
-            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
-                cost = min(cost, before[j - 2] + 1)
-            row.append(cost)
-        before, last = last, row
-    return last[-1]
 
 
 class Kind(StrEnum):

@@ -52,6 +52,7 @@ from lkdoctor.facts.url import ParsedUrl, UnusableUrl, UrlFact
 from lkdoctor.findings import Layer
 from lkdoctor.report.layout import many, milliseconds
 from lkdoctor.report.model import timestamp
+from lkdoctor.wire.url import dialled
 
 Rows = Iterator[tuple[str, str]]
 
@@ -90,6 +91,7 @@ def url(fact: UrlFact) -> Rows:
             yield "dialled", f"{parsed.host} port {parsed.port}, {parsed.scheme}"
             if parsed.path:
                 yield "path", parsed.path
+            yield from dialled(parsed)
         case UnusableUrl() as unusable:
             yield "unusable", f"{unusable.problem}: {unusable.detail}"
         case _:

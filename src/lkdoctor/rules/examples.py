@@ -27,7 +27,7 @@ from lkdoctor.facts.tls import Certificate, TlsEstablished, TlsFact
 from lkdoctor.facts.url import HostKind, ParsedUrl, UrlFact
 
 NOON = 1_790_000_000.0
-"""When the examples take place: 2026-09-21, 13:33:20 UTC."""
+"""When the examples take place: 2026-09-21, 14:13:20 UTC."""
 
 
 def answer(status: int, body: str = "", **headers: str) -> HttpAnswer:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from lkdoctor.spelling import distance
+
 
 class ValueType(StrEnum):
     """What a grant's value must be in JSON; another type makes the server refuse the token."""
@@ -142,24 +144,6 @@ _ALIASES: Final = {
 
 def _folded(name: str) -> str:
     return name.replace("_", "").replace("-", "").replace(".", "").lower()
-
-
-def distance(left: str, right: str, limit: int) -> int:
-    """How many letters to insert, delete, replace or swap; ``limit`` + 1 means "too many"."""
-    if abs(len(left) - len(right)) > limit:
-        return limit + 1
-    before: list[int] = []
-    row = list(range(len(right) + 1))
-    for i, a in enumerate(left, 1):
-        before, last, row = row, before, [i]
-        for j, b in enumerate(right, 1):
-            cost = min(before[j] + 1, row[-1] + 1, before[j - 1] + (a != b))
-            if i > 1 and j > 1 and a == right[j - 2] and left[i - 2] == b:
-                cost = min(cost, last[j - 2] + 1)
-            row.append(cost)
-        if min(row) > limit:
-            return limit + 1
-    return min(row[-1], limit + 1)
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:

@@ -190,7 +190,7 @@ def host_kind(host: str) -> HostKind:
 def authority(url: ParsedUrl) -> str:
     """Host and port as a Host header has them: the port only where it is not the scheme's own."""
     host = f"[{url.host}]" if ":" in url.host else url.host
-    return host if url.port == SCHEMES[url.scheme] else f"{host}:{url.port}"
+    return host if url.port == SCHEMES.get(url.scheme) else f"{host}:{url.port}"
 
 
 def http_url(url: ParsedUrl, path: str = "") -> str:
@@ -204,18 +204,14 @@ def ws_url(url: ParsedUrl, path: str = "") -> str:
 
 
 def dialled(url: ParsedUrl) -> tuple[tuple[str, str], ...]:
-    """What each client would really dial, by the client's name.
+    """What clients would really dial: livekit-client from 2.17 on, the others, server SDKs.
 
     All of them swap ``ws`` and ``http`` as they need, keep the path as a prefix, and drop query,
     fragment and user information (client-sdk-js 2.21 ``createRtcUrl``, rust-sdks
     ``signal_client``, livekit-api ``twirp_client.py``).
     """
     return (
-        ("livekit-client (JavaScript) from 2.16 on", ws_url(url, "/rtc/v1")),
-        ("livekit-client (JavaScript)", ws_url(url, "/rtc")),
-        ("Python, Node.js, Unity (Rust core)", ws_url(url, "/rtc")),
-        (
-            "livekit-api and other server SDKs",
-            http_url(url, "/twirp/livekit.RoomService/ListRooms"),
-        ),
+        ("JS 2.17+", ws_url(url, "/rtc/v1")),
+        ("others", ws_url(url, "/rtc")),
+        ("server API", http_url(url, "/twirp/livekit.RoomService/ListRooms")),
     )
