@@ -342,3 +342,22 @@ def test_what_a_person_sees() -> None:
     plain, _ = on_terminal(["-m", "lkdoctor", "explain", "tls-expired"], {"NO_COLOR": "1"})
     assert "\x1b" not in plain
     assert [row.rstrip() for row in plain.splitlines()] == text.splitlines()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps a folder that is in use")
+@pytest.mark.parametrize("command", [["check-env"], ["check-room", "x"], ["diagnose"]])
+def test_a_working_directory_that_was_removed(command: list[str], tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    program = (
+        "import os, sys; os.chdir(sys.argv[1]); os.rmdir(sys.argv[1]);"
+        "from lkdoctor.cli.app import run; sys.exit(run(sys.argv[2:]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(gone), *command],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Error: the working directory does not exist any more\n")

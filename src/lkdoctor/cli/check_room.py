@@ -1,7 +1,6 @@
 """``lkdoctor check-room``: what LiveKit takes for a name, and what will bite although it does."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -9,7 +8,7 @@ import typer
 from lkdoctor.cli.app import subcommand
 from lkdoctor.cli.options import FailOn, OutputOptions, command
 from lkdoctor.cli.output import show
-from lkdoctor.cli.streams import Streams
+from lkdoctor.cli.streams import Streams, here
 from lkdoctor.clock import SystemClock
 from lkdoctor.errors import UsageError
 from lkdoctor.names import NameOf
@@ -87,14 +86,14 @@ def _given(names: list[str], streams: Streams) -> Iterator[str]:
 
 def _against_template(names: tuple[str, ...], of: NameOf) -> Iterator[tuple[str, str | None]]:
     """Each name, and why it does not fit the project's template where there is one."""
-    here = Path.cwd()
-    if not any((here / file).exists() for file in PROJECT_FILES):
+    directory = here()
+    if not any((directory / file).exists() for file in PROJECT_FILES):
         yield from ((name, None) for name in names)
         return
     from lkdoctor import booking
     from lkdoctor.config.sources import read_project
 
-    project = read_project(here)
+    project = read_project(directory)
     rules = booking.parse(project.table, project.origin)
     for name in names:
         yield name, booking.off_template(rules, name, of)

@@ -1,11 +1,10 @@
 """From options, environment and files to a configuration; the only place where commands do that."""
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lkdoctor.cli.options import BookingOptions, NetworkOptions, TargetOptions
-from lkdoctor.cli.streams import Streams
+from lkdoctor.cli.streams import Streams, here
 from lkdoctor.config.resolve import Resolution
 from lkdoctor.config.sources import Given, load
 from lkdoctor.errors import UsageError
@@ -40,7 +39,7 @@ def resolution(options: TargetOptions, streams: Streams) -> Resolution:
             dev=options.dev,
         ),
         environ=os.environ,
-        directory=Path.cwd(),
+        directory=here(),
         stdin=getattr(streams.stdin, "buffer", None),
     )
 
@@ -67,7 +66,7 @@ def seat(options: BookingOptions) -> "Seat | None":
     from lkdoctor import booking
     from lkdoctor.config.sources import read_project
 
-    project = read_project(Path.cwd())
+    project = read_project(here())
     rules = booking.parse(project.table, project.origin)
     found = booking.seat(
         rules,

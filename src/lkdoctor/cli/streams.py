@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from pathlib import Path
 from typing import NamedTuple, Self, TextIO
 
 from lkdoctor.errors import UsageError
@@ -119,6 +120,20 @@ def discard(stream: TextIO) -> None:
     """Let what the interpreter flushes at its end go nowhere."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def here() -> Path:
+    """The working directory.
+
+    Raises:
+        UsageError: somebody has removed it.
+    """
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise UsageError(
+            "the working directory does not exist any more", advice=["cd to one that does"]
+        ) from error
 
 
 def _write(stream: TextIO, lines: Iterable[Line], *, color: bool) -> None:

@@ -19,7 +19,7 @@ from lkdoctor.cli.options import (
     TargetOptions,
     command,
 )
-from lkdoctor.cli.streams import Streams
+from lkdoctor.cli.streams import Streams, here
 from lkdoctor.clock import SystemClock
 from lkdoctor.errors import UsageError
 from lkdoctor.redact import register, safe
@@ -159,7 +159,7 @@ def _seat(options: BookingOptions) -> "Seat":
     from lkdoctor import booking
     from lkdoctor.config.sources import read_project
 
-    project = read_project(Path.cwd())
+    project = read_project(here())
     rules = booking.parse(project.table, project.origin)
     role = booking.role_of(
         rules,
