@@ -1,12 +1,16 @@
 """Fixtures with a lifetime that more than one folder of tests needs."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
 import servers
 
 from lkdoctor import redact
+
+# Started in the background, a shell's children ignore Ctrl-C, and so would every command under test.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
 

@@ -5,9 +5,12 @@ first; `test_healthy.py` holds the other side.
 """
 
 import contextlib
+import json
 import socket
 import ssl
 import sys
+import urllib.request
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +20,7 @@ import jwt
 import pytest
 import trustme
 from servers import DEV_KEY, DEV_SECRET, RunningServer, livekit_server
+from websockets.sync.client import connect
 
 from faults import peers
 from faults.doctor import lkdoctor, verdict_on_screen
@@ -486,6 +490,23 @@ def _(_: RunningServer, __: Path) -> Iterator[Setup]:
     full = peers.reply("500 Internal Server Error", b"connection closed by media")
     with beside(peers.like_livekit(upgrade=peers.saying(full))) as setup:
         yield setup
+
+
+@fault("signal-room-full", "by the API's view of the room, before anybody joins")
+def _(server: RunningServer, _: Path) -> Iterator[Setup]:
+    """The room's one place is taken a moment ago: num_participants still says 0."""
+    room = f"full-{uuid.uuid4()}"
+    video = {"roomCreate": True, "roomJoin": True, "room": room}
+    bearer = {"Authorization": f"Bearer {token(server, video=video, sub='first')}"}
+    made = urllib.request.Request(
+        f"{server.http_url}/twirp/livekit.RoomService/CreateRoom",
+        data=json.dumps({"name": room, "max_participants": 1}).encode(),
+        headers={**bearer, "Content-Type": "application/json"},
+    )
+    urllib.request.urlopen(made, timeout=10).close()
+    with connect(f"{server.url}/rtc?protocol=9", additional_headers=bearer) as first:
+        first.recv(timeout=10)
+        yield with_token(server, token(server, video={"roomJoin": True, "room": room}))
 
 
 @fault("signal-leave-on-connect")

@@ -183,9 +183,25 @@ def _full_room(api: ApiFact | None) -> RoomInfo | None:
     if api is None or not isinstance(api.rooms, RoomsListed):
         return None
     room = next((room for room in api.rooms.rooms if room.name == api.room_asked), None)
-    if room is None or not 0 < room.max_participants <= room.num_participants:
+    if room is None:
         return None
-    return room
+    # num_participants lags by up to five seconds; the list of participants does not.
+    room = room._replace(num_participants=max(room.num_participants, _counted(api)))
+    return room if 0 < room.max_participants <= room.num_participants else None
+
+
+_DEPENDENT: Final = frozenset({"AGENT", "EGRESS"})
+"""Kinds that take no place (livekit-server 1.13.5 pkg/rtc/room.go, ``IsDependent``)."""
+
+
+def _counted(api: ApiFact) -> int:
+    if not isinstance(api.participants, ParticipantsListed):
+        return 0
+    return sum(
+        person.kind_of not in _DEPENDENT and not person.permission.recorder
+        for person in api.participants.participants
+        if api.participants.room == api.room_asked
+    )
 
 
 def _fullness(room: RoomInfo) -> Evidence:
