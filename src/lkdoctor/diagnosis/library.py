@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lkdoctor.clock import SystemClock
 from lkdoctor.config.sources import Given, load
+from lkdoctor.config.target import need_url
 from lkdoctor.diagnosis import case as cases
 from lkdoctor.diagnosis import doctor
 from lkdoctor.diagnosis.how import How
@@ -28,6 +29,8 @@ def diagnose(
     directory: str | Path = ".",
 ) -> Report:
     """What ``lkdoctor diagnose`` would report.
+
+    Blocks for as long as it takes; in an event loop: ``await asyncio.to_thread(diagnose, url)``.
 
     Args:
         url: ``wss://…``; as all credentials, taken from the environment and the .env files of
@@ -53,6 +56,7 @@ def diagnose(
         environ=os.environ if environ is None else environ,
         directory=Path(directory),
     )
+    need_url(resolution.target)
     case = cases.gather(resolution, clock, room=room)
     request = doctor.Request(join=join, only=only, skip=skip, how=How(timeout_s=timeout))
     return asyncio.run(doctor.diagnose(case, request, clock))
