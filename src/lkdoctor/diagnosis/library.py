@@ -28,7 +28,9 @@ def diagnose(
     environ: Mapping[str, str] | None = None,
     directory: str | Path = ".",
 ) -> Report:
-    """What ``lkdoctor diagnose`` would report.
+    """What ``lkdoctor diagnose`` would report; without any URL that is the finding env-missing.
+
+    Blocks for as long as it takes; in an event loop: ``await asyncio.to_thread(diagnose, url)``.
 
     Blocks for as long as it takes; in an event loop: ``await asyncio.to_thread(diagnose, url)``.
 
