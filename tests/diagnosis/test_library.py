@@ -121,9 +121,3 @@ def test_a_report_goes_to_json_and_is_judged_again(lkdoctor_sandbox: Start, tmp_
     assert again.findings == report.findings
     assert again.summary == report.summary
     assert again.checks == report.checks
-
-
-def test_without_a_url_nothing_is_assumed(tmp_path: Path) -> None:
-    with pytest.raises(lkdoctor.UsageError) as raised:
-        lkdoctor.diagnose(environ={}, directory=tmp_path)
-    assert raised.value.message == "no LiveKit URL is known"

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from lkdoctor.clock import SystemClock
 from lkdoctor.config.sources import Given, load
-from lkdoctor.config.target import need_url
 from lkdoctor.diagnosis import case as cases
 from lkdoctor.diagnosis import doctor
 from lkdoctor.diagnosis.how import How
@@ -29,8 +28,6 @@ def diagnose(
     directory: str | Path = ".",
 ) -> Report:
     """What ``lkdoctor diagnose`` would report; without any URL that is the finding env-missing.
-
-    Blocks for as long as it takes; in an event loop: ``await asyncio.to_thread(diagnose, url)``.
 
     Blocks for as long as it takes; in an event loop: ``await asyncio.to_thread(diagnose, url)``.
 
@@ -58,7 +55,6 @@ def diagnose(
         environ=os.environ if environ is None else environ,
         directory=Path(directory),
     )
-    need_url(resolution.target)
     case = cases.gather(resolution, clock, room=room)
     request = doctor.Request(join=join, only=only, skip=skip, how=How(timeout_s=timeout))
     return asyncio.run(doctor.diagnose(case, request, clock))
