@@ -229,8 +229,18 @@ def _(server: RunningServer, _: Path) -> Iterator[Setup]:
 
 
 @fault("url-wrong-port", "the port of ICE over TCP")
+def _(_: RunningServer, __: Path) -> Iterator[Setup]:
+    with contextlib.ExitStack() as stack:
+        try:
+            server = stack.enter_context(livekit_server(config={"rtc": {"tcp_port": 7881}}))
+        except RuntimeError:  # another LiveKit on this machine has the port: as good
+            server = stack.enter_context(livekit_server())
+        yield Setup(("--timeout", "3"), real(server, LIVEKIT_URL="ws://127.0.0.1:7881"))
+
+
+@fault("url-wrong-port", "the port of TURN over TLS, where nobody listens")
 def _(server: RunningServer, _: Path) -> Iterator[Setup]:
-    yield Setup(("--timeout", "3"), real(server, LIVEKIT_URL="ws://127.0.0.1:7881"))
+    yield Setup(("--timeout", "3"), real(server, LIVEKIT_URL="ws://127.0.0.1:5349"))
 
 
 @fault("url-path", "/rtc is written, too")

@@ -3,6 +3,7 @@
 import pytest
 
 from lkdoctor.facts import Facts
+from lkdoctor.facts.network import Family, NameNotFound, NetworkFact, Resolved, TcpRefused
 from lkdoctor.facts.server import ServerFact, Silence
 from lkdoctor.facts.signal import SignalFact, Validation, Whose
 from lkdoctor.findings import Finding
@@ -105,6 +106,26 @@ def test_a_port_is_not_wrong_where_livekit_answers() -> None:
     assert found(facts._replace(server=ServerFact(answer(200, "OK")))) == []
     (wrong,) = found(facts._replace(server=ServerFact(no_answer(Silence.NOT_HTTP))))
     assert (wrong.code, str(wrong.confidence)) == ("url-wrong-port", "certain")
+
+
+def test_a_wrong_port_that_nobody_answers_is_the_cause_of_the_silence() -> None:
+    tried = NetworkFact(
+        "127.0.0.1",
+        7881,
+        Family.ANY,
+        Resolved(("127.0.0.1",), 0.0, literal=True),
+        (TcpRefused("127.0.0.1", 7881, 0.1),),
+    )
+    facts = at("ws://127.0.0.1:7881")._replace(network=tried)
+    (wrong,) = found(facts)
+    assert (wrong.code, str(wrong.confidence)) == ("url-wrong-port", "certain")
+    assert [(e.label, e.observed) for e in wrong.evidence][2:] == [
+        ("TCP 127.0.0.1:7881", "refused after 0 ms")
+    ]
+    # A name that cannot be looked up says nothing about the port.
+    unnamed = tried._replace(dns=NameNotFound("Name or service not known", 1.0), tcp=())
+    (wrong,) = found(facts._replace(network=unnamed))
+    assert str(wrong.confidence) == "likely"
 
 
 def test_a_path_is_not_wrong_where_livekit_answers_behind_it() -> None:

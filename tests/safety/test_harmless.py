@@ -254,12 +254,11 @@ def test_an_interrupted_probe_leaves_nothing_behind(
     code, out, err = through(gate, [*command, "--json"], server, tmp_path)
     assert gate.interrupted
     assert "Traceback" not in err
-    if code != 0:  # else it had already done all its work
-        assert code == 130
-        report = json.loads(out)
-        assert report["run"]["completed"] is False
-        assert report["run"]["interrupted_by"] == "signal"
-        assert report["summary"]["exit_code"] == 130
+    report = json.loads(out)  # whenever it comes, an interruption costs nobody the report
+    assert report["summary"]["exit_code"] == code
+    # Where it had already done all its work, there was nothing left to interrupt.
+    run = (code, report["run"]["completed"], report["run"]["interrupted_by"])
+    assert run in {(130, False, "signal"), (0, True, None)}
     assert eventually_equal(lambda: rooms(server), before)
 
 

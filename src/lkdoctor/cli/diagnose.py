@@ -1,6 +1,5 @@
 """``lkdoctor diagnose``: everything that the inputs allow, one verdict."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +7,7 @@ import typer
 
 from lkdoctor.cli import inputs
 from lkdoctor.cli.app import subcommand
+from lkdoctor.cli.interruption import Interruption
 from lkdoctor.cli.options import (
     BookingOptions,
     FailOn,
@@ -87,9 +87,12 @@ def diagnose(
     if dry_run:
         streams.result(line(sentence) for sentence in doctor.dry_run(case, request))
         return ExitCode.HEALTHY
-    with Progress(streams, network.timeout) as progress:
-        report = asyncio.run(doctor.diagnose(case, request, clock, progress.listen))
-    return show(report, lambda c: human.render(report, c, verbose=output.verbose), streams, output)
+    with Interruption() as interruption:
+        with Progress(streams, network.timeout) as progress:
+            report = interruption.run(doctor.diagnose(case, request, clock, progress.listen))
+        return show(
+            report, lambda c: human.render(report, c, verbose=output.verbose), streams, output
+        )
 
 
 def _read(path: Path, streams: Streams) -> object:

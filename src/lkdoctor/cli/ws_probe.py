@@ -1,12 +1,12 @@
 """``lkdoctor ws-probe``: a raw handshake to the server, phase by phase."""
 
-import asyncio
 from typing import Annotated
 
 import typer
 
 from lkdoctor.cli import inputs
 from lkdoctor.cli.app import subcommand
+from lkdoctor.cli.interruption import Interruption
 from lkdoctor.cli.options import (
     FailOn,
     NetworkOptions,
@@ -87,11 +87,12 @@ def ws_probe(
                 )
             ]
         )
-    with Progress(streams, network.timeout) as progress:
-        report = asyncio.run(doctor.diagnose(case, request, clock, progress.listen))
-    return show(
-        report,
-        lambda canvas: waterfall.render(report, canvas, verbose=output.verbose),
-        streams,
-        output,
-    )
+    with Interruption() as interruption:
+        with Progress(streams, network.timeout) as progress:
+            report = interruption.run(doctor.diagnose(case, request, clock, progress.listen))
+        return show(
+            report,
+            lambda canvas: waterfall.render(report, canvas, verbose=output.verbose),
+            streams,
+            output,
+        )

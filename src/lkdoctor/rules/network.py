@@ -51,7 +51,7 @@ def _outcome(attempt: TcpAttempt) -> str:
             assert_never(attempt)
 
 
-def _attempts(network: NetworkFact) -> tuple[Evidence, ...]:
+def attempts(network: NetworkFact) -> tuple[Evidence, ...]:
     return (
         *(
             Evidence(f"TCP {_endpoint(attempt)}", _outcome(attempt), "open", "net")
@@ -145,7 +145,7 @@ def _refused(network: NetworkFact, url: UrlFact | None = None) -> Iterator[Judge
             yield _partial(network, TcpRefused, "refuses connections")
         return
     yield Judgement(
-        evidence=_attempts(network),
+        evidence=attempts(network),
         title=fitting(f"Nothing listens on port {network.port} of {network.host}"),
         fix=_refused_fix(kind, network.port),
     )
@@ -158,7 +158,7 @@ def _timed_out(network: NetworkFact, url: UrlFact | None = None) -> Iterator[Jud
         yield _partial(network, TcpTimedOut, "does not answer")
     elif not _has(network, TcpRefused):
         yield Judgement(
-            evidence=_attempts(network),
+            evidence=attempts(network),
             title=fitting(f"Port {network.port} of {network.host} does not answer"),
             fix=_CLOUD_FILTERED if _kind(url) is HostKind.CLOUD else (),
         )
@@ -167,7 +167,7 @@ def _timed_out(network: NetworkFact, url: UrlFact | None = None) -> Iterator[Jud
 def _unreachable(network: NetworkFact) -> Iterator[Judgement]:
     if network.tcp and all(isinstance(attempt, TcpUnreachable) for attempt in network.tcp):
         yield Judgement(
-            evidence=_attempts(network),
+            evidence=attempts(network),
             title=fitting(f"This machine has no route to {network.host}"),
         )
 
@@ -177,7 +177,7 @@ def _partial(network: NetworkFact, kind: type[TcpAttempt], does: str) -> Judgeme
     bad = next(attempt for attempt in network.tcp if isinstance(attempt, kind))
     host = network.host if is_pasteable(network.host) else "YOUR-HOST"
     return Judgement(
-        evidence=_attempts(network),
+        evidence=attempts(network),
         title=fitting(f"One address of {network.host} {does}"),
         cause=f"{_endpoint(bad)} {does}, another address of the same name answers. Clients that can "
         "use only the first kind of address fail, the others lose a moment.",

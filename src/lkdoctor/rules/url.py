@@ -10,6 +10,7 @@ from lkdoctor.rules.base import Check, Judgement, Rule
 
 if TYPE_CHECKING:  # check-env judges without these layers and does not pay for them
     from lkdoctor.facts import Facts
+    from lkdoctor.facts.network import NetworkFact
     from lkdoctor.facts.server import ServerFact
     from lkdoctor.facts.signal import SignalFact
 
@@ -105,7 +106,9 @@ _PORTS: Final = {
 """Ports of a LiveKit server that are not for signalling (livekit-server config-sample.yaml)."""
 
 
-def _wrong_port(url: UrlFact, server: "ServerFact | None" = None) -> Iterator[Judgement]:
+def _wrong_port(
+    url: UrlFact, network: "NetworkFact | None" = None, server: "ServerFact | None" = None
+) -> Iterator[Judgement]:
     result = url.result
     if not isinstance(result, ParsedUrl):
         return
@@ -117,25 +120,27 @@ def _wrong_port(url: UrlFact, server: "ServerFact | None" = None) -> Iterator[Ju
         return  # somebody does serve LiveKit there
     use = "443" if result.secure or cloud else "7880"
     purpose = "LiveKit Cloud listens on 443" if cloud else _PORTS[result.port]
-    answered = (
-        ()
-        if root is None
-        else (
-            Evidence(
-                "GET /",
-                f"{root.status} {root.body[:60]}" if root.kind == "answer" else str(root.problem),
-                "200 OK",
-                "net",
-            ),
-        )
-    )
+    dialled = _dialled(network, server)
     yield Judgement(
-        evidence=(_written(url), Evidence(f"port {result.port}", purpose, use, "env"), *answered),
+        evidence=(_written(url), Evidence(f"port {result.port}", purpose, use, "env"), *dialled),
         title=f"Port {result.port} is not LiveKit's signalling port",
-        confidence=Confidence.LIKELY if root is None else Confidence.CERTAIN,
+        confidence=Confidence.CERTAIN if dialled else Confidence.LIKELY,
         fix=(_use(_with_port(result, use)), _restart()),
         location=_location(url),
     )
+
+
+def _dialled(network: "NetworkFact | None", server: "ServerFact | None") -> tuple[Evidence, ...]:
+    """What came of dialling the port; nothing where nobody has tried."""
+    if server is not None:
+        root = server.root
+        said = f"{root.status} {root.body[:60]}" if root.kind == "answer" else str(root.problem)
+        return (Evidence("GET /", said, "200 OK", "net"),)
+    if network is None or network.connected is not None:
+        return ()
+    from lkdoctor.rules.network import attempts
+
+    return attempts(network)
 
 
 def _with_port(url: ParsedUrl, port: str) -> str:

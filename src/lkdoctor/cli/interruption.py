@@ -1,0 +1,63 @@
+"""Ctrl-C: the first ends the looking and keeps what was seen, a second ends the process."""
+
+import asyncio
+import signal
+import threading
+from collections.abc import Coroutine
+from types import FrameType, TracebackType
+from typing import Any, Self, TypeVar
+
+Result = TypeVar("Result")
+
+
+class Interruption:
+    """While it is entered, the first Ctrl-C cancels what `run` runs and nothing else.
+
+    `asyncio.run` would do the same, but only until its coroutine ends: a Ctrl-C a moment later
+    would then take away the report that the user waits for. A second one is a KeyboardInterrupt
+    wherever it comes, also while the output waits for a reader.
+    """
+
+    def __init__(self) -> None:
+        self._task: asyncio.Task[Any] | None = None
+        self._asked = False
+        self._before: Any = None
+
+    def __enter__(self) -> Self:
+        # Who handles the signal himself, or runs us in a thread, keeps his own way.
+        if (
+            threading.current_thread() is threading.main_thread()
+            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        ):
+            self._before = signal.signal(signal.SIGINT, self._interrupt)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+        """What the coroutine returns; an interruption is cancellation to it."""
+
+        async def watched() -> Result:
+            self._task = asyncio.current_task()
+            if self._asked and self._task is not None:
+                self._task.cancel()
+            return await coroutine
+
+        return asyncio.run(watched())
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        if self._asked:
+            raise KeyboardInterrupt
+        self._asked = True
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            # A loop that waits for the network does not see a task that was cancelled.
+            self._task.get_loop().call_soon_threadsafe(lambda: None)

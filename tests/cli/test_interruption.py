@@ -1,0 +1,72 @@
+"""Ctrl-C, at every moment of a command's life that decides what the user gets."""
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from lkdoctor.cli.interruption import Interruption
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGINT for one process")
+
+
+def ctrl_c() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+async def looks() -> str:
+    """What a run does: interrupted, it returns what it has."""
+    try:
+        ctrl_c()
+        await asyncio.sleep(60)
+    except asyncio.CancelledError:
+        return "partial"
+    return "whole"
+
+
+async def has_looked() -> str:
+    return "whole"
+
+
+def test_while_it_looks_what_was_seen_is_kept() -> None:
+    with Interruption() as interruption:
+        assert interruption.run(looks()) == "partial"
+
+
+def test_before_it_looks_nothing_is_looked_at() -> None:
+    with Interruption() as interruption:
+        ctrl_c()
+        with pytest.raises(asyncio.CancelledError):
+            interruption.run(asyncio.sleep(60))
+
+
+def test_after_it_has_looked_the_report_is_still_written() -> None:
+    with Interruption() as interruption:
+        report = interruption.run(has_looked())
+        ctrl_c()
+        written = report
+    assert written == "whole"
+
+
+def test_a_second_one_ends_it_wherever_it_is() -> None:
+    with Interruption() as interruption:
+        interruption.run(has_looked())
+        ctrl_c()
+        with pytest.raises(KeyboardInterrupt):
+            ctrl_c()
+
+
+def test_what_was_there_before_is_there_after() -> None:
+    def others(number: int, frame: object) -> None:
+        del number, frame
+
+    with Interruption():
+        assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    signal.signal(signal.SIGINT, others)
+    try:
+        with Interruption():
+            assert signal.getsignal(signal.SIGINT) is others
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
