@@ -127,7 +127,7 @@ def test_ctrl_c_on_a_terminal_erases_the_line_and_shows_what_was_seen(tmp_path: 
             timeout=30,
         )
         child.expect(r"…  \d+\.\d s")
-        live = child.before + child.after
+        live = f"{child.before}{child.after}"
         child.sendintr()
         rest = child.read()
         child.close()

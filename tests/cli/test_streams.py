@@ -282,7 +282,7 @@ def test_an_answer_that_cannot_be_written_is_an_error(command: list[str]) -> Non
 
 def on_terminal(
     command: list[str], environ: Mapping[str, str], *, columns: int = 80
-) -> tuple[str, int]:
+) -> tuple[str, int | None]:
     """What a command writes to a real (pseudo-)terminal, and its exit code."""
     import pexpect
 
