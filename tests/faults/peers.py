@@ -7,6 +7,7 @@ import base64
 import contextlib
 import hashlib
 import re
+import select
 import socket
 import ssl
 import struct
@@ -254,20 +255,30 @@ def relay(port: int, alter: Callable[[bytes], bytes | None]) -> Handler:
             return
         with socket.create_connection(("127.0.0.1", port)) as upstream:
             upstream.sendall(passed)
-            back = threading.Thread(target=_pump, args=(upstream, connection), daemon=True)
-            back.start()
-            _pump(connection, upstream)
-            back.join(MAX_SECONDS)
+            _between(connection, upstream)
 
     return handle
 
 
-def _pump(source: socket.socket, sink: socket.socket) -> None:
+def _between(client: socket.socket, upstream: socket.socket) -> None:
+    """What one says to the other, until both have ended.
+
+    In one thread: OpenSSL's connections may not be read and written by two at the same time.
+    """
+    other = {client: upstream, upstream: client}
+    talking = set(other)
     with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-    with contextlib.suppress(OSError):
-        sink.shutdown(socket.SHUT_WR)
+        while talking:
+            pending = isinstance(client, ssl.SSLSocket) and client in talking and client.pending()
+            ready = [client] if pending else select.select(talking, [], [], MAX_SECONDS)[0]
+            if not ready:
+                return
+            for source in ready:
+                if data := source.recv(65536):
+                    other[source].sendall(data)
+                else:
+                    talking.remove(source)
+                    other[source].shutdown(socket.SHUT_WR)
 
 
 def without_upgrade(request: bytes) -> bytes:

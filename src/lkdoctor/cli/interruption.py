@@ -54,10 +54,13 @@ class Interruption:
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         del number, frame
-        if self._asked:
+        task, again, self._asked = self._task, self._asked, True
+        if again:
+            if task is not None:
+                # Tasks that are torn off have nobody left to tell their end to but the terminal.
+                task.get_loop().set_exception_handler(lambda loop, context: None)  # noqa: ARG005
             raise KeyboardInterrupt
-        self._asked = True
-        if self._task is not None and not self._task.done():
-            self._task.cancel()
+        if task is not None and not task.done():
+            task.cancel()
             # A loop that waits for the network does not see a task that was cancelled.
-            self._task.get_loop().call_soon_threadsafe(lambda: None)
+            task.get_loop().call_soon_threadsafe(lambda: None)
