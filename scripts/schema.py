@@ -163,6 +163,12 @@ def document() -> dict[str, Any]:
         "description": 'What came from where: {"url": ".env.local:1"}',
     }
     made.known |= {"Finding": finding, "CheckResult": _check(made)}
+    whole = _report(made, run, target)
+    made.known["Event"] = _event(whole["properties"])
+    return {**whole, "$defs": _definitions(made)}
+
+
+def _report(made: Definitions, run: dict[str, Any], target: dict[str, Any]) -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:lkdoctor:report:1",
@@ -205,10 +211,43 @@ def document() -> dict[str, Any]:
                 },
             },
         },
-        "$defs": {
-            name: {key: value for key, value in schema.items() if key != "x-source"}
-            for name, schema in sorted(made.known.items())
-        },
+    }
+
+
+def _definitions(made: Definitions) -> dict[str, Any]:
+    return {
+        name: {key: value for key, value in schema.items() if key != "x-source"}
+        for name, schema in sorted(made.known.items())
+    }
+
+
+def _event(parts: dict[str, Any]) -> dict[str, Any]:
+    """A line of -o ndjson; the last of a run is ``run.finished``."""
+    text, number = {"type": "string"}, {"type": "number"}
+    last = ("tool", "run", "target", "summary", "redaction")
+    ended = {"room": text, "outcome": text}
+    return {
+        "description": "A line of -o ndjson. The first is run.started, the last run.finished.",
+        "type": "object",
+        "required": ["event"],
+        "properties": {"event": {"type": "string", "pattern": "^[a-z]+([.][a-z]+)?$"}},
+        "allOf": [
+            _when("run.started", {"schema": {"const": "lkdoctor.event"}, "schema_version": parts["schema_version"], "command": text}),
+            _when("step.started", {"step": text, "words": text}),
+            _when("step.finished", {"step": text, "duration_ms": number}),
+            _when("check.finished", {}, {"$ref": "#/$defs/CheckResult"}),
+            _when("finding", {}, {"$ref": "#/$defs/Finding"}),
+            _when("room.ended", ended),
+            _when("run.finished", {name: parts[name] for name in last}),
+        ],
+    }  # fmt: skip
+
+
+def _when(event: str, properties: dict[str, Any], *more: dict[str, Any]) -> dict[str, Any]:
+    members = {"required": list(properties), "properties": properties}
+    return {
+        "if": {"properties": {"event": {"const": event}}},
+        "then": {"allOf": [members, *more]} if more else members,
     }
 
 

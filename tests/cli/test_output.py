@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from lkdoctor.cli.app import run
 from lkdoctor.cli.options import OutputFormat, OutputOptions, streams_for
-from lkdoctor.cli.output import show
+from lkdoctor.cli.output import refuse_forms, show
 from lkdoctor.diagnosis.fold import fold
 from lkdoctor.errors import UsageError
 from lkdoctor.facts.network import TcpRefused
 from lkdoctor.findings import Layer
-from lkdoctor.report import jsonfile, plain
+from lkdoctor.report import github, jsonfile, junit, ndjson, plain
 from lkdoctor.report.layout import line
 from lkdoctor.report.model import ExitCode, Report, RunInfo, TargetInfo
 from lkdoctor.rules.examples import healthy
@@ -47,6 +48,14 @@ FORMS = {
     "human": (OutputOptions(), "for people, None\n"),
     "plain": (OutputOptions(output=OutputFormat.PLAIN), plain.render(REFUSED)),
     "json": (OutputOptions(json=True), jsonfile.render(REFUSED)),
+    "ndjson": (
+        OutputOptions(output=OutputFormat.NDJSON),
+        "".join((ndjson.started("diagnose"), *ndjson.finished(REFUSED))),
+    ),
+    "github": (
+        OutputOptions(output=OutputFormat.GITHUB),
+        "".join(github.annotations(REFUSED)),
+    ),
     "quiet": (OutputOptions(quiet=True), f"FAIL tcp-refused: {REFUSED.findings[0].title}\n"),
     "quiet json": (OutputOptions(quiet=True, json=True), jsonfile.render(REFUSED)),
 }
@@ -92,3 +101,50 @@ def test_a_saved_report_replaces_an_older_and_longer_one(tmp_path: Path) -> None
     file.write_text("x" * 1_000_000)
     shown(REFUSED, OutputOptions(save=file))
     assert file.read_text(encoding="utf-8") == jsonfile.render(REFUSED)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_junit_is_written_beside_any_form(form: str, tmp_path: Path) -> None:
+    file = tmp_path / "lkdoctor.xml"
+    options, _ = FORMS[form]
+    shown(REFUSED, options._replace(junit_file=file))
+    assert file.read_text(encoding="utf-8") == junit.render(REFUSED)
+
+
+def test_a_job_s_summary_is_added_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "summary.md"
+    file.write_text("# The step before\n", encoding="utf-8")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(file))
+    for form in FORMS.values():
+        shown(REFUSED, form[0])
+    told = "".join(github.summary(REFUSED))
+    assert file.read_text(encoding="utf-8") == f"# The step before\n{told}"
+
+
+def test_a_summary_that_cannot_be_written_takes_nothing_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path))
+    code, out, err = shown(REFUSED, OutputOptions(output=OutputFormat.GITHUB))
+    assert (code, out) == (ExitCode.PROBLEM, FORMS["github"][1])
+    assert err.startswith("note: GITHUB_STEP_SUMMARY cannot be written: ")
+
+
+@pytest.mark.parametrize("form", ["ndjson", "github"])
+def test_what_judges_nothing_has_no_such_form(form: str) -> None:
+    options, _ = FORMS[form]
+    with pytest.raises(UsageError, match=f"explain judges nothing that {form} could show"):
+        refuse_forms("explain", options)
+
+
+def test_what_judges_nothing_has_no_junit(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--junit-file: explain judges nothing"):
+        refuse_forms("explain", OutputOptions(junit_file=tmp_path / "x.xml"))
+
+
+def test_a_command_that_came_to_no_report_says_so_in_its_junit_file(tmp_path: Path) -> None:
+    file = tmp_path / "lkdoctor.xml"
+    command = ["diagnose", "--url", "ws://127.0.0.1:9", "--only", "nothing-such"]
+    assert run([*command, "--junit-file", str(file)]) == 2
+    reason = "--only nothing-such: no check, layer or finding has this name"
+    assert file.read_text(encoding="utf-8") == junit.died("diagnose", reason)

@@ -17,6 +17,8 @@ FORMS = {
     "spoken": ["--accessible"],
     "plain": ["-o", "plain"],
     "json": ["--json"],
+    "ndjson": ["-o", "ndjson"],
+    "github": ["-o", "github"],
 }
 
 
@@ -36,6 +38,9 @@ def diagnosed(
         codes.append(shown.code)
         if form == "json":
             assert json.loads(shown.out)["summary"]["exit_code"] == shown.code
+        if form == "ndjson":
+            last = json.loads(shown.out.splitlines()[-1])
+            assert (last["event"], last["summary"]["exit_code"]) == ("run.finished", shown.code)
     return codes[0], codes[1]
 
 

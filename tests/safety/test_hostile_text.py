@@ -80,7 +80,9 @@ def test_what_a_server_says_cannot_act(mode: str, evil: str, terminal: Terminal)
             assert shown.code in {0, 1, 3}, shown
 
 
-@pytest.mark.parametrize("form", [["-o", "plain"], ["--accessible", "-v"], ["--json", "-vv"]])
+@pytest.mark.parametrize(
+    "form", [["-o", "plain"], ["--accessible", "-v"], ["--json", "-vv"], ["-o", "ndjson"]]
+)
 @pytest.mark.parametrize("evil", ["drawing", "lines"])
 def test_in_no_form(form: list[str], evil: str, terminal: Terminal) -> None:
     say = hostile.literally(EVIL[evil])

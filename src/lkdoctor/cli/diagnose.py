@@ -7,7 +7,6 @@ import typer
 
 from lkdoctor.cli import inputs
 from lkdoctor.cli.app import subcommand
-from lkdoctor.cli.interruption import Interruption
 from lkdoctor.cli.options import (
     BookingOptions,
     FailOn,
@@ -17,7 +16,7 @@ from lkdoctor.cli.options import (
     command,
 )
 from lkdoctor.cli.output import show
-from lkdoctor.cli.progress import Progress
+from lkdoctor.cli.running import carry_out
 from lkdoctor.cli.streams import Streams
 from lkdoctor.clock import SystemClock
 from lkdoctor.config.target import need_url
@@ -87,12 +86,14 @@ def diagnose(
     if dry_run:
         streams.result(line(sentence) for sentence in doctor.dry_run(case, request))
         return ExitCode.HEALTHY
-    with Interruption() as interruption:
-        with Progress(streams, network.timeout) as progress:
-            report = interruption.run(doctor.diagnose(case, request, clock, progress.listen))
-        return show(
-            report, lambda c: human.render(report, c, verbose=output.verbose), streams, output
-        )
+    return carry_out(
+        case,
+        request,
+        clock,
+        human=lambda report, canvas: human.render(report, canvas, verbose=output.verbose),
+        streams=streams,
+        output=output,
+    )
 
 
 def _read(path: Path, streams: Streams) -> object:

@@ -1,12 +1,13 @@
 """``lkdoctor explain``: the catalogue of causes, offline."""
 
 import difflib
-from typing import TYPE_CHECKING, Annotated, Any, assert_never
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lkdoctor.cli.app import subcommand
 from lkdoctor.cli.options import OutputFormat, OutputOptions, command
+from lkdoctor.cli.output import refuse_forms
 from lkdoctor.cli.streams import Streams
 from lkdoctor.errors import UsageError
 from lkdoctor.report.model import ExitCode
@@ -47,8 +48,7 @@ def explain(
     from lkdoctor.report import explain as pages
     from lkdoctor.report import jsonfile
 
-    if output.save is not None:
-        raise UsageError("--save: explain judges nothing, so there is no report to save")
+    refuse_forms("explain", output)
     rules = tuple(catalogue.rules()) if code is None else (_rule(code),)
     match output.format:
         case OutputFormat.HUMAN if output.quiet:
@@ -61,11 +61,9 @@ def explain(
             rows = [(rule.code, rule.layer, rule.severity, rule.title) for rule in rules]
             table = [("#code", "layer", "severity", "title"), *rows]
             streams.result_text("".join("\t".join(row) + "\n" for row in table))
-        case OutputFormat.JSON:
+        case _:
             told: Any = [pages.to_json(rule) for rule in rules]
             streams.result_text(jsonfile.text(told if code is None else told[0]))
-        case _:
-            assert_never(output.format)
     return ExitCode.HEALTHY
 
 

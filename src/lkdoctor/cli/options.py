@@ -4,9 +4,10 @@ A command is a function of option groups; `command` turns it into what Typer und
 groups' fields become options, and `Streams` is built from what was chosen.
 """
 
+import contextlib
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -21,6 +22,8 @@ class OutputFormat(StrEnum):
     HUMAN = "human"
     PLAIN = "plain"
     JSON = "json"
+    NDJSON = "ndjson"
+    GITHUB = "github"
 
 
 class FailOn(StrEnum):
@@ -61,11 +64,14 @@ class OutputOptions(NamedTuple):
     """How to show the answer."""
 
     output: Annotated[
-        OutputFormat, typer.Option("--output", "-o", help="human, plain or json.")
+        OutputFormat, typer.Option("--output", "-o", help="human, plain, json, ndjson or github.")
     ] = OutputFormat.HUMAN
     json: Annotated[bool, typer.Option("--json", "-j", help="Short for -o json.")] = False
     save: Annotated[
         Path | None, typer.Option("--save", help="Also write the report (JSON) to a file.")
+    ] = None
+    junit_file: Annotated[
+        Path | None, typer.Option("--junit-file", help="Also write JUnit XML to a file.")
     ] = None
     fail_on: Annotated[
         FailOn, typer.Option("--fail-on", help="warn: exit with 4 when there are only warnings.")
@@ -165,13 +171,27 @@ def command(function: Callable[..., ExitCode]) -> Callable[..., None]:
         for name in own:
             if hints[name] is Streams:
                 arguments[name] = streams_for(chosen or OutputOptions())
-        code = function(**arguments, **given)
+        with _early_end_in(chosen and chosen.junit_file, function.__name__):
+            code = function(**arguments, **given)
         if code != ExitCode.HEALTHY:
             raise typer.Exit(int(code))
 
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # read by inspect
     run.__annotations__ = {p.name: p.annotation for p in parameters}
     return run
+
+
+@contextlib.contextmanager
+def _early_end_in(file: Path | None, name: str) -> Iterator[None]:
+    """Lets a JUnit file tell of a command that came to no report."""
+    try:
+        yield
+    except Exception as error:
+        if file is not None:
+            from lkdoctor.cli.files import write_early_end
+
+            write_early_end(file, name.replace("_", "-"), error)
+        raise
 
 
 def _flattened(group: Any) -> list[inspect.Parameter]:

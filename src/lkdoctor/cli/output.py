@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import assert_never
 
+from lkdoctor.cli import files
 from lkdoctor.cli.options import OutputFormat, OutputOptions
 from lkdoctor.cli.streams import Streams
 from lkdoctor.errors import UsageError
 from lkdoctor.report.findings import brief
-from lkdoctor.report.layout import Canvas, Line
+from lkdoctor.report.layout import Canvas, Line, line
 from lkdoctor.report.model import ExitCode, Report
 
 
@@ -17,6 +18,8 @@ def show(
     human: Callable[[Canvas], Iterable[Line]],
     streams: Streams,
     options: OutputOptions,
+    *,
+    begun: bool = False,
 ) -> ExitCode:
     """Write the report and return its exit code.
 
@@ -24,10 +27,10 @@ def show(
         report: what to show.
         human: the command's own layout for people.
         streams: where to.
-        options: which form; ``--save`` is honoured here.
+        options: which form; the files that they name are written, too.
+        begun: the run's events have been shown as they happened.
     """
-    if options.save is not None:
-        save(report, options.save)
+    save(report, options)
     match options.format:
         case OutputFormat.HUMAN:
             if options.quiet:
@@ -38,29 +41,79 @@ def show(
             from lkdoctor.report import plain
 
             streams.result_text(plain.render(report))
+        case _:
+            for_machines(report, streams, options.format, begun=begun)
+    return report.summary.exit_code
+
+
+def for_machines(
+    report: Report, streams: Streams, form: OutputFormat, *, begun: bool = False
+) -> None:
+    """Write the report in a form that a program reads; see `show`."""
+    match form:
         case OutputFormat.JSON:
             from lkdoctor.report import jsonfile
 
             streams.result_text(jsonfile.render(report))
+        case OutputFormat.NDJSON:
+            from lkdoctor.report import ndjson
+
+            if not begun:
+                streams.result_text(ndjson.started(report.run.command))
+            for row in ndjson.finished(report):
+                streams.result_text(row)
+        case OutputFormat.GITHUB:
+            from lkdoctor.report import github
+
+            streams.result_text("".join(github.annotations(report)))
+            _add_to_summary("".join(github.summary(report)), streams)
+        case OutputFormat.HUMAN | OutputFormat.PLAIN:
+            raise AssertionError(form)  # each command has its own
         case _:
-            assert_never(options.format)
-    return report.summary.exit_code
+            assert_never(form)
 
 
-def save(report: Report, path: Path) -> None:
-    """Write the report's JSON to a file that only its owner can read.
+def refuse_forms(command: str, output: OutputOptions) -> None:
+    """Say that a command which judges nothing has no report to give.
 
     Raises:
-        UsageError: the file cannot be written.
+        UsageError: such a form or file was asked for.
     """
-    import os
+    form = output.format
+    if form in {OutputFormat.NDJSON, OutputFormat.GITHUB}:
+        raise UsageError(
+            f"{command} judges nothing that {form} could show",
+            advice=["-o human, -o plain or -o json"],
+        )
+    for option, path in (("--save", output.save), ("--junit-file", output.junit_file)):
+        if path is not None:
+            raise UsageError(f"{option}: {command} judges nothing, so there is no report to save")
 
-    from lkdoctor.report import jsonfile
 
-    text = jsonfile.render(report)
+def save(report: Report, options: OutputOptions) -> None:
+    """Write the files that the options name beside the answer.
+
+    Raises:
+        UsageError: one cannot be written.
+    """
+    if options.save is not None:
+        from lkdoctor.report import jsonfile
+
+        files.write(options.save, jsonfile.render(report))
+    if options.junit_file is not None:
+        from lkdoctor.report import junit
+
+        files.write(options.junit_file, junit.render(report))
+
+
+def _add_to_summary(text: str, streams: Streams) -> None:
+    """Append to the summary of the job, where a runner has one."""
+    if not streams.step_summary:
+        return
+    from lkdoctor.redact import clean
+
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with Path(streams.step_summary).open("a", encoding="utf-8") as file:
+            file.write(clean(text))
     except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from error
+        streams.note([line(f"note: GITHUB_STEP_SUMMARY cannot be written: {error.strerror}")])

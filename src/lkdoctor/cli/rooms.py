@@ -17,7 +17,7 @@ from lkdoctor.cli.options import (
     TargetOptions,
     command,
 )
-from lkdoctor.cli.output import save
+from lkdoctor.cli.output import for_machines, save
 from lkdoctor.cli.progress import Progress
 from lkdoctor.cli.streams import Streams
 from lkdoctor.clock import Clock, SystemClock
@@ -96,10 +96,8 @@ def list_rooms(
             api=report.facts.api._replace(rooms=RoomsListed(chosen)) if report.facts.api else None
         )
     )
-    _save(report, output)
+    save(report, output)
     match output.format:
-        case OutputFormat.JSON:
-            streams.result_text(_json(shown))
         case OutputFormat.PLAIN:
             streams.result_text(drawn.rooms_plain(chosen))
         case OutputFormat.HUMAN:
@@ -108,6 +106,8 @@ def list_rooms(
                 left_out = len(answer.rooms) - len(chosen)
                 streams.note(_remarks(report))
                 streams.note(drawn.notes(answer.rooms, streams.err_canvas, left_out=left_out))
+        case _:
+            for_machines(shown, streams, output.format)
     return report.summary.exit_code
 
 
@@ -141,10 +141,8 @@ def show(
         report = engine.with_code(report, ExitCode.PROBLEM)
     elif report.summary.exit_code in {ExitCode.PROBLEM, ExitCode.INCONCLUSIVE}:
         return _refused(report, streams, output)
-    _save(report, output)
+    save(report, output)
     match output.format:
-        case OutputFormat.JSON:
-            streams.result_text(_json(report))
         case OutputFormat.PLAIN:
             if view.absent:
                 streams.note(_absent(room, shown.others, streams.err_canvas))
@@ -160,6 +158,8 @@ def show(
                     streams.note(
                         drawn.people_notes(view.participants or (), clock.now(), streams.err_canvas)
                     )
+        case _:
+            for_machines(report, streams, output.format)
     return report.summary.exit_code
 
 
@@ -301,10 +301,16 @@ def _result(
         report = report._replace(findings=found)
     code = ExitCode.PROBLEM if failed else report.summary.exit_code
     report = engine.with_code(report, code)
-    _save(report, output)
+    save(report, output)
     match output.format:
         case OutputFormat.JSON:
             streams.result_text(drawn.endings_json(report, endings))
+        case OutputFormat.NDJSON:
+            from lkdoctor.report import ndjson
+
+            for row in (ndjson.started(report.run.command), *drawn.endings_ndjson(endings)):
+                streams.result_text(row)
+            for_machines(report, streams, output.format, begun=True)
         case OutputFormat.PLAIN:
             streams.result_text(drawn.endings_plain(endings))
         case OutputFormat.HUMAN:
@@ -312,6 +318,8 @@ def _result(
                 streams.result(drawn.plan(endings, streams.canvas))
             if denied:
                 streams.result(findings(report.findings, streams.canvas))
+        case _:
+            for_machines(report, streams, output.format)
     return code
 
 
@@ -330,29 +338,19 @@ def _strict(report: Report, output: OutputOptions) -> Report:
     return report
 
 
-def _save(report: Report, output: OutputOptions) -> None:
-    if output.save is not None:
-        save(report, output.save)
-
-
-def _json(report: Report) -> str:
-    from lkdoctor.report import jsonfile
-
-    return jsonfile.render(report)
-
-
 def _refused(report: Report, streams: Streams, output: OutputOptions) -> ExitCode:
     """Show why there is no answer: the findings are the result then."""
-    _save(report, output)
+    save(report, output)
     code = report.summary.exit_code
-    if output.format is OutputFormat.JSON:
-        streams.result_text(_json(report))
-    elif output.format is OutputFormat.PLAIN:
-        streams.note(findings(report.findings, streams.err_canvas))
-    elif output.quiet:
-        streams.result(brief(report.findings))
-    else:
-        streams.result(_why(report, streams.canvas))
+    match output.format:
+        case OutputFormat.PLAIN:
+            streams.note(findings(report.findings, streams.err_canvas))
+        case OutputFormat.HUMAN if output.quiet:
+            streams.result(brief(report.findings))
+        case OutputFormat.HUMAN:
+            streams.result(_why(report, streams.canvas))
+        case _:
+            for_machines(report, streams, output.format)
     return code
 
 

@@ -37,6 +37,8 @@ class Streams(NamedTuple):
     err_color: bool
     live: bool
     """Progress may be drawn and erased on standard error."""
+    step_summary: str = ""
+    """The file to which a GitHub job appends its summary; empty elsewhere."""
 
     @classmethod
     def of(
@@ -77,6 +79,7 @@ class Streams(NamedTuple):
             color=not accessible and _colored(out, color, env),
             err_color=not accessible and _colored(err, color, env),
             live=_is_terminal(err) and not (dumb or accessible or quiet or env.get("CI")),
+            step_summary=env.get("GITHUB_STEP_SUMMARY", ""),
         )
 
     def result(self, lines: Iterable[Line]) -> None:

@@ -133,7 +133,8 @@ def _nothing_before(called: str, given: tuple[Any, ...]) -> None:
 
 
 def _only_human(output: OutputOptions) -> None:
-    if output.format is not OutputFormat.HUMAN or output.save is not None:
+    files = (output.save, output.junit_file)
+    if output.format is not OutputFormat.HUMAN or any(path is not None for path in files):
         raise UsageError(
             "a token is printed alone, in no other form",
             advice=["lkdoctor token … | lkdoctor token decode - -o json   says what it is"],
@@ -432,10 +433,12 @@ def compare(
 
     Exit code 0: the two meet. 1: they do not, or one of them would be refused.
     """
+    from lkdoctor.cli.output import refuse_forms
     from lkdoctor.facts.token import keyring_of, token_fact
     from lkdoctor.report import tokens
     from lkdoctor.tokens.compare import compare as side_by_side
 
+    refuse_forms("token compare", output)
     if left == right == "-":
         raise UsageError("standard input cannot hold both tokens", advice=["write one to a file"])
     resolution = inputs.resolution(target, streams)

@@ -6,7 +6,6 @@ import typer
 
 from lkdoctor.cli import inputs
 from lkdoctor.cli.app import subcommand
-from lkdoctor.cli.interruption import Interruption
 from lkdoctor.cli.options import (
     FailOn,
     NetworkOptions,
@@ -14,8 +13,7 @@ from lkdoctor.cli.options import (
     TargetOptions,
     command,
 )
-from lkdoctor.cli.output import show
-from lkdoctor.cli.progress import Progress
+from lkdoctor.cli.running import carry_out
 from lkdoctor.cli.streams import Streams
 from lkdoctor.clock import SystemClock
 from lkdoctor.config.target import need_url
@@ -87,12 +85,11 @@ def ws_probe(
                 )
             ]
         )
-    with Interruption() as interruption:
-        with Progress(streams, network.timeout) as progress:
-            report = interruption.run(doctor.diagnose(case, request, clock, progress.listen))
-        return show(
-            report,
-            lambda canvas: waterfall.render(report, canvas, verbose=output.verbose),
-            streams,
-            output,
-        )
+    return carry_out(
+        case,
+        request,
+        clock,
+        human=lambda report, canvas: waterfall.render(report, canvas, verbose=output.verbose),
+        streams=streams,
+        output=output,
+    )

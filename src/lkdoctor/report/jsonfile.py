@@ -18,8 +18,17 @@ _SUSPECT: Final = re.compile(r"[^\x00-\x7e]|#(?=#(?:\[|vso\[))")
 
 def text(value: object) -> str:
     """JSON that people can read, too: letters as they are, what could act on a terminal escaped."""
+    return _stilled(json.dumps(value, indent=2, ensure_ascii=False)) + "\n"
+
+
+def row(value: object) -> str:
+    """The same in one line."""
+    return _stilled(json.dumps(value, ensure_ascii=False)) + "\n"
+
+
+def _stilled(document: str) -> str:
     # Only strings hold such characters, so this cannot touch the structure.
-    return _SUSPECT.sub(_still, json.dumps(value, indent=2, ensure_ascii=False)) + "\n"
+    return _SUSPECT.sub(_still, document)
 
 
 def _still(match: re.Match[str]) -> str:

@@ -6,7 +6,7 @@ bounded, and here they are cut to their column (the JSON has them at full length
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from lkdoctor.facts.api import ParticipantInfo, RoomInfo, TrackInfo
 from lkdoctor.names import twins
@@ -539,10 +539,18 @@ def endings_plain(endings: Iterable[Ending]) -> str:
 
 def endings_json(report: Report, endings: Iterable[Ending]) -> str:
     """The report as one JSON document, with what became of each room under ``ended``."""
-    import json
+    from lkdoctor.report import jsonfile
 
-    ended = [
-        {**ending._asdict(), "outcome": str(ending.outcome), "people": list(ending.people)}
-        for ending in endings
-    ]
-    return json.dumps({**to_json(report), "ended": ended}, indent=2, ensure_ascii=False) + "\n"
+    return jsonfile.text({**to_json(report), "ended": [_ending(ending) for ending in endings]})
+
+
+def endings_ndjson(endings: Iterable[Ending]) -> Iterator[str]:
+    """An event ``room.ended`` for each room, whatever became of it."""
+    from lkdoctor.report import ndjson
+
+    for ending in endings:
+        yield ndjson.line("room.ended", **_ending(ending))
+
+
+def _ending(ending: Ending) -> dict[str, Any]:
+    return {**ending._asdict(), "outcome": str(ending.outcome), "people": list(ending.people)}

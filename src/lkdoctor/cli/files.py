@@ -1,0 +1,32 @@
+"""The files that a command writes beside its answer."""
+
+import os
+from pathlib import Path
+
+from lkdoctor.errors import UsageError
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file that only its owner can read.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from error
+
+
+def write_early_end(path: Path, command: str, error: Exception) -> None:
+    """Write the JUnit file of a command that ends without a report: whoever waits gets a case.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    from lkdoctor.report import junit
+
+    reason = error.message if isinstance(error, UsageError) else type(error).__name__
+    write(path, junit.died(command, reason))
