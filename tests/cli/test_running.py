@@ -1,0 +1,97 @@
+"""A diagnosis in front of its user, event by event."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from faults.peers import peer, silent
+
+from lkdoctor.sandbox import Sandbox, running_sandbox
+
+KEYS = {"devkey": "made-up-secret-that-opens-only-a-sandbox"}
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with running_sandbox(keys=KEYS) as running:
+        yield running
+
+
+def start(url: str, folder: Path, *arguments: str) -> "subprocess.Popen[str]":
+    kept = {n: os.environ[n] for n in ("PATH", "COVERAGE_PROCESS_CONFIG") if n in os.environ}
+    return subprocess.Popen(
+        [sys.executable, "-m", "lkdoctor", *arguments],
+        env={
+            **kept,
+            "LIVEKIT_URL": url,
+            "LIVEKIT_API_KEY": "devkey",
+            "LIVEKIT_API_SECRET": KEYS["devkey"],
+        },
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+
+
+def events(out: str) -> list[dict[str, Any]]:
+    return [json.loads(row) for row in out.splitlines()]
+
+
+@pytest.mark.parametrize("command", ["diagnose", "ws-probe"])
+def test_a_run_is_told_from_its_beginning_to_its_end(
+    command: str, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    with start(sandbox.url, tmp_path, command, "-o", "ndjson") as process:
+        out, err = process.communicate(timeout=60)
+    told = events(out)
+    assert (process.returncode, err) == (0, "")
+    assert (told[0]["event"], told[0]["command"]) == ("run.started", command)
+    assert (told[-1]["event"], told[-1]["summary"]["verdict"]) == ("run.finished", "healthy")
+    begun = [line["step"] for line in told if line["event"] == "step.started"]
+    ended = [line["step"] for line in told if line["event"] == "step.finished"]
+    assert begun[0] == ended[0] == "route"
+    assert sorted(begun) == sorted(ended)
+    assert "join" in ended
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGINT for one process")
+def test_events_come_when_they_happen_and_an_interruption_is_the_last(tmp_path: Path) -> None:
+    with (
+        peer(silent) as port,
+        start(f"ws://127.0.0.1:{port}", tmp_path, "diagnose", "-o", "ndjson") as process,
+    ):
+        assert process.stdout is not None
+        said: list[str] = []
+        while '"step": "join"' not in (said[-1] if said else ""):
+            said.append(process.stdout.readline())
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        rest, err = process.communicate(timeout=60)
+    last = events(rest)[-1]
+    assert (process.returncode, last["event"]) == (130, "run.finished")
+    assert (last["run"]["completed"], last["run"]["interrupted_by"]) == (False, "signal")
+    assert "Traceback" not in err
+
+
+def test_a_reader_who_leaves_stops_nothing_that_has_to_be_done(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    with start(sandbox.url, tmp_path, "ws-probe", "-o", "ndjson", "--pings", "20") as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        process.stdout = None
+        assert process.stderr is not None
+        err = process.stderr.read()
+    assert (process.returncode, err) == (0, "")
+    with start(sandbox.url, tmp_path, "rooms", "list", "-o", "plain") as process:
+        out, _ = process.communicate(timeout=60)
+    assert [row for row in out.splitlines() if row.startswith("lkdoctor-")] == []
