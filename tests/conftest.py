@@ -6,11 +6,21 @@ from collections.abc import Iterator
 
 import pytest
 import servers
+from hypothesis import HealthCheck, settings
 
 from lkdoctor import redact
 
 # Started in the background, a shell's children ignore Ctrl-C, and so would every command under test.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A test is right or wrong, however busy the machine is.
+settings.register_profile(
+    "any machine",
+    deadline=None,
+    derandomize="CI" in os.environ,  # there, the same examples at every run
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("any machine")
 
 PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
 

@@ -3,7 +3,7 @@
 import json
 
 from cli.shell import Shell, fresh
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokens.samples import KEY, NOW, RING, SECRET, changed, token
 
@@ -68,7 +68,7 @@ claims = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=600)
 @given(claims, st.sampled_from([SECRET, "wrong"]), st.sampled_from(["HS256", "HS512", "none"]))
 def test_the_short_way_says_what_the_rules_say(
     written: dict[str, object], secret: str, alg: str

@@ -215,7 +215,9 @@ def test_a_secret_from_a_file_or_standard_input(tmp_path: Path) -> None:
             Given(env_files=(".",)), "--env-file .: is a directory", id="a folder as .env"
         ),
         pytest.param(
-            Given(project="x"), "there is no project 'x' in built in", id="a project of no file"
+            Given(project="x"),
+            "there is no project 'x' in lkdoctor.toml, nor among lk's",
+            id="a project of no file",
         ),
     ],
 )

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lkdoctor.errors import UsageError
@@ -55,7 +55,7 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.parametrize("layer", LAYERS)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(data=st.data())
 def test_every_fact_comes_back_as_it_was(layer: str, data: st.DataObject) -> None:
     facts = Facts(**{layer: data.draw(values(layer_type(layer)))})

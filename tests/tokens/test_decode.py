@@ -207,20 +207,20 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text() | st.text('eyJ.-_=" \n{}', max_size=60))
 def test_any_text_is_read_without_an_exception(text: str) -> None:
     assert isinstance(read(text), Jwt | NotAToken)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=60), st.binary(max_size=200))
 def test_any_bytes_in_a_token_are_read_without_an_exception(header: bytes, claims: bytes) -> None:
     found = read(token_of(header, claims))
     assert isinstance(found, Jwt | NotAToken)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.dictionaries(st.text(), json_values, max_size=6))
 def test_claims_come_back_as_they_were_written(claims: dict[str, object]) -> None:
     text = json.dumps(claims)

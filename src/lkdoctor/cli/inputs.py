@@ -1,6 +1,7 @@
 """From options, environment and files to a configuration; the only place where commands do that."""
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lkdoctor.cli.options import BookingOptions, NetworkOptions, TargetOptions
@@ -15,8 +16,15 @@ if TYPE_CHECKING:
     from lkdoctor.diagnosis.how import How, RtcPath
 
 
-def resolution(options: TargetOptions, streams: Streams) -> Resolution:
+def resolution(
+    options: TargetOptions, streams: Streams, *, every_project: bool = False
+) -> Resolution:
     """All that is configured for this command in this directory.
+
+    Args:
+        options: what the user named.
+        streams: for a secret on standard input, and for notes.
+        every_project: the keys of all projects are wanted, those of lk included.
 
     Raises:
         UsageError: something that the user named cannot be read.
@@ -40,8 +48,16 @@ def resolution(options: TargetOptions, streams: Streams) -> Resolution:
         ),
         environ=os.environ,
         directory=here(),
+        home=_home(),
+        every_project=every_project,
         stdin=getattr(streams.stdin, "buffer", None),
     )
+
+
+def _home() -> Path | None:
+    # `Path.home` reads the user database where the variable is not set, which takes longer.
+    home = os.environ.get("HOME") or os.environ.get("USERPROFILE")
+    return Path(home) if home else None
 
 
 def seat(options: BookingOptions) -> "Seat | None":

@@ -53,7 +53,7 @@ class TargetOptions(NamedTuple):
         list[Path] | None, typer.Option("--env-file", help="A .env file; may be repeated.")
     ] = None
     project: Annotated[
-        str | None, typer.Option("--project", help="A project named in lkdoctor.toml.")
+        str | None, typer.Option("--project", help="A project of lkdoctor.toml, or one of lk's.")
     ] = None
     dev: Annotated[
         bool, typer.Option("--dev", help="A local server started with --dev.", show_default=False)

@@ -305,7 +305,7 @@ def decode(
     """
     from lkdoctor.facts.token import keyring_of
 
-    resolution = inputs.resolution(target, streams)
+    resolution = inputs.resolution(target, streams, every_project=True)
     ring = keyring_of(resolution)
     clock = _clock()
     if every:
@@ -441,7 +441,7 @@ def compare(
     refuse_forms("token compare", output)
     if left == right == "-":
         raise UsageError("standard input cannot hold both tokens", advice=["write one to a file"])
-    resolution = inputs.resolution(target, streams)
+    resolution = inputs.resolution(target, streams, every_project=True)
     ring = keyring_of(resolution)
     facts = []
     for name, given in (("A", left), ("B", right)):

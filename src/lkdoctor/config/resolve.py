@@ -133,6 +133,8 @@ class Kind(StrEnum):
     """``.env.local`` or ``.env`` of the working directory"""
     PROJECT = "project"
     """``lkdoctor.toml`` or ``[tool.lkdoctor]`` of the working directory"""
+    LK = "lk"
+    """``~/.livekit/cli-config.yaml``, the projects of LiveKit's own CLI"""
 
 
 class Writing(NamedTuple):
@@ -221,7 +223,7 @@ class Resolution(NamedTuple):
     proxies: tuple[Setting, ...] = ()
     """Proxy variables of the environment, each with its name as origin; see `proxy_for`."""
     projects: tuple[NamedTarget, ...] = ()
-    """What ``[projects.NAME]`` say."""
+    """What ``[projects.NAME]`` say, and lk's where they were asked for."""
 
 
 def resolve(

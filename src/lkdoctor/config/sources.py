@@ -4,6 +4,7 @@ The one part of the configuration that touches the disk and the environment. All
 is bounded; what is not about LiveKit is forgotten at once.
 """
 
+import contextlib
 import re
 import stat
 import sys
@@ -22,11 +23,12 @@ from lkdoctor.config.resolve import (
     name_of,
     resolve,
 )
-from lkdoctor.config.target import Setting
+from lkdoctor.config.target import Setting, Target
 from lkdoctor.errors import UsageError
 from lkdoctor.redact import Secret, register, safe
 
 if TYPE_CHECKING:
+    from lkdoctor.config.lk import LkConfig, LkProject
     from lkdoctor.config.project import Project, ProjectEntry
 
 FOLDER_FILES: Final = (".env.local", ".env")
@@ -68,9 +70,19 @@ def load(
     *,
     environ: Mapping[str, str],
     directory: Path,
+    home: Path | None = None,
+    every_project: bool = False,
     stdin: IO[bytes] | None = None,
 ) -> Resolution:
     """All that is configured for a command started in this directory.
+
+    Args:
+        given: the options.
+        environ: the process environment.
+        directory: the working directory.
+        home: the user's, where lk keeps its projects; None: they are not looked at.
+        every_project: lk's projects are wanted whether or not one of them is used.
+        stdin: where an option says ``-``.
 
     Raises:
         UsageError: something that the user named cannot be read.
@@ -88,15 +100,21 @@ def load(
         *(_file(Path(name), name, Kind.FOLDER_FILE, seen, base=directory) for name in FOLDER_FILES),
     ]
     projects = [_named_target(entry, seen) for entry in project.projects] if project else []
-    entry = project.entry(given.project) if project else None
-    chosen = _project_source(entry, seen) if entry is not None else None
-    if chosen is not None and given.project is not None:
-        chosen = chosen._replace(label=f"--project {safe(given.project, 80)}", kind=Kind.OPTION)
+    sources: list[Source | None]
+    if given.project is not None:
+        chosen = _asked_for(given.project, project, seen, home)
         sources = [options, chosen, environment, *files]
     else:
-        sources = [options, environment, *files]
-        if chosen is not None:
-            sources.append(chosen)
+        entry = project.entry(None) if project else None
+        own = _project_source(entry, seen) if entry is not None else None
+        sources = [options, environment, *files, own]
+        if not any(source and _says_where(source) for source in sources):
+            # As a whole or not at all: lk's keys never go to a URL from elsewhere, nor its URL
+            # with keys from elsewhere.
+            sources.append(_lk_default(home))
+    if every_project:
+        with contextlib.suppress(UsageError):  # they only add what could be known
+            projects += [NamedTarget(f"{p.name} of lk", _lk_target(p)) for p in _lk(home).projects]
     return resolve(
         [source for source in sources if source is not None],
         directory=safe(str(directory), 400),
@@ -104,6 +122,39 @@ def load(
         proxies=read_proxies(environ),
         projects=projects,
     )
+
+
+def _asked_for(
+    name: str, project: "Project | None", environ: Mapping[str, str], home: Path | None
+) -> Source:
+    """The project that ``--project`` names: the folder's own, else lk's."""
+    label = f"--project {safe(name, 80)}"
+    own = [entry.name for entry in project.projects] if project else []
+    if project is not None and name in own:
+        entry = project.entry(name)
+        if entry is not None:
+            source = _project_source(entry, environ)
+            return source._replace(label=label, kind=Kind.OPTION)
+    config = _lk(home)
+    found = config.project(name)
+    if found is None:
+        names = [*own, *(p.name for p in config.projects)]
+        import difflib
+
+        where = "lkdoctor.toml" if project is None or not own else project.origin
+        near = difflib.get_close_matches(name, names, n=1)
+        there = ", ".join(safe(known, 40) for known in names[:20]) or "none"
+        raise UsageError(
+            f"there is no project {safe(name, 80)!r} in {where}, nor among lk's",
+            advice=[f"did you mean {safe(near[0], 80)}?" if near else f"there are: {there}"],
+        )
+    return Source(label, Kind.OPTION, tuple(_lk_values(found)))
+
+
+def _says_where(source: Source) -> bool:
+    """Whether it holds a URL, a key or a secret that counts."""
+    named = (name_of(value.name) for value in source.values)
+    return any(n and not n.typo_of and n.meaning is not Meaning.TOKEN for n in named)
 
 
 # ------------------------------------------------------------------ options
@@ -452,6 +503,54 @@ def _project_values(entry: "ProjectEntry", environ: Mapping[str, str]) -> Iterat
 def _named_target(entry: "ProjectEntry", environ: Mapping[str, str]) -> NamedTarget:
     source = _project_source(entry, environ)
     return NamedTarget(entry.name, resolve([source]).target)
+
+
+# ------------------------------------------------------------------ lk's projects
+
+
+def _lk(home: Path | None) -> "LkConfig":
+    """What lk knows; nothing where it has no file.
+
+    Raises:
+        UsageError: its file cannot be read.
+    """
+    from lkdoctor.config.lk import FILE, LkConfig, UnreadableError, parse
+
+    try:
+        text = None if home is None else _read_text(home / FILE, named=False)
+        return LkConfig() if text is None else parse(text)
+    except (_ProblemError, UnreadableError) as problem:
+        raise UsageError(f"~/{FILE}: {problem}", advice=["see: lk project list"]) from None
+
+
+def _lk_default(home: Path | None) -> Source | None:
+    """The project that lk would use; None where it has none."""
+    from lkdoctor.config.lk import FILE
+
+    if home is None or not (home / FILE).exists():
+        return None
+    try:
+        found = _lk(home).project(None)
+    except UsageError as error:
+        return Source(f"~/{FILE}", Kind.LK, problem=error.message.partition(": ")[2])
+    return Source(f"~/{FILE}", Kind.LK, tuple(_lk_values(found)) if found else ())
+
+
+def _lk_values(project: "LkProject") -> Iterator[Value]:
+    from lkdoctor.config.lk import FILE
+
+    origin = f"~/{FILE}:{project.line}"
+    if project.url is not None:
+        yield Value("LIVEKIT_URL", project.url, origin)
+    if project.api_key is not None:
+        yield _value("LIVEKIT_API_KEY", project.api_key, origin)
+    if project.api_secret is not None:
+        yield Value("LIVEKIT_API_SECRET", project.api_secret, origin)
+
+
+def _lk_target(project: "LkProject") -> Target:
+    source = Source("lk", Kind.LK, tuple(_lk_values(project)))
+    return resolve([source]).target
 
 
 # ------------------------------------------------------------------ values

@@ -109,7 +109,7 @@ class Variable(NamedTuple):
     @property
     def location(self) -> str | None:
         """File and line, where it stands in a file."""
-        files = {Kind.NAMED_FILE, Kind.FOLDER_FILE, Kind.PROJECT}
+        files = {Kind.NAMED_FILE, Kind.FOLDER_FILE, Kind.PROJECT, Kind.LK}
         return self.origin if self.source in files and "(" not in self.origin else None
 
 
