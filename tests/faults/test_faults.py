@@ -131,6 +131,19 @@ def with_token(server: RunningServer, text: str, **changes: str) -> Setup:
     return Setup(("--token-file", "token"), real(server, **changes), {"token": text})
 
 
+def join_response() -> bytes:
+    """The frame in which a server says that somebody is in."""
+    from livekit.protocol.models import ParticipantInfo, Room
+    from livekit.protocol.rtc import JoinResponse, SignalResponse
+
+    joined = JoinResponse(
+        room=Room(sid="RM_1", name="r"),
+        participant=ParticipantInfo(sid="PA_1", identity="p"),
+        server_version="1.13.5",
+    )
+    return peers.frame(2, SignalResponse(join=joined).SerializeToString())
+
+
 # ------------------------------------------------------------------ environment
 
 
@@ -259,6 +272,12 @@ def _(_: RunningServer, __: Path) -> Iterator[Setup]:
 def _(_: RunningServer, __: Path) -> Iterator[Setup]:
     page = b"<!doctype html><html><title>My app</title></html>"
     with beside(peers.always(peers.reply("200 OK", page, "Content-Type: text/html"))) as setup:
+        yield setup
+
+
+@fault("url-not-livekit", "a health check that says OK to everything")
+def _(_: RunningServer, __: Path) -> Iterator[Setup]:
+    with beside(peers.always(peers.reply("200 OK", b"OK"))) as setup:
         yield setup
 
 
@@ -592,6 +611,34 @@ def _(_: RunningServer, __: Path) -> Iterator[Setup]:
         yield setup
 
 
+@fault("signal-message-too-large", "empty fragments without end")
+def _(_: RunningServer, __: Path) -> Iterator[Setup]:
+    def flood(connection: Any, request: str) -> None:
+        connection.sendall(peers.switching(request) + b"\x02\x00")
+        while True:
+            connection.sendall(b"\x00\x00" * 10_000)
+
+    with beside(peers.like_livekit(upgrade=flood)) as setup:
+        yield setup
+
+
+@fault("signal-cut-after-join", "the connection ends")
+def _(_: RunningServer, __: Path) -> Iterator[Setup]:
+    with beside(peers.like_livekit(upgrade=peers.then(join_response(), stay=False))) as setup:
+        yield setup
+
+
+@fault("signal-cut-after-join", "the app's backend deletes the room", command="ws-probe")
+def _(_: RunningServer, __: Path) -> Iterator[Setup]:
+    from livekit.protocol.models import DisconnectReason
+    from livekit.protocol.rtc import LeaveRequest, SignalResponse
+
+    leave = SignalResponse(leave=LeaveRequest(reason=DisconnectReason.ROOM_DELETED))
+    sent = peers.frame(2, leave.SerializeToString())
+    with beside(peers.like_livekit(upgrade=peers.then(join_response(), sent))) as setup:
+        yield setup
+
+
 @fault("signal-closed-early", "the upgrade alone")
 def _(_: RunningServer, __: Path) -> Iterator[Setup]:
     with beside(peers.like_livekit(upgrade=lambda connection, _: connection.close())) as setup:
@@ -631,6 +678,18 @@ def _(_: RunningServer, __: Path) -> Iterator[Setup]:
         yield setup
 
 
+@fault("http-silent", "asked for rooms", command="rooms list")
+def _(_: RunningServer, __: Path) -> Iterator[Setup]:
+    with beside(peers.silent) as setup:
+        yield setup
+
+
+@fault("http-slow", "asked for rooms", command="rooms list")
+def _(_: RunningServer, __: Path) -> Iterator[Setup]:
+    with beside(peers.dripping) as setup:
+        yield setup
+
+
 @fault("http-too-large", "a header without end")
 def _(_: RunningServer, __: Path) -> Iterator[Setup]:
     with beside(peers.endless(b"HTTP/1.1 200 OK\r\nX-Long: ", b"a" * 65536)) as setup:
@@ -638,6 +697,28 @@ def _(_: RunningServer, __: Path) -> Iterator[Setup]:
 
 
 # ------------------------------------------------------------------ rooms
+
+
+@fault("signal-rate-limited", command="rooms list")
+def _(_: RunningServer, __: Path) -> Iterator[Setup]:
+    with beside(peers.always(peers.reply("429 Too Many Requests", b"slow down"))) as setup:
+        yield setup
+
+
+@fault("url-not-livekit", "somebody else's JSON", command="rooms list")
+def _(_: RunningServer, __: Path) -> Iterator[Setup]:
+    said = peers.reply("200 OK", b'{"ok":true}', "Content-Type: application/json")
+    with beside(peers.always(said)) as setup:
+        yield setup
+
+
+@fault("server-refused", "a web application firewall's 406", command="rooms list")
+def _(_: RunningServer, __: Path) -> Iterator[Setup]:
+    page = b"<html><title>Not Acceptable!</title></html>"
+    with beside(
+        peers.always(peers.reply("406 Not Acceptable", page, "Content-Type: text/html"))
+    ) as setup:
+        yield setup
 
 
 @fault("api-permission", command="rooms list")

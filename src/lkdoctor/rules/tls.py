@@ -154,21 +154,19 @@ def _hostname(tls: TlsFact) -> Iterator[Judgement]:
 
 
 def _expired(tls: TlsFact, clock: ClockFact | None = None) -> Iterator[Judgement]:
-    attempt = _distrusted(tls, Distrust.EXPIRED)
+    attempt = _distrusted(tls, Distrust.EXPIRED, Distrust.SELF_SIGNED, Distrust.UNKNOWN_ISSUER)
     if attempt is None:
         return
     certificate = attempt.certificate
     title = None
     if certificate is not None and clock is not None and clock.local > certificate.not_after:
         title = f"The certificate expired {_span(clock.local - certificate.not_after)} ago"
-    yield Judgement(
-        (
-            _verification(attempt, "a certificate that is valid now"),
-            *_validity(certificate, clock),
-            *_issuer(certificate),
-        ),
-        title=title,
-    )
+    elif attempt.reason is not Distrust.EXPIRED:
+        return
+    # Verification ends at the first thing that is wrong; both have to be put right.
+    first = attempt.reason is Distrust.EXPIRED
+    said = (_verification(attempt, "a certificate that is valid now"),) if first else ()
+    yield Judgement((*said, *_validity(certificate, clock), *_issuer(certificate)), title=title)
 
 
 def _not_yet_valid(tls: TlsFact, clock: ClockFact | None = None) -> Iterator[Judgement]:
