@@ -131,19 +131,6 @@ def with_token(server: RunningServer, text: str, **changes: str) -> Setup:
     return Setup(("--token-file", "token"), real(server, **changes), {"token": text})
 
 
-def join_response() -> bytes:
-    """The frame in which a server says that somebody is in."""
-    from livekit.protocol.models import ParticipantInfo, Room
-    from livekit.protocol.rtc import JoinResponse, SignalResponse
-
-    joined = JoinResponse(
-        room=Room(sid="RM_1", name="r"),
-        participant=ParticipantInfo(sid="PA_1", identity="p"),
-        server_version="1.13.5",
-    )
-    return peers.frame(2, SignalResponse(join=joined).SerializeToString())
-
-
 # ------------------------------------------------------------------ environment
 
 
@@ -279,6 +266,14 @@ def _(_: RunningServer, __: Path) -> Iterator[Setup]:
 def _(_: RunningServer, __: Path) -> Iterator[Setup]:
     with beside(peers.always(peers.reply("200 OK", b"OK"))) as setup:
         yield setup
+
+
+@fault("url-tls-mismatch", "ws on a port that hangs up without TLS")
+def _(_: RunningServer, __: Path) -> Iterator[Setup]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    with peers.peer(peers.always(peers.reply("200 OK", b"OK")), tls=context) as port:
+        yield Setup(("--timeout", "3"), made_up(port))
 
 
 # ------------------------------------------------------------------ TCP and TLS
@@ -624,7 +619,7 @@ def _(_: RunningServer, __: Path) -> Iterator[Setup]:
 
 @fault("signal-cut-after-join", "the connection ends")
 def _(_: RunningServer, __: Path) -> Iterator[Setup]:
-    with beside(peers.like_livekit(upgrade=peers.then(join_response(), stay=False))) as setup:
+    with beside(peers.like_livekit(upgrade=peers.then(peers.join_response(), stay=False))) as setup:
         yield setup
 
 
@@ -635,7 +630,7 @@ def _(_: RunningServer, __: Path) -> Iterator[Setup]:
 
     leave = SignalResponse(leave=LeaveRequest(reason=DisconnectReason.ROOM_DELETED))
     sent = peers.frame(2, leave.SerializeToString())
-    with beside(peers.like_livekit(upgrade=peers.then(join_response(), sent))) as setup:
+    with beside(peers.like_livekit(upgrade=peers.then(peers.join_response(), sent))) as setup:
         yield setup
 
 

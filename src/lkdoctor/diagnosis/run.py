@@ -116,6 +116,7 @@ class _Run:
         self._validations: list[Validation] = []
         self._bare: UpgradeAttempt | None = None
         self._session: Session | None = None
+        self._without_v1 = False
         self._repeats: list[Repeat] = []
         self._clean_up: CleanUp | None = None
         self._room_minted: str | None = None
@@ -252,6 +253,7 @@ class _Run:
         pings = self._how.pings
         session = await signal.join(route, token, whose, self._deadline, path=path, pings=pings)
         if self._how.path is RtcPath.AUTO and _unknown_path(session):
+            self._without_v1 = True
             session = await signal.join(route, token, whose, self._deadline, pings=pings)
         if self._how.repeat > 1:
             self._repeats.append(_repeat(session))
@@ -368,6 +370,7 @@ class _Run:
             goodbye=session.goodbye if session else None,
             clean_up=self._clean_up,
             repeats=tuple(self._repeats),
+            without_v1=self._without_v1,
             room_minted=self._room_minted if self._plan.joins is Whose.MINTED else None,
         )
 

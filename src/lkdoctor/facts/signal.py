@@ -260,6 +260,8 @@ class SignalFact(NamedTuple):
     repeats: tuple[Repeat, ...] = ()
     """Every connection of ``--repeat``, in order; the rest of this fact is of the first that
     failed, or else of the last."""
+    without_v1: bool = False
+    """``/rtc/v1`` was asked for first, and the server does not have it."""
     room_minted: str | None = None
     """The throw-away room's name, where one was used."""
 

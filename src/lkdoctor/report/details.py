@@ -251,7 +251,7 @@ def signal(fact: SignalFact) -> Rows:
         yield from joined(fact.first)
     if fact.candidates:
         yield "candidates", ", ".join(map(candidate, fact.candidates))
-    if fact.pings:
+    if fact.pings and fact.pings.sent:
         yield "pings", pings(fact.pings)
     if fact.repeats:
         yield from repeats(fact.repeats)
@@ -260,7 +260,7 @@ def signal(fact: SignalFact) -> Rows:
 
 def _end(fact: SignalFact) -> Rows:
     if fact.cut:
-        yield "cut off", cut(fact.cut)
+        yield "ended", cut(fact.cut)
     if fact.goodbye:
         code = f", close code {fact.goodbye.close_code}" if fact.goodbye.close_code else ""
         answered = "confirmed" if fact.goodbye.answered else "not confirmed"

@@ -358,10 +358,14 @@ def _answers(signal: SignalFact, *, verbose: int) -> Iterator[tuple[str, str]]:
         # The one that joined is in the waterfall, and so is why it did not.
         if attempt is not signal.upgrades[-1] or attempt.whose is Whose.NONE or verbose:
             yield "UPGRADE", f"{details.WHOSE[attempt.whose]}: {details.upgrade(attempt)}"
-    if signal.pings:
+    if signal.without_v1:
+        yield "PATH", "/rtc: the server does not have /rtc/v1"
+    elif signal.upgrades and signal.upgrades[-1].path != "/rtc":
+        yield "PATH", signal.upgrades[-1].path
+    if signal.pings and signal.pings.sent:
         yield "PING", details.pings(signal.pings)
     if signal.cut:
-        yield "CUT OFF", details.cut(signal.cut)
+        yield "ENDED", details.cut(signal.cut)
     for _, text in details.repeats(signal.repeats) if signal.repeats else ():
         yield "CONNECTIONS", text
 

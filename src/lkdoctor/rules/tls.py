@@ -264,6 +264,9 @@ def _ws_to_tls(parsed: ParsedUrl, server: ServerFact) -> Iterator[Judgement]:
             yield Judgement(proof, title=title, cause=cause, fix=fix)
     elif root.problem is Silence.NOT_HTTP and _TLS_ALERT in root.detail:
         yield Judgement(proof, title=title, cause=cause, fix=fix)
+    elif server.speaks_tls:
+        shaken = Evidence("TLS handshake, same port", "answered", "none: ws:// is plain", "net")
+        yield Judgement((*proof, shaken), title=title, cause=cause, fix=fix)
     elif parsed.port == 443 and root.problem in {Silence.CLOSED, Silence.RESET}:
         yield Judgement(proof, title=title, cause=cause, fix=fix, confidence=Confidence.LIKELY)
 
