@@ -22,7 +22,10 @@ def main() -> None:
         # What Python says of objects that Ctrl-C left half made is for us, not for users.
         warnings.simplefilter("ignore")
         sys.unraisablehook = _nothing
-    from lkdoctor.cli.app import run
+    try:
+        from lkdoctor.cli.app import run
+    except KeyboardInterrupt:  # before there is anything to tell
+        sys.exit(130)
 
     sys.exit(run(sys.argv[1:]))
 

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -70,3 +72,25 @@ def test_what_was_there_before_is_there_after() -> None:
             assert signal.getsignal(signal.SIGINT) is others
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+_WHILE_IMPORTING = """
+import sys
+
+class Interrupted:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == "lkdoctor.cli.app":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupted)
+from lkdoctor.__main__ import main
+main()
+"""
+
+
+def test_while_it_is_still_loading() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _WHILE_IMPORTING], capture_output=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")

@@ -203,6 +203,19 @@ def frame(opcode: int, payload: bytes, *, claim: int | None = None) -> bytes:
     return bytes([0x80 | opcode, 127]) + size.to_bytes(8, "big") + payload
 
 
+def join_response() -> bytes:
+    """The frame in which a server says that somebody is in."""
+    from livekit.protocol.models import ParticipantInfo, Room
+    from livekit.protocol.rtc import JoinResponse, SignalResponse
+
+    joined = JoinResponse(
+        room=Room(sid="RM_1", name="r"),
+        participant=ParticipantInfo(sid="PA_1", identity="p"),
+        server_version="1.13.5",
+    )
+    return frame(2, SignalResponse(join=joined).SerializeToString())
+
+
 def then(*sent: bytes, stay: bool = True) -> Callable[[socket.socket, str], None]:
     """Upgrades, sends these bytes, and stays or drops the connection."""
 

@@ -262,6 +262,20 @@ def _(_: RunningServer, __: Path) -> Iterator[Setup]:
         yield setup
 
 
+@fault("url-not-livekit", "a health check that says OK to everything")
+def _(_: RunningServer, __: Path) -> Iterator[Setup]:
+    with beside(peers.always(peers.reply("200 OK", b"OK"))) as setup:
+        yield setup
+
+
+@fault("url-tls-mismatch", "ws on a port that hangs up without TLS")
+def _(_: RunningServer, __: Path) -> Iterator[Setup]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    with peers.peer(peers.always(peers.reply("200 OK", b"OK")), tls=context) as port:
+        yield Setup(("--timeout", "3"), made_up(port))
+
+
 # ------------------------------------------------------------------ TCP and TLS
 
 
@@ -592,6 +606,34 @@ def _(_: RunningServer, __: Path) -> Iterator[Setup]:
         yield setup
 
 
+@fault("signal-message-too-large", "empty fragments without end")
+def _(_: RunningServer, __: Path) -> Iterator[Setup]:
+    def flood(connection: Any, request: str) -> None:
+        connection.sendall(peers.switching(request) + b"\x02\x00")
+        while True:
+            connection.sendall(b"\x00\x00" * 10_000)
+
+    with beside(peers.like_livekit(upgrade=flood)) as setup:
+        yield setup
+
+
+@fault("signal-cut-after-join", "the connection ends")
+def _(_: RunningServer, __: Path) -> Iterator[Setup]:
+    with beside(peers.like_livekit(upgrade=peers.then(peers.join_response(), stay=False))) as setup:
+        yield setup
+
+
+@fault("signal-cut-after-join", "the app's backend deletes the room", command="ws-probe")
+def _(_: RunningServer, __: Path) -> Iterator[Setup]:
+    from livekit.protocol.models import DisconnectReason
+    from livekit.protocol.rtc import LeaveRequest, SignalResponse
+
+    leave = SignalResponse(leave=LeaveRequest(reason=DisconnectReason.ROOM_DELETED))
+    sent = peers.frame(2, leave.SerializeToString())
+    with beside(peers.like_livekit(upgrade=peers.then(peers.join_response(), sent))) as setup:
+        yield setup
+
+
 @fault("signal-closed-early", "the upgrade alone")
 def _(_: RunningServer, __: Path) -> Iterator[Setup]:
     with beside(peers.like_livekit(upgrade=lambda connection, _: connection.close())) as setup:
@@ -631,6 +673,18 @@ def _(_: RunningServer, __: Path) -> Iterator[Setup]:
         yield setup
 
 
+@fault("http-silent", "asked for rooms", command="rooms list")
+def _(_: RunningServer, __: Path) -> Iterator[Setup]:
+    with beside(peers.silent) as setup:
+        yield setup
+
+
+@fault("http-slow", "asked for rooms", command="rooms list")
+def _(_: RunningServer, __: Path) -> Iterator[Setup]:
+    with beside(peers.dripping) as setup:
+        yield setup
+
+
 @fault("http-too-large", "a header without end")
 def _(_: RunningServer, __: Path) -> Iterator[Setup]:
     with beside(peers.endless(b"HTTP/1.1 200 OK\r\nX-Long: ", b"a" * 65536)) as setup:
@@ -638,6 +692,28 @@ def _(_: RunningServer, __: Path) -> Iterator[Setup]:
 
 
 # ------------------------------------------------------------------ rooms
+
+
+@fault("signal-rate-limited", command="rooms list")
+def _(_: RunningServer, __: Path) -> Iterator[Setup]:
+    with beside(peers.always(peers.reply("429 Too Many Requests", b"slow down"))) as setup:
+        yield setup
+
+
+@fault("url-not-livekit", "somebody else's JSON", command="rooms list")
+def _(_: RunningServer, __: Path) -> Iterator[Setup]:
+    said = peers.reply("200 OK", b'{"ok":true}', "Content-Type: application/json")
+    with beside(peers.always(said)) as setup:
+        yield setup
+
+
+@fault("server-refused", "a web application firewall's 406", command="rooms list")
+def _(_: RunningServer, __: Path) -> Iterator[Setup]:
+    page = b"<html><title>Not Acceptable!</title></html>"
+    with beside(
+        peers.always(peers.reply("406 Not Acceptable", page, "Content-Type: text/html"))
+    ) as setup:
+        yield setup
 
 
 @fault("api-permission", command="rooms list")

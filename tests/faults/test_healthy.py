@@ -33,6 +33,16 @@ def test_a_real_server_of_each_version(each_real_server: RunningServer, tmp_path
     assert report["target"]["server"] == each_real_server.version  # type: ignore[index]  # JSON
 
 
+def test_the_path_that_was_taken_is_told(each_real_server: RunningServer, tmp_path: Path) -> None:
+    """Browsers ask for /rtc/v1 first, which servers before 1.9.10 do not have."""
+    env = real(each_real_server)
+    shown = lkdoctor("ws-probe", "--path", "auto", "--pings", "0", cwd=tmp_path, env=env)
+    version = tuple(map(int, each_real_server.version.split(".")))
+    path = "/rtc/v1" if version >= (1, 9, 10) else "/rtc: the server does not have /rtc/v1"
+    told = dict(line.split(maxsplit=1) for line in shown.out.splitlines() if line.count(" ") > 1)
+    assert (shown.code, told["PATH"], "PING" in told) == (0, path, False)
+
+
 def test_a_real_server_asked_about_a_token(real_server: RunningServer, tmp_path: Path) -> None:
     (tmp_path / "token").write_text(token(real_server))
     env = real(real_server)

@@ -361,7 +361,7 @@ async def test_a_session(heard: list[str]) -> None:
         phases(OK, "", OK),
         Pings(3, (0.0, 0.0, 0.0)) if session.pings is None else session.pings,
         (Candidate("udp", "10.0.0.1", 7882, "host"),),
-        Goodbye(answered=True, close_code=1000),
+        goodbye=Goodbye(answered=True, close_code=1000),
     )
     assert session.pings is not None
     assert (session.pings.sent, len(session.pings.round_trips_ms)) == (3, 3)
@@ -397,6 +397,33 @@ async def test_a_server_that_answers_no_ping_still_hears_that_we_leave(heard: li
         answered=False, close_code=None, detail="nothing in the time given"
     )
     assert heard == ["ping_req", "leave"]
+
+
+@pytest.mark.parametrize(
+    ("end", "how"),
+    [
+        pytest.param(None, "the connection ended without a close frame", id="drops"),
+        pytest.param(1001, "close code 1001: bye", id="closes"),
+        pytest.param(models.ROOM_DELETED, "leave ROOM_DELETED", id="sends a leave"),
+    ],
+)
+async def test_a_session_that_ends_before_we_leave(end: int | None, how: str) -> None:
+    async def serve(caller: Caller) -> None:
+        talker = Talker(caller)
+        await talker.accept()
+        await talker.say(join=JOIN)
+        if end == 1001:
+            talker.protocol.send_close(1001, "bye")
+            await talker.flush()
+        elif end is not None:
+            await talker.say(leave=rtc.LeaveRequest(reason=models.ROOM_DELETED))
+            async for _ in talker.requests():
+                pass
+
+    session = await join(serve)
+    assert session.cut is not None
+    assert (session.cut.how, session.goodbye, session.pings) == (how, None, Pings(1, ()))
+    assert session.cut.after_ms >= 0
 
 
 async def test_a_server_that_never_stops_talking() -> None:

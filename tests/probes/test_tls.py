@@ -222,6 +222,19 @@ async def test_http_on_the_tls_port() -> None:
     assert phases[-1] == Phase(PhaseName.TLS, PhaseOutcome.FAILED, detail="not-spoken")
 
 
+async def test_http_that_waits_for_the_end_of_a_line() -> None:
+    """As a plain HTTP server does that was sent a ClientHello: it is asked without TLS as well."""
+
+    async def serve(caller: Caller) -> None:
+        await caller.head()
+        await caller.say(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK")
+
+    async with peer(serve, scheme="wss") as there:
+        fact, phases, _ = await look(Endpoint(there), soon(2.0))
+    assert fact == TlsFact("127.0.0.1", TlsNotSpoken("no answer to the handshake", 0.0, OK))
+    assert phases[-1] == Phase(PhaseName.TLS, PhaseOutcome.FAILED, detail="not-spoken")
+
+
 async def hang_up(_: Caller) -> None:
     pass
 

@@ -7,6 +7,7 @@ from lkdoctor.facts import Facts
 from lkdoctor.facts.network import TcpRefused
 from lkdoctor.facts.signal import (
     CleanUp,
+    Cut,
     Joined,
     ParticipantSeen,
     Phase,
@@ -137,6 +138,15 @@ def joined(**changed: object) -> Joined:
             id="pings",
         ),
         pytest.param({"pings": Pings(3, ())}, "PING", "0 of 3 answered", id="no pong"),
+        pytest.param(
+            {"without_v1": True}, "PATH", "/rtc: the server does not have /rtc/v1", id="fell back"
+        ),
+        pytest.param(
+            {"cut": Cut("leave ROOM_DELETED", 4.0)},
+            "ENDED",
+            "leave ROOM_DELETED, 4.0 ms after the join response",
+            id="cut off",
+        ),
         pytest.param(
             {"clean_up": CleanUp("lkdoctor-7f", removed=False, detail="permission denied")},
             "ROOM",
@@ -288,3 +298,9 @@ def test_a_stopped_phase_says_what_was_seen(code: str, name: PhaseName, expected
     signal = shown.signal or SignalFact()
     seen = waterfall.phases_of(shown._replace(signal=signal._replace(phases=noted)))
     assert seen[0].detail == expected
+
+
+def test_a_crowd_is_counted_not_listed() -> None:
+    others = tuple(ParticipantSeen(f"u{n}", "", "", "ACTIVE", 0.0) for n in range(12))
+    people = told(facts(first=joined(others=others)))["PEOPLE"]
+    assert (people.count("ACTIVE"), people.endswith("and 2 more")) == (10, True)

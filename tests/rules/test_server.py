@@ -111,6 +111,12 @@ def moved(to: str, validate_to: str | None = None, code: int = 301) -> Facts:
             ["server-not-ready"],
             id="the node is not ready and joins hang",
         ),
+        pytest.param(saw(page(406)), ["server-refused"], id="a firewall's 406"),
+        pytest.param(
+            saw(answer(200, "OK"), answer(200, "OK"), answer(200, "OK")),
+            ["url-not-livekit"],
+            id="OK to everything",
+        ),
         pytest.param(saw(page(401)), ["server-refused"], id="a gate"),
         pytest.param(
             saw(answer(401, "", www_authenticate="Basic"), answer(401, "", www_authenticate="B")),

@@ -17,6 +17,7 @@ from lkdoctor.facts.api import (
 from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer, Silence
 from lkdoctor.facts.signal import (
     CleanUp,
+    Cut,
     FirstMessage,
     FirstMessageProblem,
     LeftAtOnce,
@@ -251,6 +252,11 @@ def people(*identities: str) -> ParticipantsListed:
             nothing(FirstMessageProblem.TOO_LARGE), ["signal-message-too-large"], id="too large"
         ),
         pytest.param(broken("signal", pings=Pings(3, ())), ["signal-no-pong"], id="no pong"),
+        pytest.param(
+            broken("signal", pings=Pings(1, ()), cut=Cut("leave ROOM_DELETED", 4.0), goodbye=None),
+            ["signal-cut-after-join"],
+            id="cut off",
+        ),
         pytest.param(broken("signal", pings=Pings(3, (24.0,))), [], id="a pong is missing"),
         pytest.param(broken("signal", pings=Pings(0, ())), [], id="no ping was asked for"),
         pytest.param(broken("signal", pings=None), [], id="no ping was sent"),

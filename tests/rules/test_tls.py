@@ -87,6 +87,11 @@ LIVEKIT = answer(200, "OK")
     [
         pytest.param(distrusted(Distrust.SELF_SIGNED), ["tls-untrusted"], id="self-signed"),
         pytest.param(distrusted(Distrust.UNKNOWN_ISSUER), ["tls-untrusted"], id="unknown issuer"),
+        pytest.param(
+            distrusted(Distrust.UNKNOWN_ISSUER, CERTIFICATE._replace(not_after=NOON - DAY)),
+            ["tls-untrusted", "tls-expired"],
+            id="unknown issuer, and expired",
+        ),
         pytest.param(distrusted(Distrust.OTHER), ["tls-untrusted"], id="another reason"),
         pytest.param(distrusted(Distrust.HOSTNAME), ["tls-hostname"], id="another name"),
         pytest.param(distrusted(Distrust.EXPIRED), ["tls-expired"], id="expired"),

@@ -22,7 +22,7 @@ from lkdoctor.facts.signal import (
 )
 from lkdoctor.redact import Secret
 from lkdoctor.wire.base import Conversation, End
-from lkdoctor.wire.handshake import MAX_MESSAGE, Message, NoMessage, WebSocket
+from lkdoctor.wire.handshake import MAX_FRAMES, MAX_MESSAGE, Message, NoMessage, WebSocket
 
 T = TypeVar("T")
 
@@ -284,6 +284,27 @@ def test_messages(stream: bytes, expected: Message | NoMessage) -> None:
 )
 def test_nothing_whole_in_time(pieces: list[bytes | End], expected: NoMessage) -> None:
     assert heard(opened(), [*pieces, End.TIMEOUT]) == expected
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        pytest.param(frame(Opcode.PING, b"") * (MAX_FRAMES + 1), id="pings"),
+        pytest.param(b"\x02\x00" + b"\x00\x00" * MAX_FRAMES, id="empty fragments"),
+    ],
+)
+def test_frames_without_a_message_come_to_an_end(flood: bytes) -> None:
+    made = opened()
+    expected = NoMessage(P.TOO_LARGE, f"more than {MAX_FRAMES} frames and no message")
+    assert heard(made, [flood]) == expected
+    assert heard(made, [frame(Opcode.BINARY, b"x")]) == expected
+
+
+def test_messages_may_be_many() -> None:
+    made = opened()
+    both = frame(Opcode.PING, b"") + frame(Opcode.BINARY, b"x")
+    for _ in range(MAX_FRAMES):
+        assert heard(made, [both]) == Message(b"x", text=False)
 
 
 def test_a_timeout_is_not_the_end() -> None:

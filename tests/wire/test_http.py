@@ -133,6 +133,13 @@ def test_what_follows_an_answer_of_known_length_is_not_read() -> None:
     assert read([OK + b"HTTP/1.1 500 junk"]) == read([OK])
 
 
+def test_chunks_of_a_byte_are_read_up_to_a_bound() -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    answer = read([head, b"1\r\na\r\n" * 80_000], limit=1_000_000)
+    assert isinstance(answer, http.Answer)
+    assert (len(answer.body), answer.truncated) == (70_000, True)
+
+
 def test_head_has_no_body() -> None:
     answer = read([OK[:-2]], has_body=False)
     assert fact(answer) == answered(headers=(*LENGTH_2, ("content-type", "text/plain")))

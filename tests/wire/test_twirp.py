@@ -84,6 +84,11 @@ def test_rooms() -> None:
     assert "never-to-be-read" not in repr(result)
 
 
+def test_somebody_else_s_object_is_no_list_of_rooms() -> None:
+    assert listed(answer({})) == RoomsListed(())
+    assert isinstance(listed(answer({"ok": True})), ForeignAnswer)
+
+
 def test_participants() -> None:
     one = {
         "sid": "PA_1",

@@ -80,7 +80,8 @@ def list_rooms(
     The server's count of people may be five seconds old, and leaves out the hidden; rooms show
     is exact.
 
-    Exit code 0: listed (also when there are none), 1: refused, 3: not reached.
+    Exit code 0: listed (also when there are none), 1: refused or not
+    reached, 3: no answer, and nothing wrong was seen.
     """
     case, clock = _case(target, streams), SystemClock()
     with Progress(streams, network.timeout) as progress:
@@ -127,7 +128,7 @@ def show(
     server shows it to nobody.
 
     Exit code 0: it exists (also when nobody is in it), 1: there is none of that name, or the
-    server refused to tell, 3: not reached.
+    server refused to tell or was not reached, 3: no answer, and nothing wrong was seen.
     """
     case, clock = _case(target, streams), SystemClock()
     with Progress(streams, network.timeout) as progress:
@@ -191,7 +192,8 @@ def end(
     alone. A room that has vanished meanwhile is no failure.
 
     Exit code 0: every room is gone or was kept on purpose, 1: one was refused or left alone
-    because it had changed, 3: not reached, 130: you said no.
+    because it had changed, or the server was not reached, 3: no answer, and nothing wrong was
+    seen, 130: you said no.
     """
     from lkdoctor.tokens.mint import lifetime
 

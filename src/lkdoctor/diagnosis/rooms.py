@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from lkdoctor.clock import Clock
 from lkdoctor.config.target import KeyPair
@@ -32,6 +32,9 @@ from lkdoctor.tokens.mint import TokenRequest, mint
 if TYPE_CHECKING:
     from lkdoctor.diagnosis.case import Case
     from lkdoctor.diagnosis.how import How
+    from lkdoctor.probes import server
+
+T = TypeVar("T")
 
 TOKEN_TTL_S: Final = 60.0
 """A token that lkdoctor mints for itself serves one run."""
@@ -44,6 +47,7 @@ _REFUSED: Final[tuple[Layer, ...]] = (
     Layer.PROXY,
     Layer.CLOCK,
     Layer.TOKEN,
+    Layer.SIGNAL,  # a limit of requests is one for both
     Layer.SERVER,
     Layer.API,
 )
@@ -146,6 +150,7 @@ class Visit:
         self._clock = deadline.clock
         self._started = self._clock.now()
         self._begun = self._clock.monotonic()
+        self._beside: tuple[server.Looked, RoomsAnswer] | None = None
 
     @property
     def ready(self) -> bool:
@@ -160,15 +165,39 @@ class Visit:
     async def rooms(self, names: tuple[str, ...] = ()) -> RoomsAnswer:
         """The rooms of these names, or all."""
         token = self.access.allowed(self._clock, roomList=True)
-        return await api.list_rooms(self.way, token, self.deadline, names)
+        return await self._patiently(api.list_rooms(self.way, token, self.deadline, names))
 
     async def view(self, name: str) -> View:
         """One room and who is in it, both at once."""
+        return await self._patiently(self._view(name))
+
+    async def _view(self, name: str) -> View:
         token = self.access.allowed(self._clock, roomList=True, roomAdmin=True, room=name)
         async with asyncio.TaskGroup() as group:
             rooms = group.create_task(api.list_rooms(self.way, token, self.deadline, (name,)))
             people = group.create_task(api.list_participants(self.way, token, self.deadline, name))
         return View(name, rooms.result(), people.result())
+
+    async def _patiently(self, call: Coroutine[Any, Any, T]) -> T:
+        """The call's result; where it takes long, more is asked beside it.
+
+        Behind a call that used up all of the time, nothing could be asked any more.
+        """
+        async with asyncio.TaskGroup() as group:
+            asked = group.create_task(call)
+            await asyncio.wait((asked,), timeout=self.deadline.remaining() / 2)
+            if not asked.done() and self._beside is None:
+                self._beside = await group.create_task(self._look())
+        return asked.result()
+
+    async def _look(self) -> "tuple[server.Looked, RoomsAnswer]":
+        """``GET /``, and what the API says without a token."""
+        from lkdoctor.probes import server
+
+        async with asyncio.TaskGroup() as group:
+            looking = group.create_task(server.look(self.way, self.deadline))
+            asking = group.create_task(api.list_rooms(self.way, None, self.deadline))
+        return looking.result(), asking.result()
 
     async def report(self, command: str, fact: ApiFact | None) -> Report:
         """The verdict on what was answered; asks more where the API did not answer as it should."""
@@ -182,16 +211,11 @@ class Visit:
         if fact is None or not _all_well(fact):
             layers = _REFUSED
             if fact is not None:
-                from lkdoctor.probes import server
-
-                async with asyncio.TaskGroup() as group:
-                    looking = group.create_task(server.look(self.way, self.deadline))
-                    asking = group.create_task(api.list_rooms(self.way, None, self.deadline))
-                looked = looking.result()
+                looked, without_token = self._beside or await self._look()
                 facts = facts._replace(
                     server=looked.server,
                     clock=looked.clock,
-                    api=fact._replace(without_token=asking.result()),
+                    api=fact._replace(without_token=without_token),
                 )
         report = fold(
             facts,
@@ -232,22 +256,19 @@ def _all_well(fact: ApiFact) -> bool:
 
 
 def exit_code(fact: ApiFact | None, report: Report) -> ExitCode:
-    """0: answered. 1: refused, by the server or by something in front of it. 3: not reached."""
-    url = report.facts.url
-    if fact is None:
-        unusable = url is not None and not isinstance(url.result, ParsedUrl)
-        return ExitCode.PROBLEM if unusable else ExitCode.INCONCLUSIVE
-    problems = [
-        a for a in (fact.rooms, fact.participants) if isinstance(a, (TwirpError, ForeignAnswer))
-    ]
-    if not problems:
+    """0: answered. 1: not answered, and something is wrong. 3: not answered, nothing wrong seen."""
+    if fact is not None and _all_well(fact):
         return ExitCode.HEALTHY
-    answered = [
-        problem
-        for problem in problems
-        if isinstance(problem, TwirpError) or isinstance(problem.exchange, HttpAnswer)
-    ]
-    return ExitCode.PROBLEM if answered else ExitCode.INCONCLUSIVE
+    if fact is not None and any(map(_is_refusal, (fact.rooms, fact.participants))):
+        return ExitCode.PROBLEM
+    found = report.summary.exit_code is ExitCode.PROBLEM
+    return ExitCode.PROBLEM if found else ExitCode.INCONCLUSIVE
+
+
+def _is_refusal(answer: RoomsAnswer | ParticipantsAnswer | None) -> bool:
+    if isinstance(answer, ForeignAnswer):
+        return isinstance(answer.exchange, HttpAnswer)
+    return isinstance(answer, TwirpError)
 
 
 def with_code(report: Report, code: ExitCode) -> Report:

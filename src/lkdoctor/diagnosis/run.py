@@ -116,6 +116,7 @@ class _Run:
         self._validations: list[Validation] = []
         self._bare: UpgradeAttempt | None = None
         self._session: Session | None = None
+        self._without_v1 = False
         self._repeats: list[Repeat] = []
         self._clean_up: CleanUp | None = None
         self._room_minted: str | None = None
@@ -252,10 +253,11 @@ class _Run:
         pings = self._how.pings
         session = await signal.join(route, token, whose, self._deadline, path=path, pings=pings)
         if self._how.path is RtcPath.AUTO and _unknown_path(session):
+            self._without_v1 = True
             session = await signal.join(route, token, whose, self._deadline, pings=pings)
         if self._how.repeat > 1:
             self._repeats.append(_repeat(session))
-        if self._session is None or isinstance(self._session.first, Joined):
+        if self._session is None or _went_well(self._session):
             self._session = session  # the first that failed stays
         return session
 
@@ -364,9 +366,11 @@ class _Run:
             phases=session.phases if session else self._phases,
             pings=session.pings if session else None,
             candidates=session.candidates if session else (),
+            cut=session.cut if session else None,
             goodbye=session.goodbye if session else None,
             clean_up=self._clean_up,
             repeats=tuple(self._repeats),
+            without_v1=self._without_v1,
             room_minted=self._room_minted if self._plan.joins is Whose.MINTED else None,
         )
 
@@ -403,7 +407,13 @@ def _unknown_path(session: Session) -> bool:
     return isinstance(result, UpgradeRefused) and result.answer.status == 404
 
 
+def _went_well(session: Session) -> bool:
+    return isinstance(session.first, Joined) and session.cut is None
+
+
 def _repeat(session: Session) -> Repeat:
+    if session.cut is not None:
+        return Repeat(None, f"joined, then {session.cut.how}")
     match session.first:
         case Joined():
             last = session.phases[-1]

@@ -64,6 +64,9 @@ class ServerFact(NamedTuple):
 
     root: Exchange
     """``GET /``: LiveKit says ``OK``."""
+    speaks_tls: bool | None = None
+    """Whether the port answers a TLS handshake; tried where the URL has no TLS and the connection
+    ends without a byte."""
     dev_mode: bool | None = None
     """Whether ``GET /debug/rooms`` is open, which it is under ``--dev`` alone (livekit-server
     server.go); asked only of a server nearby that does not know the key."""

@@ -181,6 +181,15 @@ class Pings(NamedTuple):
     """One for each pong, in order."""
 
 
+class Cut(NamedTuple):
+    """The session ended after the join response, and not because we left it."""
+
+    how: str
+    """``leave DUPLICATE_IDENTITY``, ``close code 1001``, ``the connection was reset`` …"""
+    after_ms: float
+    """From the join response on."""
+
+
 class Goodbye(NamedTuple):
     """How the session ended after our LeaveRequest."""
 
@@ -245,11 +254,14 @@ class SignalFact(NamedTuple):
     """Of the connection that joined (or tried to)."""
     pings: Pings | None = None
     candidates: tuple[Candidate, ...] = ()
+    cut: Cut | None = None
     goodbye: Goodbye | None = None
     clean_up: CleanUp | None = None
     repeats: tuple[Repeat, ...] = ()
     """Every connection of ``--repeat``, in order; the rest of this fact is of the first that
     failed, or else of the last."""
+    without_v1: bool = False
+    """``/rtc/v1`` was asked for first, and the server does not have it."""
     room_minted: str | None = None
     """The throw-away room's name, where one was used."""
 

@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 from lkdoctor.facts.clock import ClockFact
-from lkdoctor.facts.server import HttpAnswer, ServerFact
+from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer, ServerFact, Silence
+from lkdoctor.probes import network
 from lkdoctor.probes.base import Deadline
 from lkdoctor.probes.route import Exchanged, Route
 from lkdoctor.wire import http
@@ -19,7 +20,30 @@ class Looked(NamedTuple):
 async def look(route: Route, deadline: Deadline) -> Looked:
     """``GET /``: LiveKit answers 200 ``OK``; redirects are reported, not followed."""
     exchanged = await route.exchange(route.endpoint.request("GET", "/"), deadline)
-    return Looked(ServerFact(exchanged.fact), clock_of(exchanged))
+    root = exchanged.fact
+    speaks_tls = None
+    if _hung_up(root) and not route.endpoint.url.secure:
+        # So do HAProxy, Node.js and others on a port with TLS; most say 400 or send an alert.
+        speaks_tls = await _speaks_tls(route, deadline)
+    return Looked(ServerFact(root, speaks_tls), clock_of(exchanged))
+
+
+def _hung_up(root: Exchange) -> bool:
+    """Whether the connection ended without a byte."""
+    ends = {Silence.CLOSED, Silence.RESET}
+    return isinstance(root, NoAnswer) and root.problem in ends and not root.received_bytes
+
+
+async def _speaks_tls(route: Route, deadline: Deadline) -> bool | None:
+    won = route.network.connected
+    if won is None:
+        return None
+    _, sock = await network.connect((won.address,), won.port, deadline)
+    if sock is None:
+        return None
+    from lkdoctor.probes import tls
+
+    return await tls.spoken(route.endpoint.url.host, sock, deadline)
 
 
 async def in_dev_mode(route: Route, deadline: Deadline) -> bool | None:

@@ -8,10 +8,12 @@ on the way.
 from typing import NamedTuple, TypeVar
 from urllib.parse import quote
 
+from lkdoctor.clock import Clock
 from lkdoctor.facts.clock import ClockFact
 from lkdoctor.facts.server import NoAnswer, Silence
 from lkdoctor.facts.signal import (
     Candidate,
+    Cut,
     FirstMessage,
     FirstMessageProblem,
     Goodbye,
@@ -46,6 +48,13 @@ GATHERING_SECONDS = 0.1
 
 GOODBYE_SECONDS = 1.0
 
+_STILL_OPEN = {
+    FirstMessageProblem.SILENCE,
+    FirstMessageProblem.SLOW,
+    FirstMessageProblem.TOO_LARGE,
+}
+"""Ends of our patience, not of the session."""
+
 
 class Session(NamedTuple):
     """A join, from the connection to the goodbye; the parts of a `SignalFact`."""
@@ -55,6 +64,7 @@ class Session(NamedTuple):
     phases: tuple[Phase, ...] = ()
     pings: Pings | None = None
     candidates: tuple[Candidate, ...] = ()
+    cut: Cut | None = None
     goodbye: Goodbye | None = None
     clock: ClockFact | None = None
     """From the quickest pong."""
@@ -125,7 +135,7 @@ async def join(
             attempt = UpgradeAttempt(whose, path, UpgradeUnanswered(connection))
             return Session(attempt, phases=not_reached(route.phases))
         websocket = _websocket(route, path, token if in_query else None)
-        talk = _Talk(connection, websocket)
+        talk = _Talk(connection, websocket, deadline.clock)
         try:
             upgrade = await _upgrade(connection, websocket, None if in_query else token, deadline)
             attempt = UpgradeAttempt(whose, path, upgrade)
@@ -192,18 +202,21 @@ async def _session(
     phases = _phase(phases, PhaseName.FIRST_MESSAGE, *_first_outcome(first))
     if not isinstance(first, Joined):
         return Session(attempt, first, phases)
+    talk.joined()
     # Half of what is left, so that a server that never answers a ping still hears our goodbye.
     await talk.ping(pings, deadline.sooner(deadline.remaining() / 2))
-    if first.subscriber_primary and not talk.complete:
+    if first.subscriber_primary and not talk.complete and talk.cut is None:
         trip = min(talk.round_trips, default=phases[-2].took_ms) / 1000
         await talk.listen(deadline.sooner(max(trip, GATHERING_SECONDS)))
-    goodbye = await talk.leave(deadline.sooner(GOODBYE_SECONDS))
+    cut = talk.cut
+    goodbye = None if cut else await talk.leave(deadline.sooner(GOODBYE_SECONDS))
     return Session(
         attempt=attempt,
         first=first,
         phases=phases,
         pings=Pings(talk.sent, tuple(talk.round_trips)),
         candidates=tuple(talk.candidates),
+        cut=cut,
         goodbye=goodbye,
         clock=talk.clock,
     )
@@ -212,20 +225,26 @@ async def _session(
 class _Talk:
     """An open session, and what it has brought so far."""
 
-    def __init__(self, connection: Connection, websocket: WebSocket) -> None:
+    def __init__(self, connection: Connection, websocket: WebSocket, clock: Clock) -> None:
         self._connection = connection
         self._websocket = websocket
         self._left = False
+        self._since = Stopwatch(clock)
         self.sent = 0
         self.round_trips: list[float] = []
         self.candidates: dict[Candidate, None] = {}
         self.complete = False
         """The server has said that there are no more candidates."""
         self.clock: ClockFact | None = None
+        self.cut: Cut | None = None
 
     async def next(self, deadline: Deadline) -> tuple[Message | NoMessage, float]:
         """The next message, and the ms that it took."""
         return await drive(self._connection, self._websocket.message(), deadline)
+
+    def joined(self) -> None:
+        """From here on the session is ours to end."""
+        self._since.restart()
 
     async def ping(self, times: int, deadline: Deadline) -> None:
         """So many pings, each after the answer to the last."""
@@ -273,15 +292,26 @@ class _Talk:
         """The next message of that kind; None where none came."""
         for _ in range(MAX_MESSAGES):
             incoming, _ = await self.next(deadline)
+            if isinstance(incoming, NoMessage):
+                if incoming.problem not in _STILL_OPEN:
+                    self._cut(incoming.detail)
+                return None
             # What has come already is read without waiting, and so without a timeout.
-            if isinstance(incoming, NoMessage) or not deadline.remaining():
+            if not deadline.remaining():
                 return None
             message = signal.read(incoming.data)
             if isinstance(message, signal.Trickled):
                 self._trickled(message)
             if isinstance(message, kind):
                 return message
+            if isinstance(message, LeftAtOnce):
+                self._cut(f"leave {message.reason}")
+                return None
         return None
+
+    def _cut(self, how: str) -> None:
+        if not self._left and self.cut is None:
+            self.cut = Cut(how, self._since.ms)
 
     def _trickled(self, message: signal.Trickled) -> None:
         self.complete = self.complete or message.final

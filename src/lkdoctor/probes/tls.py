@@ -1,5 +1,6 @@
 """The TLS handshake, and why it failed."""
 
+import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
@@ -180,7 +181,7 @@ async def _attempt(
     connection = TlsConnection(sock, trust, url.host)
     try:
         async with deadline.limit():
-            await connection.handshake()
+            plain = await _shake(connection, url, deadline, reopen)
     except TimeoutError:
         connection.close()
         return TlsTimedOut(watch.ms), None
@@ -204,6 +205,9 @@ async def _attempt(
         connection.close()
         raise
     took = watch.ms
+    if plain is not None:
+        connection.close()
+        return TlsNotSpoken("no answer to the handshake", took, plain), None
     cipher = connection.tls.cipher()
     verified = trust.verify_mode is ssl.CERT_REQUIRED
     established = TlsEstablished(
@@ -214,6 +218,54 @@ async def _attempt(
         certificate=_verified(connection.tls) if verified else _unverified(connection.tls),
     )
     return established, connection
+
+
+async def _shake(
+    connection: TlsConnection, url: ParsedUrl, deadline: Deadline, reopen: Reopen
+) -> HttpAnswer | None:
+    """Shake hands; what is said without TLS, where that is answered and the handshake is not.
+
+    A plain HTTP server may wait for the end of a line, which a ClientHello need not have.
+
+    Raises:
+        ssl.SSLError: there is no agreement.
+    """
+
+    async def shake() -> ssl.SSLError | None:
+        try:
+            await connection.handshake()
+        except ssl.SSLError as problem:
+            return problem  # raised below: a group would wrap it
+        return None
+
+    async with asyncio.TaskGroup() as group:
+        shaking = group.create_task(shake())
+        await asyncio.wait((shaking,), timeout=deadline.remaining() / 2)
+        if not shaking.done() and not connection.first_bytes:
+            plain = await _plain_http(url, deadline, reopen)
+            if isinstance(plain, HttpAnswer) and not shaking.done():
+                shaking.cancel()
+                return plain
+    problem = shaking.result()
+    if problem is not None:
+        raise problem
+    return None
+
+
+async def spoken(host: str, sock: socket.socket, deadline: Deadline) -> bool:
+    """Whether TLS is spoken on a connected socket, which is closed here.
+
+    Nothing is verified, and nothing but the host's name is sent.
+    """
+    connection = TlsConnection(sock, context(insecure=True), host)
+    try:
+        async with deadline.limit():
+            await connection.handshake()
+    except (TimeoutError, ssl.SSLError):
+        return bool(connection.first_bytes) and _looks_like_tls(connection.first_bytes)
+    finally:
+        connection.close()
+    return True
 
 
 def _looks_like_tls(data: bytes) -> bool:

@@ -22,6 +22,7 @@ from lkdoctor.facts.network import (
 from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer, ServerFact
 from lkdoctor.facts.signal import (
     Candidate,
+    Cut,
     FirstMessage,
     IceServer,
     Joined,
@@ -250,16 +251,27 @@ def signal(fact: SignalFact) -> Rows:
         yield from joined(fact.first)
     if fact.candidates:
         yield "candidates", ", ".join(map(candidate, fact.candidates))
-    if fact.pings:
+    if fact.pings and fact.pings.sent:
         yield "pings", pings(fact.pings)
     if fact.repeats:
         yield from repeats(fact.repeats)
+    yield from _end(fact)
+
+
+def _end(fact: SignalFact) -> Rows:
+    if fact.cut:
+        yield "ended", cut(fact.cut)
     if fact.goodbye:
         code = f", close code {fact.goodbye.close_code}" if fact.goodbye.close_code else ""
         answered = "confirmed" if fact.goodbye.answered else "not confirmed"
         yield "leave", f"{answered}{code}{_more(fact.goodbye.detail)}"
     if fact.clean_up:
         yield "room", clean_up(fact)
+
+
+def cut(fact: Cut) -> str:
+    """How the session ended before its time."""
+    return f"{fact.how}, {milliseconds(fact.after_ms)} after the join response"
 
 
 def clean_up(fact: SignalFact) -> str:

@@ -48,6 +48,9 @@ NAMES: Final = {
     PhaseName.FIRST_MESSAGE: "First message",
 }
 
+_MOST_PEOPLE: Final = 10
+"""People of the room who are named."""
+
 _LEFT: Final = 34
 """Cells before the bars: name, start, duration, gaps."""
 
@@ -355,8 +358,14 @@ def _answers(signal: SignalFact, *, verbose: int) -> Iterator[tuple[str, str]]:
         # The one that joined is in the waterfall, and so is why it did not.
         if attempt is not signal.upgrades[-1] or attempt.whose is Whose.NONE or verbose:
             yield "UPGRADE", f"{details.WHOSE[attempt.whose]}: {details.upgrade(attempt)}"
-    if signal.pings:
+    if signal.without_v1:
+        yield "PATH", "/rtc: the server does not have /rtc/v1"
+    elif signal.upgrades and signal.upgrades[-1].path != "/rtc":
+        yield "PATH", signal.upgrades[-1].path
+    if signal.pings and signal.pings.sent:
         yield "PING", details.pings(signal.pings)
+    if signal.cut:
+        yield "ENDED", details.cut(signal.cut)
     for _, text in details.repeats(signal.repeats) if signal.repeats else ():
         yield "CONNECTIONS", text
 
@@ -375,7 +384,9 @@ def _session(first: Joined) -> Iterator[tuple[str, str]]:
             yield labels[label], text
     if not first.ice_servers:
         yield "ICE SERVER", "none offered"
-    people = [details.person(other) for other in first.others]
+    people = [details.person(other) for other in first.others[:_MOST_PEOPLE]]
+    if len(first.others) > _MOST_PEOPLE:
+        people.append(f"and {len(first.others) - _MOST_PEOPLE} more")
     yield "PEOPLE", "   ".join(people) if people else "nobody else was in the room"
 
 

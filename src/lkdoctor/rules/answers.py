@@ -134,12 +134,13 @@ def heard(server: ServerFact | None, signal: SignalFact | None) -> Iterator[Hear
 
 def reached(server: ServerFact | None, signal: SignalFact | None) -> bool | None:
     """Whether LiveKit itself was heard; None where nobody was asked."""
-    exchanges = [h.exchange for h in heard(server, signal)]
+    exchanges = [h.exchange for h in heard(None, signal)]
     if signal is not None and isinstance(signal.first, (Joined, LeftAtOnce)):
         return True
-    if not exchanges:
+    if server is None and not exchanges:
         return None
-    return any(is_livekit(x) or is_root_ok(x) for x in exchanges)
+    root = server is not None and is_root_ok(server.root)
+    return root or any(is_livekit(x) for x in exchanges)
 
 
 def signalling_reached(signal: SignalFact | None) -> bool | None:

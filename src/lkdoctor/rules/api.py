@@ -20,6 +20,7 @@ from lkdoctor.rules.answers import (
     evidence,
     fitting,
     is_gate,
+    is_livekit,
     one_line,
     reached,
     software_evidence,
@@ -210,7 +211,17 @@ def _is_unexplained(reply: HttpAnswer, signal: SignalFact | None) -> bool:
         return False
     redirected = 300 <= reply.status < 400 and reply.header("location") is not None
     known = reply.status == 429 or reply.status in {500, *GATEWAY} or redirected
-    return not known and not _is_from_elsewhere(reply)
+    return not (known or _is_from_elsewhere(reply) or _same_in_front(reply, signal))
+
+
+def _same_in_front(reply: HttpAnswer, signal: SignalFact | None) -> bool:
+    """Whether what refuses signalling in LiveKit's place refuses this too; one cause, found there."""
+    return signal is not None and any(
+        isinstance(asked.answer, HttpAnswer)
+        and asked.answer.status == reply.status
+        and not is_livekit(asked.answer)
+        for asked in signal.validations
+    )
 
 
 def _refused_alike(signal: SignalFact | None) -> Refusal | None:

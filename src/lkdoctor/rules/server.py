@@ -119,7 +119,10 @@ def _not_livekit(
     server: ServerFact, signal: SignalFact | None = None, url: UrlFact | None = None
 ) -> Iterator[Judgement]:
     root = server.root
-    if not isinstance(root, HttpAnswer) or is_root_ok(root) or signalling_reached(signal):
+    if not isinstance(root, HttpAnswer) or signalling_reached(signal):
+        return
+    if is_root_ok(root):
+        yield from _ok_to_everything(root, signal)
         return
     if _says_something_else(root):
         return
@@ -144,6 +147,17 @@ def _not_livekit(
         yield Judgement((*proof, *software_evidence(root)), confidence=Confidence.LIKELY)
 
 
+def _ok_to_everything(root: HttpAnswer, signal: SignalFact | None) -> Iterator[Judgement]:
+    """A health check or a stub that says OK whatever it is asked; LiveKit's validate does not."""
+    asked = [h for h in heard(None, signal) if isinstance(h.exchange, HttpAnswer)]
+    if asked and all(is_root_ok(h.exchange) for h in asked):
+        proof = (evidence(h, "success, 101 or LiveKit's own refusal") for h in asked[:3])
+        yield Judgement(
+            (evidence(Heard("GET /", root)), *proof, *software_evidence(root)),
+            title="What answers says OK to everything: it is not LiveKit",
+        )
+
+
 def _says_something_else(root: HttpAnswer) -> bool:
     """Whether an answer to ``GET /`` is another rule's: a redirect, a gate, a fault, a refusal."""
     return (
@@ -165,7 +179,8 @@ def _is_tls_port(root: HttpAnswer) -> bool:
 
 def _not_ready(server: ServerFact) -> Iterator[Judgement]:
     root = server.root
-    if isinstance(root, HttpAnswer) and root.status == 406:
+    # Web application firewalls say 406 too, with a page of theirs.
+    if isinstance(root, HttpAnswer) and root.status == 406 and not is_html(root):
         own = root.body.lstrip().startswith("Not Ready")
         yield Judgement(
             (evidence(Heard("GET /", root), "200 OK: OK"),),
@@ -177,7 +192,12 @@ def _refused(server: ServerFact, signal: SignalFact | None = None) -> Iterator[J
     root = server.root
     if not isinstance(root, HttpAnswer) or signalling_reached(signal) is not None:
         return  # what the signalling path said weighs more, whatever it was
-    if root.status in {401, 403, 407} or (root.status >= 500 and root.status not in GATEWAY):
+    page = root.status == 406 and is_html(root)
+    if (
+        root.status in {401, 403, 407}
+        or page
+        or (root.status >= 500 and root.status not in GATEWAY)
+    ):
         gate = is_gate(root)
         yield Judgement(
             (evidence(Heard("GET /", root), "200 OK: OK"), *software_evidence(root)),
@@ -458,7 +478,7 @@ RULES: Final = (
         judge=_refused,
         sick=_sick_refused,
         healthy=healthy,
-        explains=("api-refused", "api-not-routed"),
+        explains=("api-refused", "api-not-routed", "api-unavailable"),
         related=("signal-refused",),
     ),
     _wire_rule(

@@ -15,6 +15,7 @@ from lkdoctor.facts.api import (
 from lkdoctor.facts.server import HttpAnswer, NoAnswer, ServerFact, Silence
 from lkdoctor.facts.signal import (
     CleanUp,
+    Cut,
     FirstMessage,
     FirstMessageProblem,
     Joined,
@@ -461,6 +462,8 @@ def _case(asked: _Asked, reply: HttpAnswer, server: ServerFact | None) -> _Case:
         return _GATE
     if reply.status in {414, 431}:
         return _TOO_LONG
+    if asked.of_upgrade and 200 <= reply.status < 300:
+        return _ORDINARY
     if asked.of_upgrade and reply.status >= 500:
         return _NOT_STARTED
     if reply.status == 404 and "/rtc/v1" in asked.heard.path:
@@ -520,6 +523,28 @@ _TOO_LONG: Final = _Case(
             "Raise the proxy's limit; in nginx:",
             snippet=Snippet("nginx", "large_client_header_buffers 4 32k;"),
         ),
+    ),
+)
+
+_ORDINARY: Final = _Case(
+    title="The upgrade is answered like any page, not as a WebSocket",
+    cause="What answers /rtc takes the request for an ordinary one: a web app's catch-all page, a static "
+    "site, a cache, or a proxy that sends /rtc elsewhere than /rtc/validate and drops the upgrade.",
+    fix=(
+        FixStep(
+            "Send /rtc and everything under it to LiveKit, ahead of the app's catch-all, with the upgrade:",
+            snippet=Snippet(
+                "nginx",
+                "location /rtc {\n"
+                "    proxy_pass http://127.0.0.1:7880;\n"
+                "    proxy_http_version 1.1;\n"
+                "    proxy_set_header Upgrade $http_upgrade;\n"
+                '    proxy_set_header Connection "upgrade";\n'
+                "}",
+            ),
+        ),
+        FixStep("Switch off caching for /rtc."),
+        FixStep("Test it again:", command="lkdoctor ws-probe"),
     ),
 )
 
@@ -638,8 +663,24 @@ def _after_upgrade(problem: FirstMessageProblem) -> Judge:
     return judge
 
 
+def _cut_off(signal: SignalFact) -> Iterator[Judgement]:
+    if signal.cut is None:
+        return
+    how = one_line(signal.cut.how)
+    cause, fix = _LEAVE.get(how.removeprefix("leave "), (None, None))
+    observed = f"{how} ({duration(signal.cut.after_ms)} after the join response)"
+    yield Judgement(
+        (Evidence("session", observed, "open until we leave", "net"), *_phases(signal)),
+        title=fitting(f"The session ends right after the join: {how}"),
+        cause=cause,
+        fix=fix or (),
+    )
+
+
 def _no_pong(signal: SignalFact) -> Iterator[Judgement]:
     pings = signal.pings
+    if signal.cut is not None:
+        return  # nobody was there any more to answer
     if pings is not None and pings.sent and not pings.round_trips_ms:
         yield Judgement((Evidence("pings", f"{pings.sent} sent, 0 answered", "pongs", "net"),))
 
@@ -793,6 +834,15 @@ def _sick_no_pong() -> Facts:
     facts = healthy()
     signal = facts.signal
     return facts._replace(signal=signal._replace(pings=Pings(3, ())) if signal else None)
+
+
+def _sick_cut_off() -> Facts:
+    facts = healthy()
+    signal = facts.signal
+    cut = Cut("the connection ended without a close frame", 3.0)
+    if signal is None:
+        return facts
+    return facts._replace(signal=signal._replace(cut=cut, pings=Pings(1, ()), goodbye=None))
 
 
 def _sick_room_left() -> Facts:
@@ -1194,7 +1244,8 @@ RULES: Final = (
         cause="The first message after the upgrade is beyond the bound that this program reads (a join "
         "response has about 600 bytes, more with many participants and large metadata): the metadata of "
         "the room or its participants is huge, or the peer is not LiveKit.",
-        how="A frame or message after 101 announces or has more than the bound.",
+        how="A frame or message after 101 announces or has more than the bound, or a thousand frames come and "
+        "no message.",
         fix=(
             FixStep(
                 "Keep metadata and attributes small; fetch large values by id:",
@@ -1205,6 +1256,31 @@ RULES: Final = (
         source="RFC 6455 §7.4.1 (1009)",
         judge=_after_upgrade(FirstMessageProblem.TOO_LARGE),
         example=lambda: _first(FirstMessageProblem.TOO_LARGE, "a frame of 8388608 bytes"),
+    ),
+    _wire_rule(
+        "signal-cut-after-join",
+        "The session ends right after the join",
+        symptoms=(
+            "signal disconnected",
+            "Received leave request while trying to (re)connect",
+        ),
+        cause="The join succeeds, and then the other side ends the session, though nobody left it: the "
+        "app's own backend removes unknown rooms or participants (a webhook, a clean-up job), a proxy "
+        "cuts a WebSocket as soon as it is open, or the server broke off.",
+        how="After the join response, and before our own leave, comes a leave request, a close frame or the "
+        "end of the connection.",
+        fix=(
+            FixStep(
+                "Look for DeleteRoom and RemoveParticipant in the app's webhook handler and clean-up jobs."
+            ),
+            _PROXY_SUSPECT,
+            _SERVER_LOG,
+        ),
+        source="livekit/protocol protobufs/livekit_rtc.proto (LeaveRequest), RFC 6455 §7",
+        judge=_cut_off,
+        example=_sick_cut_off,
+        confidence=Confidence.CERTAIN,
+        related=("signal-leave-on-connect", "signal-dropped-after-upgrade"),
     ),
     _wire_rule(
         "signal-no-pong",

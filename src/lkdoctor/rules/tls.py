@@ -154,21 +154,19 @@ def _hostname(tls: TlsFact) -> Iterator[Judgement]:
 
 
 def _expired(tls: TlsFact, clock: ClockFact | None = None) -> Iterator[Judgement]:
-    attempt = _distrusted(tls, Distrust.EXPIRED)
+    attempt = _distrusted(tls, Distrust.EXPIRED, Distrust.SELF_SIGNED, Distrust.UNKNOWN_ISSUER)
     if attempt is None:
         return
     certificate = attempt.certificate
     title = None
     if certificate is not None and clock is not None and clock.local > certificate.not_after:
         title = f"The certificate expired {_span(clock.local - certificate.not_after)} ago"
-    yield Judgement(
-        (
-            _verification(attempt, "a certificate that is valid now"),
-            *_validity(certificate, clock),
-            *_issuer(certificate),
-        ),
-        title=title,
-    )
+    elif attempt.reason is not Distrust.EXPIRED:
+        return
+    # Verification ends at the first thing that is wrong; both have to be put right.
+    first = attempt.reason is Distrust.EXPIRED
+    said = (_verification(attempt, "a certificate that is valid now"),) if first else ()
+    yield Judgement((*said, *_validity(certificate, clock), *_issuer(certificate)), title=title)
 
 
 def _not_yet_valid(tls: TlsFact, clock: ClockFact | None = None) -> Iterator[Judgement]:
@@ -266,6 +264,9 @@ def _ws_to_tls(parsed: ParsedUrl, server: ServerFact) -> Iterator[Judgement]:
             yield Judgement(proof, title=title, cause=cause, fix=fix)
     elif root.problem is Silence.NOT_HTTP and _TLS_ALERT in root.detail:
         yield Judgement(proof, title=title, cause=cause, fix=fix)
+    elif server.speaks_tls:
+        shaken = Evidence("TLS handshake, same port", "answered", "none: ws:// is plain", "net")
+        yield Judgement((*proof, shaken), title=title, cause=cause, fix=fix)
     elif parsed.port == 443 and root.problem in {Silence.CLOSED, Silence.RESET}:
         yield Judgement(proof, title=title, cause=cause, fix=fix, confidence=Confidence.LIKELY)
 

@@ -1356,7 +1356,10 @@ RULES: Final = (
         "an identity: they throw each other out in a loop.",
         how="ListParticipants of the token's room names its identity.",
         fix=(
-            FixStep("See since when, and what he publishes:", command="lkdoctor rooms show ROOM"),
+            FixStep(
+                "See since when, and what is published from there:",
+                command="lkdoctor rooms show ROOM",
+            ),
             FixStep("Where two connections are meant, append something random to the identity."),
         ),
         source="livekit-server pkg/rtc/room.go (removing duplicate participant), livekit/agents#236, "

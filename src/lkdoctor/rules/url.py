@@ -355,7 +355,13 @@ RULES: Final = (
         judge=_path,
         sick=lambda: _at("wss://rtc.example.com/rtc", _parsed(path="/rtc")),
         healthy=lambda: _at("wss://rtc.example.com/livekit", _parsed(path="/livekit")),
-        explains=("url-not-livekit", "proxy-upgrade-stripped", "api-not-routed", "api-not-found"),
+        explains=(
+            "url-not-livekit",
+            "proxy-upgrade-stripped",
+            "signal-refused",
+            "api-not-routed",
+            "api-not-found",
+        ),
         related=("url-not-livekit",),
     ),
 )

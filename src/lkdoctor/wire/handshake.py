@@ -31,6 +31,9 @@ from lkdoctor.wire.base import Conversation, End
 MAX_MESSAGE: Final = 1024 * 1024
 """Bytes of one message (the default of websockets); a JoinResponse has about 600."""
 
+MAX_FRAMES: Final = 1000
+"""Frames without a message of them; a server sends a join in one frame, and pings every few seconds."""
+
 # websockets logs whole heads, the token among them, to whoever has switched logging on.
 _LOGGER: Final = logging.getLogger("lkdoctor.websockets")
 _LOGGER.disabled = True
@@ -67,6 +70,7 @@ class WebSocket:
         self._message = bytearray()
         self._text = False
         self._unframed = 0
+        self._fruitless = 0
         self._ended: NoMessage | None = None
 
     def upgrade(
@@ -153,6 +157,13 @@ class WebSocket:
                 detail = f"close code {code}" + (f": {safe(reason)}" if reason else "")
                 self._ended = NoMessage(FirstMessageProblem.CLOSED, detail, code)
                 return self._ended
+            self._fruitless += 1
+            if self._fruitless > MAX_FRAMES:
+                # They cost us more than the peer: reading them all would use up the time of all.
+                self._frames.clear()
+                detail = f"more than {MAX_FRAMES} frames and no message"
+                self._ended = NoMessage(FirstMessageProblem.TOO_LARGE, detail)
+                return self._ended
             if frame.opcode in {Opcode.PING, Opcode.PONG}:
                 continue
             if frame.opcode is not Opcode.CONT:
@@ -160,6 +171,7 @@ class WebSocket:
                 self._message.clear()
             self._message += frame.data
             if frame.fin:
+                self._fruitless = 0
                 return Message(bytes(self._message), self._text)
         return self._ended
 

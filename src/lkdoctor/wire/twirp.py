@@ -49,7 +49,7 @@ def call(url: ParsedUrl, method: str, arguments: dict[str, Any], token: Secret |
 
 def rooms(answer: http.Answer | NoAnswer, exchange: Exchange) -> RoomsAnswer:
     """What ListRooms said; `exchange` is the same answer as evidence."""
-    said = _said(answer, exchange)
+    said = _said(answer, exchange, "rooms")
     if isinstance(said, dict):
         return RoomsListed(tuple(_room(room) for room in _objects(said.get("rooms"))))
     return said
@@ -59,7 +59,7 @@ def participants(
     answer: http.Answer | NoAnswer, exchange: Exchange, room: str
 ) -> ParticipantsAnswer:
     """What ListParticipants said of a room."""
-    said = _said(answer, exchange)
+    said = _said(answer, exchange, "participants")
     if isinstance(said, dict):
         listed = tuple(_participant(one) for one in _objects(said.get("participants")))
         return ParticipantsListed(safe(room, _MAX_NAME), listed)
@@ -73,7 +73,7 @@ def done(answer: http.Answer | NoAnswer, exchange: Exchange) -> TwirpError | For
 
 
 def _said(
-    answer: http.Answer | NoAnswer, exchange: Exchange
+    answer: http.Answer | NoAnswer, exchange: Exchange, holds: str | None = None
 ) -> dict[str, Any] | TwirpError | ForeignAnswer:
     """The answer's object where it is Twirp's own yes, or what it is instead."""
     if isinstance(answer, NoAnswer) or "json" not in answer.header("content-type").lower():
@@ -85,7 +85,8 @@ def _said(
     if not isinstance(said, dict):
         return ForeignAnswer(exchange)
     if answer.status == 200:
-        return said
+        # Protobuf's JSON may leave an empty list out; whoever says something else is not LiveKit.
+        return said if holds is None or not said or holds in said else ForeignAnswer(exchange)
     code, msg = said.get("code"), said.get("msg")
     if not isinstance(code, str) or not isinstance(msg, str):
         return ForeignAnswer(exchange)
