@@ -235,6 +235,7 @@ def _event(parts: dict[str, Any]) -> dict[str, Any]:
             _when("run.started", {"schema": {"const": "lkdoctor.event"}, "schema_version": parts["schema_version"], "command": text}),
             _when("step.started", {"step": text, "words": text}),
             _when("step.finished", {"step": text, "duration_ms": number}),
+            _when("attempt.finished", {"attempt": {"type": "integer"}, "waited_ms": number, "verdict": parts["summary"]["properties"]["verdict"], "primary": parts["summary"]["properties"]["primary"]}),
             _when("check.finished", {}, {"$ref": "#/$defs/CheckResult"}),
             _when("finding", {}, {"$ref": "#/$defs/Finding"}),
             _when("room.ended", ended),

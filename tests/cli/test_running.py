@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from typing import Any
 
 import pytest
 from faults.peers import peer, silent
+from report.test_ndjson import errors
 
 from lkdoctor.sandbox import Sandbox, running_sandbox
 
@@ -95,3 +98,53 @@ def test_a_reader_who_leaves_stops_nothing_that_has_to_be_done(
     with start(sandbox.url, tmp_path, "rooms", "list", "-o", "plain") as process:
         out, _ = process.communicate(timeout=60)
     assert [row for row in out.splitlines() if row.startswith("lkdoctor-")] == []
+
+
+# ------------------------------------------------------------------ --wait
+
+
+def test_waiting_ends_when_the_server_is_up(tmp_path: Path) -> None:
+    with socket.socket() as bound:  # so that nobody else gets the port meanwhile
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        url = f"ws://127.0.0.1:{port}"
+        with start(url, tmp_path, "diagnose", "--wait", "60", "-o", "plain") as process:
+            assert process.stderr is not None
+            first = process.stderr.readline()
+            bound.close()
+            with running_sandbox(keys=KEYS, port=port):
+                out, rest = process.communicate(timeout=90)
+    assert re.fullmatch(rf"\S+Z  Network      fail     Nothing listens on port {port} .*\n", first)
+    assert re.fullmatch(r"\S+Z  all          pass     after \d+ s\n", rest)
+    assert process.returncode == 0
+    assert "\nfail\t" not in out
+
+
+def test_nobody_waits_for_a_secret_to_change(sandbox: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("another-made-up-secret-of-32-bytes-or-more")
+    arguments = ("diagnose", "--wait", "600", "--api-secret-file", "secret", "-q")
+    with start(sandbox.url, tmp_path, *arguments) as process:
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (1, "")
+    assert out.startswith("FAIL token-bad-signature: ")
+
+
+def test_every_attempt_is_an_event(tmp_path: Path) -> None:
+    arguments = ("diagnose", "--wait", "3", "-o", "ndjson")
+    with start("ws://127.0.0.1:9", tmp_path, *arguments) as process:
+        out, _ = process.communicate(timeout=60)
+    told = events(out)
+    attempts = [line for line in told if line["event"] == "attempt.finished"]
+    assert [line["attempt"] for line in attempts] == list(range(1, len(attempts) + 1))
+    assert len(attempts) >= 2
+    assert {line["verdict"] for line in attempts} == {"problems"}
+    assert told[-1]["event"] == "run.finished"
+    assert [problem for line in told for problem in errors(line)] == []
+
+
+@pytest.mark.parametrize("option", ["--offline", "--dry-run"])
+def test_waiting_needs_something_to_wait_for(option: str, tmp_path: Path) -> None:
+    with start("ws://127.0.0.1:9", tmp_path, "diagnose", "--wait", "3", option) as process:
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (2, "")
+    assert err.startswith("Error: --wait has nothing to wait for")

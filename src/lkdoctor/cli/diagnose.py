@@ -54,6 +54,12 @@ def diagnose(
     skip: Annotated[
         list[str] | None, typer.Option("--skip", help="Leave out a check, a layer or a code.")
     ] = None,
+    wait: Annotated[
+        float | None,
+        typer.Option(
+            "--wait", min=0, max=86400, help="Look again until all is well, for so many seconds."
+        ),
+    ] = None,
     saved: Annotated[
         Path | None, typer.Option("--from", help="Judge a saved report again; dials nothing.")
     ] = None,
@@ -64,6 +70,11 @@ def diagnose(
     A token of yours is only validated, unless --join is given.
     """
     warn = output.fail_on is FailOn.WARN
+    if wait is not None and (saved is not None or offline or dry_run):
+        raise UsageError(
+            "--wait has nothing to wait for where nothing is dialled",
+            advice=["leave out --from, --offline and --dry-run, or --wait"],
+        )
     if saved is not None:
         report = doctor.judge_again(_read(saved, streams), fail_on_warnings=warn)
         return show(
@@ -74,7 +85,10 @@ def diagnose(
     if not offline:
         need_url(resolution.target)
     clock = SystemClock()
-    case = cases.gather(resolution, clock, seat=seat, room=booking.room)
+
+    def gather() -> cases.Case:
+        return cases.gather(resolution, clock, seat=seat, room=booking.room)
+
     request = doctor.Request(
         join=join,
         offline=offline,
@@ -84,15 +98,16 @@ def diagnose(
         fail_on_warnings=warn,
     )
     if dry_run:
-        streams.result(line(sentence) for sentence in doctor.dry_run(case, request))
+        streams.result(line(sentence) for sentence in doctor.dry_run(gather(), request))
         return ExitCode.HEALTHY
     return carry_out(
-        case,
+        gather,
         request,
         clock,
         human=lambda report, canvas: human.render(report, canvas, verbose=output.verbose),
         streams=streams,
         output=output,
+        wait_s=wait or 0.0,
     )
 
 

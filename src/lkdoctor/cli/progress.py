@@ -33,8 +33,13 @@ class Progress:
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.pause()
+
+    def pause(self) -> None:
+        """Erase the live line, so that something else can be written; the next step draws it anew."""
         if self._drawn:
             self._write("\r\x1b[2K")
+            self._drawn = False
 
     def listen(self, event: Event) -> None:
         """Show a step that begins."""

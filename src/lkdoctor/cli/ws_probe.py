@@ -86,7 +86,7 @@ def ws_probe(
             ]
         )
     return carry_out(
-        case,
+        lambda: case,
         request,
         clock,
         human=lambda report, canvas: waterfall.render(report, canvas, verbose=output.verbose),
