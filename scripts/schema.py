@@ -239,6 +239,7 @@ def _event(parts: dict[str, Any]) -> dict[str, Any]:
             _when("check.finished", {}, {"$ref": "#/$defs/CheckResult"}),
             _when("finding", {}, {"$ref": "#/$defs/Finding"}),
             _when("room.ended", ended),
+            _when("room.changed", {"at": TIMESTAMP, "room": text, "what": {"enum": ["there", "made", "gone", "people", "publishing", "recording"]}, "before": {"type": "integer"}, "after": {"type": "integer"}}),
             _when("run.finished", {name: parts[name] for name in last}),
         ],
     }  # fmt: skip

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
 
-from lkdoctor.cli import inputs
+from lkdoctor.cli import inputs, rooms_watch
 from lkdoctor.cli.app import subcommand
 from lkdoctor.cli.options import (
     FailOn,
@@ -34,6 +34,8 @@ from lkdoctor.report.model import ExitCode, Report
 from lkdoctor.report.rooms import Ending, Outcome, SortBy
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from lkdoctor.diagnosis.case import Case
     from lkdoctor.diagnosis.rooms import Ended, View
 
@@ -74,6 +76,12 @@ def list_rooms(
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, help="Show at most so many.")
     ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Then tell what changes, until Ctrl-C.")
+    ] = False,
+    interval: Annotated[
+        float, typer.Option("--interval", min=0.5, max=3600, help="Seconds between two looks.")
+    ] = 2.0,
 ) -> ExitCode:
     """The rooms that there are: how many people, since when.
 
@@ -83,10 +91,16 @@ def list_rooms(
     Exit code 0: listed (also when there are none), 1: refused or not
     reached, 3: no answer, and nothing wrong was seen.
     """
+    if watch:
+        rooms_watch.refuse(output)
     case, clock = _case(target, streams), SystemClock()
+
+    def look() -> "Coroutine[Any, Any, Report]":
+        return engine.listing(case, inputs.how(network), clock, tuple(name or ()))
+
     with Progress(streams, network.timeout) as progress:
         progress.listen(StepStarted("api", "asking for the rooms"))
-        report = asyncio.run(engine.listing(case, inputs.how(network), clock, tuple(name or ())))
+        report = asyncio.run(look())
     report = _strict(report, output)
     answer = report.facts.api.rooms if report.facts.api is not None else None
     if not isinstance(answer, RoomsListed):
@@ -107,8 +121,12 @@ def list_rooms(
                 left_out = len(answer.rooms) - len(chosen)
                 streams.note(_remarks(report))
                 streams.note(drawn.notes(answer.rooms, streams.err_canvas, left_out=left_out))
+        case OutputFormat.NDJSON if watch:
+            pass  # the rooms that there are begin the events
         case _:
             for_machines(shown, streams, output.format)
+    if watch:
+        return rooms_watch.watch(look, report, streams, output, clock=clock, every_s=interval)
     return report.summary.exit_code
 
 

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from lkdoctor.clock import Clock
 from lkdoctor.diagnosis.fold import fails
 from lkdoctor.findings import Layer
-from lkdoctor.report.model import ExitCode, Report, Verdict
+from lkdoctor.report.model import Report, Verdict, interrupted
 
 PAUSE_S: Final = 1.0
 """Between two attempts: a server that starts is seen soon, one that is down is not drummed on."""
@@ -64,7 +64,7 @@ async def until_healthy(
         try:
             await asyncio.sleep(PAUSE_S)
         except asyncio.CancelledError:
-            return _interrupted(report)
+            return interrupted(report)
 
 
 def may_pass(report: Report) -> bool:
@@ -75,10 +75,3 @@ def may_pass(report: Report) -> bool:
         return True
     wrong = (finding for finding in (*report.findings, *report.folded) if fails(finding))
     return any(finding.layer in _PASSING for finding in wrong)
-
-
-def _interrupted(report: Report) -> Report:
-    return report._replace(
-        run=report.run._replace(completed=False, interrupted_by="signal"),
-        summary=report.summary._replace(exit_code=ExitCode.INTERRUPTED),
-    )

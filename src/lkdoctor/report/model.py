@@ -140,6 +140,14 @@ class Report(NamedTuple):
         return next((c for c in self.checks if c.id == identifier), None)
 
 
+def interrupted(report: Report) -> Report:
+    """The report of a run that its user has ended."""
+    return report._replace(
+        run=report.run._replace(completed=False, interrupted_by="signal"),
+        summary=report.summary._replace(exit_code=ExitCode.INTERRUPTED),
+    )
+
+
 def timestamp(seconds: float) -> str:
     """RFC 3339 in UTC; years that the calendar does not have stay numbers."""
     from datetime import UTC, datetime

@@ -229,6 +229,63 @@ def rooms_plain(rooms: Iterable[RoomInfo]) -> str:
     return "\n".join(rows) + "\n"
 
 
+# ------------------------------------------------------------------ rooms list --watch
+
+
+class Change(NamedTuple):
+    """Something about a room that is not as it was."""
+
+    room: str
+    what: str
+    """``made``, ``gone``, ``people``, ``publishing`` or ``recording``"""
+    before: int
+    after: int
+
+
+CHANGES_HEAD: Final = "#time\troom\twhat\tbefore\tafter\n"
+
+
+def changes(before: Iterable[RoomInfo], after: Iterable[RoomInfo]) -> Iterator[Change]:
+    """What has changed from one list of rooms to the next, by room name.
+
+    A room that was ended and made anew is gone and made: its SID is another one.
+    """
+    was = {(room.name, room.sid): room for room in before}
+    now = {(room.name, room.sid): room for room in after}
+    for key in sorted(was.keys() - now.keys()):
+        yield Change(key[0], "gone", was[key].num_participants, 0)
+    for key in sorted(now):
+        room, old = now[key], was.get(key)
+        if old is None:
+            yield Change(room.name, "made", 0, room.num_participants)
+            continue
+        for what, a, b in (
+            ("people", old.num_participants, room.num_participants),
+            ("publishing", old.num_publishers, room.num_publishers),
+            ("recording", int(old.active_recording), int(room.active_recording)),
+        ):
+            if a != b:
+                yield Change(room.name, what, a, b)
+
+
+def change(seen: Change, moment: str, canvas: Canvas) -> Line:
+    """A change as people read it."""
+    words = {
+        "made": f"made, {many(seen.after, 'person', 'people')}",
+        "gone": f"gone, {many(seen.before, 'person', 'people')} before",
+        "people": f"{seen.before} to {many(seen.after, 'person', 'people')}",
+        "publishing": f"{seen.before} to {seen.after} publishing",
+        "recording": "recording" if seen.after else "no longer recording",
+    }
+    return line(Span(moment, Style.DIM), "  ", quoted(seen.room, canvas), "  ", words[seen.what])
+
+
+def change_plain(seen: Change, moment: str) -> str:
+    """A change as a line under `CHANGES_HEAD`."""
+    row = (moment, safe(seen.room), seen.what, str(seen.before), str(seen.after))
+    return "\t".join(row) + "\n"
+
+
 # ------------------------------------------------------------------ rooms show
 
 
