@@ -54,6 +54,8 @@ class Evidence(NamedTuple):
     expected: str | None = None
     source: str = ""
     """``env``, ``token``, ``net``, ``api`` …"""
+    repeat: str | None = None
+    """A shell command that shows the same without lkdoctor; a token in it is ``$LIVEKIT_TOKEN``."""
 
 
 class Snippet(NamedTuple):

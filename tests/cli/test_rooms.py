@@ -447,9 +447,9 @@ def test_a_port_where_nothing_listens(sandbox: Server) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     code, primary, _ = refused(sandbox, "list", LIVEKIT_URL=f"ws://127.0.0.1:{port}")
-    assert (code, primary) == (1, "tcp-refused")
+    assert (code, primary) == (3, "tcp-refused")
     code, out, _ = sandbox.rooms("list", LIVEKIT_URL=f"ws://127.0.0.1:{port}")
-    assert (code, out.splitlines()[-1]) == (1, f"PROBLEMS   ws://127.0.0.1:{port}   exit 1")
+    assert (code, out.splitlines()[-1]) == (3, f"NOT REACHED   ws://127.0.0.1:{port}   exit 3")
 
 
 def test_a_server_that_never_answers(sandbox: Server) -> None:
@@ -457,7 +457,7 @@ def test_a_server_that_never_answers(sandbox: Server) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"ws://127.0.0.1:{silent.getsockname()[1]}"
         code, document = sandbox.json("list", "--timeout", "0.3", LIVEKIT_URL=url)
-    assert (code, document["summary"]["primary"]) == (1, "http-silent")
+    assert (code, document["summary"]["primary"]) == (3, "http-silent")
 
 
 def test_a_url_that_nobody_can_dial(sandbox: Server) -> None:
@@ -679,8 +679,8 @@ def test_ctrl_c_tells_what_was_done_until_then(capsys: pytest.CaptureFixture[str
 def test_a_server_that_is_not_reached_ends_nothing(sandbox: Server) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"ws://127.0.0.1:{closed.getsockname()[1]}"
-    assert refused(sandbox, "end", "demo", "--yes", LIVEKIT_URL=url)[:2] == (1, "tcp-refused")
-    assert refused(sandbox, "show", "demo", LIVEKIT_URL=url)[:2] == (1, "tcp-refused")
+    assert refused(sandbox, "end", "demo", "--yes", LIVEKIT_URL=url)[:2] == (3, "tcp-refused")
+    assert refused(sandbox, "show", "demo", LIVEKIT_URL=url)[:2] == (3, "tcp-refused")
 
 
 def test_quiet_ending(sandbox: Server) -> None:

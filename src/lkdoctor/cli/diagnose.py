@@ -1,5 +1,6 @@
 """``lkdoctor diagnose``: everything that the inputs allow, one verdict."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from lkdoctor.cli.options import (
     TargetOptions,
     command,
 )
-from lkdoctor.cli.output import show
+from lkdoctor.cli.output import repeatable, show
 from lkdoctor.cli.running import carry_out
 from lkdoctor.cli.streams import Streams
 from lkdoctor.clock import SystemClock
@@ -24,8 +25,8 @@ from lkdoctor.diagnosis import case as cases
 from lkdoctor.diagnosis import doctor
 from lkdoctor.errors import UsageError
 from lkdoctor.report import human
-from lkdoctor.report.layout import line
-from lkdoctor.report.model import ExitCode
+from lkdoctor.report.layout import Canvas, Line, line
+from lkdoctor.report.model import ExitCode, Report
 
 app = subcommand()
 
@@ -70,6 +71,11 @@ def diagnose(
     A token of yours is only validated, unless --join is given.
     """
     warn = output.fail_on is FailOn.WARN
+
+    def draw(report: Report, canvas: Canvas) -> Iterator[Line]:
+        shown = repeatable(report, network, output)
+        return human.render(shown, canvas, verbose=output.verbose)
+
     if wait is not None and (saved is not None or offline or dry_run):
         raise UsageError(
             "--wait has nothing to wait for where nothing is dialled",
@@ -77,9 +83,7 @@ def diagnose(
         )
     if saved is not None:
         report = doctor.judge_again(_read(saved, streams), fail_on_warnings=warn)
-        return show(
-            report, lambda c: human.render(report, c, verbose=output.verbose), streams, output
-        )
+        return show(report, lambda canvas: draw(report, canvas), streams, output)
     resolution = inputs.resolution(target, streams)
     seat = inputs.seat(booking)
     if not offline:
@@ -104,7 +108,7 @@ def diagnose(
         gather,
         request,
         clock,
-        human=lambda report, canvas: human.render(report, canvas, verbose=output.verbose),
+        human=draw,
         streams=streams,
         output=output,
         wait_s=wait or 0.0,

@@ -119,6 +119,10 @@ class NetworkOptions(NamedTuple):
         Path | None,
         typer.Option("--ca-file", help="Certificates to trust instead of the system's."),
     ] = None
+    curl: Annotated[
+        bool,
+        typer.Option("--curl", help="Show the commands that repeat what was seen (as -v does)."),
+    ] = False
 
 
 class BookingOptions(NamedTuple):

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import assert_never
 
 from lkdoctor.cli import files
-from lkdoctor.cli.options import OutputFormat, OutputOptions
+from lkdoctor.cli.options import NetworkOptions, OutputFormat, OutputOptions
 from lkdoctor.cli.streams import Streams
 from lkdoctor.errors import UsageError
-from lkdoctor.report.findings import brief
+from lkdoctor.report.findings import brief, without_commands
 from lkdoctor.report.layout import Canvas, Line, line
 from lkdoctor.report.model import ExitCode, Report
 
@@ -71,6 +71,13 @@ def for_machines(
             raise AssertionError(form)  # each command has its own
         case _:
             assert_never(form)
+
+
+def repeatable(report: Report, network: NetworkOptions, output: OutputOptions) -> Report:
+    """The report as people see it: with the commands that show the same only where asked for."""
+    if network.curl or output.verbose:
+        return report
+    return report._replace(findings=without_commands(report.findings))
 
 
 def refuse_forms(command: str, output: OutputOptions) -> None:

@@ -17,7 +17,7 @@ from lkdoctor.cli.options import (
     TargetOptions,
     command,
 )
-from lkdoctor.cli.output import for_machines, save
+from lkdoctor.cli.output import for_machines, repeatable, save
 from lkdoctor.cli.progress import Progress
 from lkdoctor.cli.streams import Streams
 from lkdoctor.clock import Clock, SystemClock
@@ -88,8 +88,7 @@ def list_rooms(
     The server's count of people may be five seconds old, and leaves out the hidden; rooms show
     is exact.
 
-    Exit code 0: listed (also when there are none), 1: refused or not
-    reached, 3: no answer, and nothing wrong was seen.
+    Exit code 0: listed (also when there are none), 1: refused, 3: not reached.
     """
     if watch:
         rooms_watch.refuse(output)
@@ -104,7 +103,7 @@ def list_rooms(
     report = _strict(report, output)
     answer = report.facts.api.rooms if report.facts.api is not None else None
     if not isinstance(answer, RoomsListed):
-        return _refused(report, streams, output)
+        return _refused(report, network, streams, output)
     chosen = drawn.in_order(answer.rooms, sort)[:limit]
     shown = report._replace(
         facts=report.facts._replace(
@@ -146,7 +145,7 @@ def show(
     server shows it to nobody.
 
     Exit code 0: it exists (also when nobody is in it), 1: there is none of that name, or the
-    server refused to tell or was not reached, 3: no answer, and nothing wrong was seen.
+    server refused to tell, 3: not reached.
     """
     case, clock = _case(target, streams), SystemClock()
     with Progress(streams, network.timeout) as progress:
@@ -155,11 +154,11 @@ def show(
     report = _strict(shown.report, output)
     view = shown.view
     if view is None or not (view.absent or view.participants is not None):
-        return _refused(report, streams, output)
+        return _refused(report, network, streams, output)
     if view.absent:
         report = engine.with_code(report, ExitCode.PROBLEM)
     elif report.summary.exit_code in {ExitCode.PROBLEM, ExitCode.INCONCLUSIVE}:
-        return _refused(report, streams, output)
+        return _refused(report, network, streams, output)
     save(report, output)
     match output.format:
         case OutputFormat.PLAIN:
@@ -210,8 +209,7 @@ def end(
     alone. A room that has vanished meanwhile is no failure.
 
     Exit code 0: every room is gone or was kept on purpose, 1: one was refused or left alone
-    because it had changed, or the server was not reached, 3: no answer, and nothing wrong was
-    seen, 130: you said no.
+    because it had changed, 3: not reached, 130: you said no.
     """
     from lkdoctor.tokens.mint import lifetime
 
@@ -228,7 +226,7 @@ def end(
     looked = asyncio.run(engine.looking(case, how, clock, names))
     report = _strict(looked.report, output)
     if len(looked.views) < len(names):
-        return _refused(report, streams, output)
+        return _refused(report, network, streams, output)
     planned = [
         _planned(view, clock.now(), empty_only=empty_only, older_than=age) for view in looked.views
     ]
@@ -358,17 +356,20 @@ def _strict(report: Report, output: OutputOptions) -> Report:
     return report
 
 
-def _refused(report: Report, streams: Streams, output: OutputOptions) -> ExitCode:
+def _refused(
+    report: Report, network: NetworkOptions, streams: Streams, output: OutputOptions
+) -> ExitCode:
     """Show why there is no answer: the findings are the result then."""
     save(report, output)
     code = report.summary.exit_code
     match output.format:
         case OutputFormat.PLAIN:
-            streams.note(findings(report.findings, streams.err_canvas))
+            shown = repeatable(report, network, output)
+            streams.note(findings(shown.findings, streams.err_canvas))
         case OutputFormat.HUMAN if output.quiet:
             streams.result(brief(report.findings))
         case OutputFormat.HUMAN:
-            streams.result(_why(report, streams.canvas))
+            streams.result(_why(repeatable(report, network, output), streams.canvas))
         case _:
             for_machines(report, streams, output.format)
     return code

@@ -1,5 +1,6 @@
 """``lkdoctor ws-probe``: a raw handshake to the server, phase by phase."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ from lkdoctor.cli.options import (
     TargetOptions,
     command,
 )
+from lkdoctor.cli.output import repeatable
 from lkdoctor.cli.running import carry_out
 from lkdoctor.cli.streams import Streams
 from lkdoctor.clock import SystemClock
@@ -21,8 +23,8 @@ from lkdoctor.diagnosis import case as cases
 from lkdoctor.diagnosis import doctor
 from lkdoctor.diagnosis.how import RtcPath
 from lkdoctor.report import waterfall
-from lkdoctor.report.layout import line
-from lkdoctor.report.model import ExitCode
+from lkdoctor.report.layout import Canvas, Line, line
+from lkdoctor.report.model import ExitCode, Report
 
 app = subcommand()
 
@@ -62,6 +64,11 @@ def ws_probe(
     With API key and secret it joins a throw-away room of its own, leaves, and removes it.
     A token of yours is only validated, unless --join is given.
     """
+
+    def draw(report: Report, canvas: Canvas) -> Iterator[Line]:
+        shown = repeatable(report, network, output)
+        return waterfall.render(shown, canvas, verbose=output.verbose)
+
     resolution = inputs.resolution(target, streams)
     need_url(resolution.target)
     clock = SystemClock()
@@ -89,7 +96,7 @@ def ws_probe(
         lambda: case,
         request,
         clock,
-        human=lambda report, canvas: waterfall.render(report, canvas, verbose=output.verbose),
+        human=draw,
         streams=streams,
         output=output,
     )

@@ -76,7 +76,7 @@ def fold(
     deselected = {
         check for check, skip in (skipped or {}).items() if skip.reason is SkipReason.DESELECTED
     }
-    found = [finding for finding in found if finding.check not in deselected]
+    found = [_repeatable(f, facts) for f in found if f.check not in deselected]
     causes, folded = _folded(sorted(found, key=_order), explains)
     judged = _Judged(facts, tuple(found), broken, skipped or {}, durations or {})
     results = judged.results(catalogue.checks(layers))
@@ -92,6 +92,18 @@ def fold(
         checks=results,
         facts=facts,
     )
+
+
+def _repeatable(finding: Finding, facts: Facts) -> Finding:
+    """The finding, its network evidence with the commands that show the same."""
+    if all(evidence.source not in {"net", "api"} for evidence in finding.evidence):
+        return finding
+    from lkdoctor.rules.repeat import command  # offline findings do not need it
+
+    seen = (
+        e._replace(repeat=clean(c) if (c := command(e, facts)) else None) for e in finding.evidence
+    )
+    return finding._replace(evidence=tuple(seen))
 
 
 def fails(finding: Finding) -> bool:

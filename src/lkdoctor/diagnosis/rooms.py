@@ -256,13 +256,15 @@ def _all_well(fact: ApiFact) -> bool:
 
 
 def exit_code(fact: ApiFact | None, report: Report) -> ExitCode:
-    """0: answered. 1: not answered, and something is wrong. 3: not answered, nothing wrong seen."""
-    if fact is not None and _all_well(fact):
+    """0: answered. 1: refused, by the server or by something in front of it. 3: not reached."""
+    url = report.facts.url
+    if fact is None:
+        unusable = url is not None and not isinstance(url.result, ParsedUrl)
+        return ExitCode.PROBLEM if unusable else ExitCode.INCONCLUSIVE
+    if _all_well(fact):
         return ExitCode.HEALTHY
-    if fact is not None and any(map(_is_refusal, (fact.rooms, fact.participants))):
-        return ExitCode.PROBLEM
-    found = report.summary.exit_code is ExitCode.PROBLEM
-    return ExitCode.PROBLEM if found else ExitCode.INCONCLUSIVE
+    refused = any(map(_is_refusal, (fact.rooms, fact.participants)))
+    return ExitCode.PROBLEM if refused else ExitCode.INCONCLUSIVE
 
 
 def _is_refusal(answer: RoomsAnswer | ParticipantsAnswer | None) -> bool:

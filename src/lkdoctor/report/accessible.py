@@ -101,6 +101,8 @@ def _finding(finding: Finding, number: int, total: int) -> Iterator[Line]:
         expected = f", expected {item.expected}" if item.expected else ""
         lead = f"Evidence {i} of {len(finding.evidence)}"
         yield sentence(f"{lead}: {item.label}: {item.observed}{expected}")
+        if item.repeat:
+            yield line(f"{lead}, command that shows it again: {item.repeat}")
     for i, step in enumerate(finding.fix, 1):
         lead = f"Fix {i} of {len(finding.fix)}"
         warning = " This deletes or restarts something." if step.destructive else ""

@@ -63,10 +63,24 @@ def one(finding: Finding, canvas: Canvas) -> Iterator[Line]:
         yield from labelled("Shows as", [f"your user sees {quoted}"], canvas)
     yield from labelled("Cause", finding.cause.splitlines(), canvas)
     yield from _evidence(finding.evidence, canvas)
+    yield from _commands(finding, canvas)
     yield from steps(finding.fix, canvas)
     if finding.consequences:
         yield from labelled("Explains", [", ".join(finding.consequences)], canvas)
     yield from labelled("More", [finding.docs], canvas)
+
+
+def without_commands(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The same findings, their evidence without what shows it again."""
+    return tuple(
+        finding._replace(evidence=tuple(e._replace(repeat=None) for e in finding.evidence))
+        for finding in found
+    )
+
+
+def commands(finding: Finding) -> tuple[str, ...]:
+    """What shows the evidence again, each command once."""
+    return tuple(dict.fromkeys(e.repeat for e in finding.evidence if e.repeat))
 
 
 def brief(found: Iterable[Finding]) -> Iterator[Line]:
@@ -109,6 +123,18 @@ def _evidence(evidence: tuple[Evidence, ...], canvas: Canvas) -> Iterator[Line]:
             yield line("  ", Span(pad(label, _COLUMN), Style.DIM), text)
         else:
             yield from _columns(item, label, column, canvas)
+
+
+def _commands(finding: Finding, canvas: Canvas) -> Iterator[Line]:
+    """For pasting: never cut, never wrapped."""
+    indent = "  " if canvas.narrow else " " * (_COLUMN + 2)
+    for i, command in enumerate(commands(finding)):
+        if i == 0 and canvas.narrow:
+            yield line(Span("Repeat", Style.DIM))
+        if i == 0 and not canvas.narrow:
+            yield line("  ", Span(pad("Repeat", _COLUMN), Style.DIM), command)
+        else:
+            yield line(indent, command)
 
 
 def _columns(item: Evidence, label: str, column: int, canvas: Canvas) -> Iterator[Line]:

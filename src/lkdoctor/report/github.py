@@ -10,7 +10,7 @@ from typing import Final
 
 from lkdoctor.findings import Evidence, Finding, FixStep, Severity
 from lkdoctor.redact import safe
-from lkdoctor.report.findings import word
+from lkdoctor.report.findings import commands, word
 from lkdoctor.report.human import verdict
 from lkdoctor.report.layout import Canvas, plain
 from lkdoctor.report.model import Report
@@ -103,6 +103,10 @@ def _section(finding: Finding) -> Iterator[str]:
         cells = (evidence.label, evidence.observed, evidence.expected or "")
         yield f"| {' | '.join(map(_markdown, cells))} |\n"
     yield "\n"
+    again = commands(finding)
+    if again:
+        yield "<details><summary>Repeat it</summary>\n\n" + _fenced("sh", "\n".join(again))
+        yield "\n\n</details>\n\n"
     for number, step in enumerate(finding.fix, start=1):
         yield f"{number}. {_markdown(step.text)}\n"
         for language, body in _bodies(step):
