@@ -74,7 +74,8 @@ def diagnose(
     if not offline:
         need_url(resolution.target)
     clock = SystemClock()
-    case = cases.gather(resolution, clock, seat=seat, room=booking.room)
+    rules = inputs.booking_rules() if seat is not None or booking.room is not None else None
+    case = cases.gather(resolution, clock, seat=seat, room=booking.room, rules=rules)
     request = doctor.Request(
         join=join,
         offline=offline,
