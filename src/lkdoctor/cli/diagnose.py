@@ -1,7 +1,8 @@
 """``lkdoctor diagnose``: everything that the inputs allow, one verdict."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,7 +16,7 @@ from lkdoctor.cli.options import (
     TargetOptions,
     command,
 )
-from lkdoctor.cli.output import show
+from lkdoctor.cli.output import show, show_plan
 from lkdoctor.cli.running import carry_out
 from lkdoctor.cli.streams import Streams
 from lkdoctor.clock import SystemClock
@@ -24,8 +25,7 @@ from lkdoctor.diagnosis import case as cases
 from lkdoctor.diagnosis import doctor
 from lkdoctor.errors import UsageError
 from lkdoctor.report import human
-from lkdoctor.report.layout import line
-from lkdoctor.report.model import ExitCode
+from lkdoctor.report.model import ExitCode, Report
 
 app = subcommand()
 
@@ -65,7 +65,9 @@ def diagnose(
     """
     warn = output.fail_on is FailOn.WARN
     if saved is not None:
-        report = doctor.judge_again(_read(saved, streams), fail_on_warnings=warn)
+        chosen = {"join": join, "dry_run": dry_run, "only": only, "skip": skip}
+        _refuse_beside_from(_given(chosen, target, booking, network))
+        report = _judged_again(saved, streams, fail_on_warnings=warn)
         return show(
             report, lambda c: human.render(report, c, verbose=output.verbose), streams, output
         )
@@ -85,8 +87,7 @@ def diagnose(
         fail_on_warnings=warn,
     )
     if dry_run:
-        streams.result(line(sentence) for sentence in doctor.dry_run(case, request))
-        return ExitCode.HEALTHY
+        return show_plan(doctor.dry_run(case, request), streams, output)
     return carry_out(
         case,
         request,
@@ -95,6 +96,31 @@ def diagnose(
         streams=streams,
         output=output,
     )
+
+
+def _given(chosen: Mapping[str, object], *groups: Any) -> Iterator[str]:
+    """The options that are not as they are without being given."""
+    for group in groups:
+        default = group._field_defaults
+        yield from (name for name, value in group._asdict().items() if value != default[name])
+    yield from (name for name, value in chosen.items() if value)
+
+
+def _refuse_beside_from(names: Iterable[str]) -> None:
+    options = ", ".join(f"--{name.replace('_', '-')}" for name in names)
+    if options:
+        raise UsageError(
+            f"--from judges a saved report as a whole, so {options} would change nothing",
+            advice=["leave out one or the other"],
+        )
+
+
+def _judged_again(path: Path, streams: Streams, *, fail_on_warnings: bool) -> Report:
+    document = _read(path, streams)
+    try:
+        return doctor.judge_again(document, fail_on_warnings=fail_on_warnings)
+    except UsageError as error:
+        raise UsageError(f"--from {path}: {error.message}", advice=error.advice) from error
 
 
 def _read(path: Path, streams: Streams) -> object:
