@@ -94,3 +94,24 @@ def test_a_report_that_cannot_be_judged_is_named(shell: Shell) -> None:
         "Error: --from report.json: the report has schema version '2.0', this lkdoctor reads 1.x\n"
         "  another version of lkdoctor wrote it, and reads it\n"
     )
+
+
+def test_a_booking_gives_a_token_and_names(shell: Shell) -> None:
+    options = ["--url", URL, "--offline", "--booking", "b1", "--user", "ann", "-o", "plain"]
+    done = shell("diagnose", *options)
+    told = {row.split("\t")[1]: row.split("\t") for row in done.out.splitlines()}
+    assert told["token.form"][4].endswith(" characters, minted for ann in booking-b1")
+    assert {
+        name: row[0] for name, row in told.items() if name.startswith("name.")
+    } == dict.fromkeys(("name.accepted", "name.clear", "name.portable", "name.template"), "pass")
+
+
+def test_nothing_looked_at_is_not_healthy(shell: Shell) -> None:
+    """A script that lost its token must not read that the token is fine."""
+    done = shell("diagnose", "--url", URL, "--only", "token")
+    *_, words, verdict = done.out.splitlines()
+    assert (done.code, words) == (
+        3,
+        "Nothing wrong was seen, but not all that matters was looked at.",
+    )
+    assert verdict.startswith("INCONCLUSIVE   0 passed, ")
