@@ -42,7 +42,6 @@ TESTED_IN = {
     "config/target.py": "config/test_resolve.py",
     # The whole way, run as a user runs it, against real servers and peers that misbehave.
     "__main__.py": "cli/test_app.py",
-    "cli/diagnose.py": "faults/test_faults.py",
     "cli/ws_probe.py": "faults/test_healthy.py",
     "cli/inputs.py": "faults/test_faults.py",
     "diagnosis/case.py": "faults/test_faults.py",

@@ -216,3 +216,28 @@ def test_plain_help_even_where_colour_is_forced() -> None:
         check=True,
     )
     assert b"\x1b" not in done.stdout + done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
+@pytest.mark.parametrize(
+    "arguments",
+    [["--version"], ["schema"], ["completion", "bash"], ["explain"], ["--help"]],
+    ids=lambda arguments: arguments[0],
+)
+@pytest.mark.parametrize("closed", [">&-", "<&- >&-"])
+def test_a_closed_standard_output_is_no_fault(arguments: list[str], closed: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -m lkdoctor "$@" {closed}', sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_choices_are_listed_without_tabs() -> None:
+    code, _, err = ran("completion")
+    assert (code, err.splitlines()[-5:]) == (
+        2,
+        ["  bash,", "  zsh,", "  fish,", "  powershell,", "  pwsh"],
+    )

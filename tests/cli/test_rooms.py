@@ -161,7 +161,9 @@ def test_rooms_alone_is_rooms_list(server: Server) -> None:
 
 
 def test_no_rooms_is_no_failure(server: Server) -> None:
-    assert server.rooms("list", "--name", own()) == (0, "", "0 rooms, 0 people\n")
+    name = own()
+    note = f'0 rooms, 0 people\nno room is called "{name}": lkdoctor rooms show names the nearest\n'
+    assert server.rooms("list", "--name", name) == (0, "", note)
 
 
 def test_case_twins_are_pointed_out(server: Server) -> None:
@@ -700,7 +702,7 @@ def test_the_report_is_saved(sandbox: Server, tmp_path: Path) -> None:
 
 def test_an_unreadable_age(sandbox: Server) -> None:
     code, _, err = sandbox.rooms("end", "demo", "--yes", "--older-than", "soon")
-    assert (code, err.splitlines()[0]) == (2, "Error: the lifetime 'soon' cannot be read")
+    assert (code, err.splitlines()[0]) == (2, "Error: --older-than 'soon' cannot be read")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
@@ -756,6 +758,14 @@ class TestAsked:
             child.sendline(answer)
             code, text = self.rest(child)
         assert (code, "nothing was changed" in text) == (130, True)
+
+    def test_so_does_an_interruption(self, sandbox: Server) -> None:
+        room = sandbox.create(own())
+        with self.asked(sandbox, room) as child:
+            child.sendintr()
+            code, text = self.rest(child)
+        assert (code, "nothing was changed" in text) == (130, True)
+        assert sandbox.rooms("show", room)[0] == 0
         assert room in sandbox.names()
 
     def test_ctrl_c_changes_nothing(self, sandbox: Server) -> None:

@@ -350,3 +350,10 @@ def test_plain_comparison_is_one_record_a_line(shell: Shell) -> None:
     done = shell("token", "compare", fresh(), fresh(sub="bob"), "-o", "plain")
     assert "differs\tIdentity\talice\tbob\n" in done.out
     assert "same\tRoom\tdemo\tdemo\n" in done.out
+
+
+def test_a_comparison_is_not_saved_as_a_report(shell: Shell) -> None:
+    done = shell("token", "compare", fresh(), fresh(sub="bob"), "--save", "report.json")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("Error: --save: token compare judges nothing")
+    assert not (shell.folder / "report.json").exists()

@@ -357,8 +357,9 @@ BAD, POOR, GUESS, NOTE = (
         pytest.param([LATE], [], Verdict.INCONCLUSIVE, (3, 3), None, id="out of time"),
         pytest.param([STOPPED], [], Verdict.INCONCLUSIVE, (3, 3), None, id="stopped"),
         pytest.param([MINOR_UNKNOWN], [], Verdict.HEALTHY, (0, 0), None, id="not essential"),
-        pytest.param([UNASKED], [], Verdict.HEALTHY, (0, 0), None, id="no consent"),
-        pytest.param([NO_INPUT], [], Verdict.HEALTHY, (0, 0), None, id="no input"),
+        pytest.param([PASS, UNASKED], [], Verdict.HEALTHY, (0, 0), None, id="no consent"),
+        pytest.param([PASS, NO_INPUT], [], Verdict.HEALTHY, (0, 0), None, id="no input"),
+        pytest.param([NO_INPUT], [], Verdict.INCONCLUSIVE, (3, 3), None, id="nothing looked at"),
         pytest.param([UNKNOWN], [BAD], Verdict.PROBLEMS, (1, 1), "bad", id="problem and unknown"),
         pytest.param(
             [UNKNOWN], [POOR], Verdict.INCONCLUSIVE, (3, 3), "poor", id="warning, unknown"

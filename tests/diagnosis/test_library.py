@@ -1,10 +1,12 @@
 """`lkdoctor.diagnose`: the diagnosis as a function."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from livekit.api import CreateRoomRequest, LiveKitAPI
 
 import lkdoctor
 from lkdoctor.report import jsonfile
@@ -121,3 +123,30 @@ def test_a_report_goes_to_json_and_is_judged_again(lkdoctor_sandbox: Start, tmp_
     assert again.findings == report.findings
     assert again.summary == report.summary
     assert again.checks == report.checks
+
+
+def test_the_room_s_name_is_looked_at_too(lkdoctor_sandbox: Start, tmp_path: Path) -> None:
+    """Against what LiveKit takes, the project's own template, and the rooms that there are."""
+    (tmp_path / "lkdoctor.toml").write_text('[booking]\nroom = "consultation-{booking}"\n')
+    sandbox = lkdoctor_sandbox(keys={KEY: SECRET})
+
+    async def make_room() -> None:
+        async with LiveKitAPI(sandbox.http_url, KEY, SECRET) as api:
+            await api.room.create_room(CreateRoomRequest(name="consultation-1"))
+
+    asyncio.run(make_room())
+
+    def diagnosed(room: str) -> tuple[list[str], dict[str, str]]:
+        report = lkdoctor.diagnose(
+            sandbox.url, api_key=KEY, api_secret=SECRET, room=room, environ={}, directory=tmp_path
+        )
+        names = {c.id: str(c.status) for c in report.checks if c.id.startswith("name.")}
+        return [finding.code for finding in report.findings], names
+
+    fine = dict.fromkeys(("name.accepted", "name.clear", "name.portable", "name.template"), "pass")
+    assert diagnosed("consultation-1") == ([], fine)
+    assert diagnosed("Consultation-1") == (
+        ["room-name-mismatch", "name-off-template"],
+        {**fine, "name.clear": "warn", "name.template": "warn"},
+    )
+    assert diagnosed("")[0] == ["name-refused"]

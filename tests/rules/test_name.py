@@ -60,7 +60,7 @@ def test_a_room_that_exists_under_a_similar_name_is_shown() -> None:
     assert finding.code == "room-name-mismatch"
     assert [(e.label, e.observed, e.expected) for e in finding.evidence] == [
         ("room asked for", '"Demo"', None),
-        ("room that exists", '"demo"', "they differ in upper and lower case"),
+        ("room that exists", '"demo": they differ in upper and lower case', None),
     ]
     assert judged("demo", api=api).findings == ()
 

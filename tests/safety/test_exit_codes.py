@@ -89,6 +89,7 @@ def test_what_could_not_be_told_is_three(form: str, healthy: Sandbox, terminal: 
         pytest.param(["diagnose", "--url", "ws://h", "--only", "nothing"], id="no such check"),
         pytest.param(["diagnose", "--url", "ws://h", "--env-file", "absent"], id="no such file"),
         pytest.param(["diagnose", "--url", "ws://h", "--booking", "b1"], id="half a booking"),
+        pytest.param(["diagnose", "--url", "ws://h", "--identity", "ann"], id="nobody's identity"),
         pytest.param(["diagnose", "--url", "ws://h", "--ipv4", "--ipv6"], id="contradiction"),
         pytest.param(["ws-probe", "--url", "ws://h", "--token-file", "absent"], id="no token file"),
         pytest.param(["ws-probe", "--url", "wss://h", "--ca-file", "absent"], id="no CA file"),

@@ -148,6 +148,7 @@ def root(
 
 def run(arguments: list[str]) -> int:
     """Run a command line and return its exit code; nothing is ever raised."""
+    _open_what_is_closed()
     if "_LKDOCTOR_COMPLETE" in os.environ:
         # Typer does this by itself only where it also adds options for it.
         from typer.completion import completion_init  # type: ignore[attr-defined]  # not declared
@@ -156,8 +157,7 @@ def run(arguments: list[str]) -> int:
     stdout = sys.stdout
     try:
         code = app(arguments, prog_name="lkdoctor", standalone_mode=False)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except SystemExit as end:
         if sys.stdout is not stdout:  # how Typer marks that the reader of the pipe has left
             sys.stdout = stdout
@@ -179,6 +179,16 @@ def run(arguments: list[str]) -> int:
             return 2
         return _misused(error) or _own_fault(error)
     return code if isinstance(code, int) else 0
+
+
+def _open_what_is_closed() -> None:
+    """Let a stream that was closed before we started (``>&-``) lead nowhere.
+
+    Python has None in its place, and the next socket would get its number.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - as long as the process
 
 
 def _misused(error: Exception) -> int | None:
@@ -212,6 +222,6 @@ def _own_fault(error: Exception) -> int:
 def _complain(*lines: str) -> None:
     with contextlib.suppress(OSError, ValueError, AttributeError):  # nobody listens any more
         for text in lines:
-            # An advice may be a snippet of several lines; nothing else in it may act.
-            shown = "\n".join(visible(row) for row in clean(text).split("\n"))
+            # Typer indents with tabs. An advice may be a snippet of several lines; nothing else in it may act.
+            shown = "\n".join(visible(row.expandtabs(2)) for row in clean(text).split("\n"))
             sys.stderr.write(shown + "\n")

@@ -24,7 +24,9 @@ class Shell(StrEnum):
 
 @app.command()
 def completion(
-    shell: Annotated[Shell, typer.Argument(help="bash, zsh, fish, powershell or pwsh.")],
+    shell: Annotated[
+        Shell, typer.Argument(metavar="SHELL", help="bash, zsh, fish, powershell or pwsh.")
+    ],
 ) -> None:
     """Print the completion script of a shell.
 

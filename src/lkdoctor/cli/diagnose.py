@@ -1,8 +1,8 @@
 """``lkdoctor diagnose``: everything that the inputs allow, one verdict."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,7 +16,7 @@ from lkdoctor.cli.options import (
     TargetOptions,
     command,
 )
-from lkdoctor.cli.output import repeatable, show
+from lkdoctor.cli.output import repeatable, show, show_plan
 from lkdoctor.cli.running import carry_out
 from lkdoctor.cli.streams import Streams
 from lkdoctor.clock import SystemClock
@@ -25,7 +25,7 @@ from lkdoctor.diagnosis import case as cases
 from lkdoctor.diagnosis import doctor
 from lkdoctor.errors import UsageError
 from lkdoctor.report import human
-from lkdoctor.report.layout import Canvas, Line, line
+from lkdoctor.report.layout import Canvas, Line
 from lkdoctor.report.model import ExitCode, Report
 
 app = subcommand()
@@ -82,16 +82,20 @@ def diagnose(
             advice=["leave out --from, --offline and --dry-run, or --wait"],
         )
     if saved is not None:
-        report = doctor.judge_again(_read(saved, streams), fail_on_warnings=warn)
+        chosen = {"join": join, "dry_run": dry_run, "only": only, "skip": skip}
+        dialling = network._replace(curl=False)
+        _refuse_beside_from(_given(chosen, target, booking, dialling))
+        report = _judged_again(saved, streams, fail_on_warnings=warn)
         return show(report, lambda canvas: draw(report, canvas), streams, output)
     resolution = inputs.resolution(target, streams)
     seat = inputs.seat(booking)
     if not offline:
         need_url(resolution.target)
     clock = SystemClock()
+    rules = inputs.booking_rules() if seat is not None or booking.room is not None else None
 
     def gather() -> cases.Case:
-        return cases.gather(resolution, clock, seat=seat, room=booking.room)
+        return cases.gather(resolution, clock, seat=seat, room=booking.room, rules=rules)
 
     request = doctor.Request(
         join=join,
@@ -102,8 +106,7 @@ def diagnose(
         fail_on_warnings=warn,
     )
     if dry_run:
-        streams.result(line(sentence) for sentence in doctor.dry_run(gather(), request))
-        return ExitCode.HEALTHY
+        return show_plan(doctor.dry_run(gather(), request), streams, output)
     return carry_out(
         gather,
         request,
@@ -113,6 +116,31 @@ def diagnose(
         output=output,
         wait_s=wait or 0.0,
     )
+
+
+def _given(chosen: Mapping[str, object], *groups: Any) -> Iterator[str]:
+    """The options that are not as they are without being given."""
+    for group in groups:
+        default = group._field_defaults
+        yield from (name for name, value in group._asdict().items() if value != default[name])
+    yield from (name for name, value in chosen.items() if value)
+
+
+def _refuse_beside_from(names: Iterable[str]) -> None:
+    options = ", ".join(f"--{name.replace('_', '-')}" for name in names)
+    if options:
+        raise UsageError(
+            f"--from judges a saved report as a whole, so {options} would change nothing",
+            advice=["leave out one or the other"],
+        )
+
+
+def _judged_again(path: Path, streams: Streams, *, fail_on_warnings: bool) -> Report:
+    document = _read(path, streams)
+    try:
+        return doctor.judge_again(document, fail_on_warnings=fail_on_warnings)
+    except UsageError as error:
+        raise UsageError(f"--from {path}: {error.message}", advice=error.advice) from error
 
 
 def _read(path: Path, streams: Streams) -> object:

@@ -32,6 +32,7 @@ def explain(
     code: Annotated[
         str | None,
         typer.Argument(
+            metavar="CODE",
             help="A finding's code; all of them without one.",
             autocompletion=_codes,
             show_default=False,

@@ -12,7 +12,7 @@ from lkdoctor.errors import UsageError
 from lkdoctor.report.layout import line
 
 if TYPE_CHECKING:
-    from lkdoctor.booking import Seat
+    from lkdoctor.booking import BookingRules, Seat
     from lkdoctor.diagnosis.how import How, RtcPath
 
 
@@ -67,11 +67,11 @@ def seat(options: BookingOptions) -> "Seat | None":
         UsageError: half of it is missing, or an id does not fit the project's pattern.
     """
     if options.booking is None and options.user is None:
-        for name in ("role", "provider", "client"):
+        for name in ("role", "provider", "client", "identity"):
             if getattr(options, name) is not None:
                 raise UsageError(
                     f"--{name} needs --booking and --user",
-                    advice=["lkdoctor diagnose --booking ID --user ID --role provider"],
+                    advice=[f"lkdoctor diagnose --booking ID --user ID --{name} …"],
                 )
         return None
     if options.booking is None or options.user is None:
@@ -80,12 +80,9 @@ def seat(options: BookingOptions) -> "Seat | None":
             f"{missing} is missing", advice=["a booking's token needs both: --booking ID --user ID"]
         )
     from lkdoctor import booking
-    from lkdoctor.config.sources import read_project
 
-    project = read_project(here())
-    rules = booking.parse(project.table, project.origin)
     found = booking.seat(
-        rules,
+        booking_rules(),
         booking=options.booking,
         user=options.user,
         role=options.role,
@@ -97,6 +94,19 @@ def seat(options: BookingOptions) -> "Seat | None":
     if options.room is not None:
         found = found._replace(room=options.room, video={**found.video, "room": options.room})
     return found
+
+
+def booking_rules() -> "BookingRules":
+    """How the project of this directory names its rooms and people.
+
+    Raises:
+        UsageError: its file says something that is not a setting.
+    """
+    from lkdoctor import booking
+    from lkdoctor.config.sources import read_project
+
+    project = read_project(here())
+    return booking.parse(project.table, project.origin)
 
 
 def how(

@@ -80,6 +80,23 @@ def repeatable(report: Report, network: NetworkOptions, output: OutputOptions) -
     return report._replace(findings=without_commands(report.findings))
 
 
+def show_plan(sentences: Iterable[str], streams: Streams, options: OutputOptions) -> ExitCode:
+    """Write what ``--dry-run`` says would be done: a sentence a line, or one JSON document.
+
+    Raises:
+        UsageError: a report was asked for, and there is none.
+    """
+    refuse_forms("a dry run", options)
+    if options.format is OutputFormat.JSON:
+        from lkdoctor.report import jsonfile
+
+        plan = {"schema": "lkdoctor.plan", "schema_version": "1.0", "does": list(sentences)}
+        streams.result_text(jsonfile.text(plan))
+    else:
+        streams.result(line(sentence) for sentence in sentences)
+    return ExitCode.HEALTHY
+
+
 def refuse_forms(command: str, output: OutputOptions) -> None:
     """Say that a command which judges nothing has no report to give.
 

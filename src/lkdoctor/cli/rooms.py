@@ -1,7 +1,7 @@
 """``lkdoctor rooms``: list, show and end rooms through the server API."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -120,6 +120,7 @@ def list_rooms(
                 left_out = len(answer.rooms) - len(chosen)
                 streams.note(_remarks(report))
                 streams.note(drawn.notes(answer.rooms, streams.err_canvas, left_out=left_out))
+                streams.note(_not_there(name or (), answer, streams.err_canvas))
         case OutputFormat.NDJSON if watch:
             pass  # the rooms that there are begin the events
         case _:
@@ -133,7 +134,7 @@ def list_rooms(
 @command
 def show(
     *,
-    room: Annotated[str, typer.Argument(help="The room's exact name.", show_default=False)],
+    room: Annotated[str, typer.Argument(metavar="ROOM", help="The room's exact name.")],
     target: TargetOptions,
     network: NetworkOptions,
     output: OutputOptions,
@@ -185,7 +186,7 @@ def show(
 @command
 def end(
     *,
-    rooms: Annotated[list[str], typer.Argument(help="The rooms' exact names.", show_default=False)],
+    rooms: Annotated[list[str], typer.Argument(metavar="ROOM…", help="The rooms' exact names.")],
     target: TargetOptions,
     network: NetworkOptions,
     output: OutputOptions,
@@ -213,7 +214,7 @@ def end(
     """
     from lkdoctor.tokens.mint import lifetime
 
-    age = None if older_than is None else lifetime(older_than)
+    age = None if older_than is None else lifetime(older_than, "--older-than")
     asking = not (yes or dry_run)
     if asking and not _terminal(streams):
         raise UsageError(
@@ -239,7 +240,7 @@ def end(
         return _result(report, planned, streams, output, told=False)
     if not output.quiet or asking:
         streams.note(drawn.plan(planned, streams.err_canvas))
-    if asking and not _agrees(agreed, streams):
+    if asking and not _agreed(agreed, streams):
         streams.note([line("nothing was changed")])
         return ExitCode.INTERRUPTED
     done: list[Ending] = []
@@ -292,6 +293,15 @@ def _planned(view: "View", now: float, *, empty_only: bool, older_than: float | 
     if older_than is not None and age < older_than:
         return ending._replace(detail=f"it is only {duration(age)} old (--older-than)")
     return ending._replace(outcome=Outcome.WOULD_END)
+
+
+def _agreed(agreed: Sequence["View"], streams: Streams) -> bool:
+    """Whether the person at the terminal said yes; Ctrl-C says no."""
+    try:
+        return _agrees(agreed, streams)
+    except KeyboardInterrupt:
+        streams.err.write("\n")
+        return False
 
 
 def _agrees(agreed: Sequence["View"], streams: Streams) -> bool:
@@ -392,6 +402,18 @@ def _why(report: Report, canvas: Canvas) -> Iterator[Line]:
     if not canvas.accessible:
         yield BLANK
         yield line(word, f"   {url}   exit {int(code)}")
+
+
+def _not_there(names: Iterable[str], answer: RoomsListed, canvas: Canvas) -> Iterator[Line]:
+    """Which of the names asked for no room has."""
+    from lkdoctor.redact import safe
+
+    there = {room.name for room in answer.rooms}
+    for name in dict.fromkeys(safe(name, 512) for name in names):
+        if name not in there:
+            yield line(
+                f"no room is called {drawn.quoted(name, canvas)}: lkdoctor rooms show names the nearest"
+            )
 
 
 def _remarks(report: Report) -> Iterator[Line]:

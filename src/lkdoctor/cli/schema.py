@@ -9,7 +9,10 @@ app = subcommand()
 
 @app.command()
 def schema() -> None:
-    """Print the JSON Schema (draft 2020-12) of what -o json and --save write."""
+    """Print the JSON Schema (draft 2020-12) of a report: what -o json and --save write.
+
+    Not of what is no report: explain, token compare, token decode --all and --dry-run.
+    """
     from lkdoctor.report.schema import text
 
     sys.stdout.write(text())

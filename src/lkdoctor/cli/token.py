@@ -285,7 +285,10 @@ def _check_sizes(name: str, metadata: str) -> Iterator[str]:
 def decode(
     token: Annotated[
         str | None,
-        typer.Argument(help="The token, a text that holds one, - for standard input, or @FILE."),
+        typer.Argument(
+            metavar="TOKEN",
+            help="The token, a text that holds one, - for standard input, or @FILE.",
+        ),
     ] = None,
     *,
     from_env: Annotated[

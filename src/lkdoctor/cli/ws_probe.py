@@ -14,7 +14,7 @@ from lkdoctor.cli.options import (
     TargetOptions,
     command,
 )
-from lkdoctor.cli.output import repeatable
+from lkdoctor.cli.output import repeatable, show_plan
 from lkdoctor.cli.running import carry_out
 from lkdoctor.cli.streams import Streams
 from lkdoctor.clock import SystemClock
@@ -81,8 +81,7 @@ def ws_probe(
         fail_on_warnings=output.fail_on is FailOn.WARN,
     )
     if dry_run:
-        streams.result(line(sentence) for sentence in doctor.dry_run(case, request))
-        return ExitCode.HEALTHY
+        return show_plan(doctor.dry_run(case, request), streams, output)
     if join and case.token is not None:
         streams.note(
             [

@@ -2,15 +2,17 @@
 
 from typing import NamedTuple
 
-from lkdoctor.booking import Seat
+from lkdoctor.booking import BookingRules, Seat, off_template
 from lkdoctor.clock import Clock
 from lkdoctor.config.resolve import Resolution, proxy_for
 from lkdoctor.config.target import SecretSetting, Target, need_key_pair
 from lkdoctor.facts import Facts
 from lkdoctor.facts.clock import ClockFact
 from lkdoctor.facts.env import env_fact
+from lkdoctor.facts.name import NameFact, name_fact
 from lkdoctor.facts.token import TokenFact, token_fact
 from lkdoctor.facts.url import HostKind, ParsedUrl
+from lkdoctor.names import NameOf
 from lkdoctor.redact import masked_key, safe
 from lkdoctor.report.model import TargetInfo
 from lkdoctor.tokens.decode import Key, Keyring
@@ -26,7 +28,7 @@ class Case(NamedTuple):
 
     target: Target
     facts: Facts
-    """Environment, URL, token and this machine's clock: all that needs no network."""
+    """Environment, URL, token, names and this machine's clock: all that needs no network."""
     token: SecretSetting | None = None
     """A token of the user's: given, or minted as the app would for a booking."""
     room: str | None = None
@@ -68,7 +70,12 @@ class Case(NamedTuple):
 
 
 def gather(
-    resolution: Resolution, clock: Clock, *, seat: Seat | None = None, room: str | None = None
+    resolution: Resolution,
+    clock: Clock,
+    *,
+    seat: Seat | None = None,
+    room: str | None = None,
+    rules: BookingRules | None = None,
 ) -> Case:
     """The case of a configuration.
 
@@ -77,6 +84,7 @@ def gather(
         clock: this machine's.
         seat: a person's place in a booking; a token is minted for it as the app would.
         room: the room in question, where it is not the token's.
+        rules: how the project names things, for the names that were given.
 
     Raises:
         UsageError: a seat was given, but no API key and secret to mint with.
@@ -102,12 +110,28 @@ def gather(
     return Case(
         target=target,
         facts=Facts(
-            env=env_fact(resolution), url=url, token=fact, clock=ClockFact(local=clock.now())
+            env=env_fact(resolution),
+            url=url,
+            token=fact,
+            name=_names(seat, room, rules or BookingRules()),
+            clock=ClockFact(local=clock.now()),
         ),
         token=token,
         room=room or (read.room if read and read.room else None),
         proxy=proxy,
     )
+
+
+def _names(seat: Seat | None, room: str | None, rules: BookingRules) -> NameFact | None:
+    """The names that were given; those in a token are the token's matter."""
+    given: list[tuple[str, NameOf]] = []
+    if seat is not None:
+        given = [(seat.room, NameOf.ROOM), (seat.identity, NameOf.IDENTITY)]
+    elif room is not None:
+        given = [(room, NameOf.ROOM)]
+    if not given:
+        return None
+    return name_fact((name, of, off_template(rules, name, of)) for name, of in given)
 
 
 def keyring(resolution: Resolution) -> Keyring:

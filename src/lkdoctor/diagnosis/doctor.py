@@ -40,7 +40,7 @@ async def diagnose(case: Case, request: Request, clock: Clock, listen: Listener 
     A cancellation (Ctrl-C) ends the run; what was observed until then is judged all the same.
 
     Raises:
-        UsageError: ``only`` or ``skip`` name nothing that exists.
+        UsageError: ``only`` or ``skip`` name nothing that exists, or ``join`` has no token.
     """
     plan, inputs = _plan(case, request)
     started = clock.now()

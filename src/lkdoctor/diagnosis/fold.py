@@ -280,7 +280,8 @@ def _summary(
         skip=tally[Status.SKIP],
         error=tally[Status.ERROR],
     )
-    unsettled = any(
+    looked_at = any(result.status is not Status.SKIP for result in results)
+    unsettled = not looked_at or any(
         result.essential
         and (
             result.status in {Status.UNKNOWN, Status.ERROR}

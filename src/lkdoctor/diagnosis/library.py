@@ -5,8 +5,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from lkdoctor import booking
 from lkdoctor.clock import SystemClock
-from lkdoctor.config.sources import Given, load
+from lkdoctor.config.sources import Given, load, read_project
 from lkdoctor.diagnosis import case as cases
 from lkdoctor.diagnosis import doctor
 from lkdoctor.diagnosis.how import How
@@ -55,6 +56,10 @@ def diagnose(
         environ=os.environ if environ is None else environ,
         directory=Path(directory),
     )
-    case = cases.gather(resolution, clock, room=room)
+    rules = None
+    if room is not None:
+        project = read_project(Path(directory))
+        rules = booking.parse(project.table, project.origin)
+    case = cases.gather(resolution, clock, room=room, rules=rules)
     request = doctor.Request(join=join, only=only, skip=skip, how=How(timeout_s=timeout))
     return asyncio.run(doctor.diagnose(case, request, clock))

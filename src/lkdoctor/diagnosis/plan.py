@@ -88,9 +88,18 @@ def make(inputs: Inputs, checks: Iterable[Check], *, codes: Mapping[str, str]) -
         codes: the check of each finding's code, for ``--only CODE``.
 
     Raises:
-        UsageError: ``--only`` or ``--skip`` names nothing that exists.
+        UsageError: ``--only`` or ``--skip`` names nothing that exists, or there is no token for
+            ``--join``.
     """
     checks = tuple(checks)
+    if inputs.join and not inputs.token:
+        raise UsageError(
+            "--join: there is no token to join with",
+            advice=[
+                "--token-file FILE, or LIVEKIT_TOKEN, holds the token of whoever may be disconnected",
+                "without --join, API key and secret are enough: a throw-away room is joined",
+            ],
+        )
     chosen = _chosen(inputs, checks, codes)
     # What a chosen check needs is done too, unless it was left out by name.
     wanted = _with_needs(chosen, checks) - _matching(inputs.skip, checks, codes, "--skip")

@@ -100,7 +100,12 @@ def verdict(report: Report, canvas: Canvas, *, told: str | None = None) -> Itera
     if ending is not None:
         yield from (line(Span(text, Style.WARN)) for text in wrap(ending, canvas.width))
     if report.summary.verdict is Verdict.INCONCLUSIVE:
-        text = "Nothing wrong was seen; what is marked UNKN or BUG could not be told."
+        counts = report.summary.counts
+        text = (
+            "Nothing wrong was seen; what is marked UNKN or BUG could not be told."
+            if counts.unknown + counts.error
+            else "Nothing wrong was seen, but not all that matters was looked at."
+        )
         yield from (line(row) for row in wrap(text, canvas.width))
     word, style = _VERDICTS[report.summary.verdict]
     code = report.summary.exit_code

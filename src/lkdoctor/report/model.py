@@ -244,10 +244,6 @@ def from_json(data: object) -> SavedRun:
     Raises:
         UsageError: not a report, or one of a later major version; says where.
     """
-    from datetime import datetime
-
-    from lkdoctor.facts import codec
-
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         raise UsageError(
             "this is not a report of lkdoctor",
@@ -255,7 +251,24 @@ def from_json(data: object) -> SavedRun:
         )
     version = str(data.get("schema_version", ""))
     if version.split(".", maxsplit=1)[0] != SCHEMA_VERSION.split(".", maxsplit=1)[0]:
-        raise UsageError(f"the report has schema version {version!r}, this lkdoctor reads 1.x")
+        raise UsageError(
+            f"the report has schema version {version!r}, this lkdoctor reads 1.x",
+            advice=["another version of lkdoctor wrote it, and reads it"],
+        )
+    try:
+        return _saved_run(data)
+    except UsageError as error:
+        if version == SCHEMA_VERSION:
+            raise
+        other = f"lkdoctor of schema version {version!r} wrote it, this one has {SCHEMA_VERSION!r}"
+        raise UsageError(error.message, advice=[*error.advice, other]) from error
+
+
+def _saved_run(data: dict[str, Any]) -> SavedRun:
+    from datetime import datetime
+
+    from lkdoctor.facts import codec
+
     run = data.get("run")
     target = data.get("target")
     checks = data.get("checks")

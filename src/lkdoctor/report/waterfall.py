@@ -413,6 +413,10 @@ def _outcome(report: Report) -> str | None:
     return f"stopped at {NAMES[stopped.name]}" if stopped is not None else None
 
 
+_SPOKEN: Final = {"ICE SERVER": "ICE server"}
+"""Labels whose capitals are not only there to be seen."""
+
+
 def _spoken(report: Report, *, verbose: int) -> Iterator[Line]:
     yield from accessible.verdict(report, _outcome(report))
     phases = phases_of(report.facts)
@@ -420,7 +424,7 @@ def _spoken(report: Report, *, verbose: int) -> Iterator[Line]:
     for phase in phases:
         yield line(_spoken_phase(report, phase, total))
     for label, text in _told(report, verbose=verbose):
-        yield accessible.sentence(f"{label.capitalize()}: {text}")
+        yield accessible.sentence(f"{_SPOKEN.get(label, label.capitalize())}: {text}")
     yield from accessible.findings(report.findings)
     for words in report.summary.not_tested:
         yield accessible.sentence(f"Not tested: {words}")

@@ -121,7 +121,12 @@ def _not_found(api: ApiFact) -> Iterator[Judgement]:
         return
     if any(room.name == asked for room in api.rooms.rooms):
         return
-    observed = f"{len(api.rooms.rooms)} rooms, {one_line(asked, 60)} is not among them"
+    count = len(api.rooms.rooms)
+    observed = (
+        f"{count} room{'' if count == 1 else 's'}, {one_line(asked, 60)} is not among them"
+        if count
+        else "no rooms"
+    )
     twin = _twin(api, asked)
     yield Judgement(
         (Evidence("ListRooms", observed, None, "api"), *_near(api)),

@@ -69,7 +69,9 @@ def _mismatch(name: NameFact, api: "ApiFact | None" = None) -> Iterator[Judgemen
             yield Judgement(
                 (
                     Evidence("room asked for", _quoted(given.shown), None, "name"),
-                    Evidence("room that exists", _quoted(twin.second), twin.how, "api"),
+                    Evidence(
+                        "room that exists", f"{_quoted(twin.second)}: {twin.how}", None, "api"
+                    ),
                 )
             )
 
@@ -255,6 +257,7 @@ RULES: Final = (
         judge=_mismatch,
         sick=_named("Booking-1", "booking-1"),
         healthy=_named("booking-1", "booking-2"),
+        explains=("api-not-found",),
         related=("name-treacherous",),
     ),
     Rule(

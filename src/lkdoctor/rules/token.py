@@ -720,11 +720,15 @@ def _limits(token: TokenFact, signal: "SignalFact | None" = None) -> Iterator[Ju
 # ------------------------------------------------------------------ checks
 
 
+def _whence(origin: str) -> str:
+    return origin if origin.startswith("minted ") else f"from {origin}"
+
+
 def _see_form(token: TokenFact) -> str | None:
     read = token.token
     if read is None:
         return None
-    return f"{read.alg} token, {token.text.length} characters, from {token.origin}"
+    return f"{read.alg} token, {token.text.length} characters, {_whence(token.origin)}"
 
 
 def _see_signature(token: TokenFact, signal: "SignalFact | None" = None) -> str | Unsure | None:

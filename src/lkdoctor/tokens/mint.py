@@ -116,17 +116,21 @@ _LIFETIME: Final = re.compile(r"(?:\d+(?:\.\d+)?[dhms])+|\d+(?:\.\d+)?")
 _PIECE: Final = re.compile(r"(\d+(?:\.\d+)?)([dhms]?)")
 
 
-def lifetime(text: str) -> float:
-    """Seconds of a lifetime as people write it: ``10m``, ``1h30m``, ``600``, ``600s``."""
+def lifetime(text: str, what: str = "the lifetime") -> float:
+    """Seconds of a lifetime as people write it: ``10m``, ``1h30m``, ``600``, ``600s``.
+
+    Raises:
+        UsageError: it is none; ``what`` names it.
+    """
     written = text.strip().lower()
     advice = ("Write it as 10m, 1h30m, 600s or 600 (seconds).",)
     if written.startswith(("-", "\N{MINUS SIGN}")):
-        raise UsageError(f"the lifetime {text!r} is negative", advice=advice)
+        raise UsageError(f"{what} {text!r} is negative", advice=advice)
     if len(written) > 40 or not _LIFETIME.fullmatch(written):
-        raise UsageError(f"the lifetime {text!r} cannot be read", advice=advice)
+        raise UsageError(f"{what} {text!r} cannot be read", advice=advice)
     seconds = sum(float(number) * _UNITS[unit] for number, unit in _PIECE.findall(written))
     if seconds < 1:
-        raise UsageError(f"the lifetime {text!r} is less than a second", advice=advice)
+        raise UsageError(f"{what} {text!r} is less than a second", advice=advice)
     if seconds > 100 * 365 * 86400:
-        raise UsageError(f"the lifetime {text!r} is more than a hundred years", advice=advice)
+        raise UsageError(f"{what} {text!r} is more than a hundred years", advice=advice)
     return seconds
