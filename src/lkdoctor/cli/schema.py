@@ -1,15 +1,29 @@
-"""``lkdoctor schema``: the JSON Schema of a report."""
+"""``lkdoctor schema``: the JSON Schemas of what lkdoctor writes."""
 
 import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
 
 from lkdoctor.cli.app import subcommand
 
 app = subcommand()
 
 
-@app.command()
-def schema() -> None:
-    """Print the JSON Schema (draft 2020-12) of what -o json and --save write."""
-    from lkdoctor.report.schema import text
+class Document(StrEnum):
+    REPORT = "report"
+    LOG = "log"
 
-    sys.stdout.write(text())
+
+@app.command()
+def schema(
+    document: Annotated[
+        Document,
+        typer.Argument(help="report, or log for what explain --log says."),
+    ] = Document.REPORT,
+) -> None:
+    """Print the JSON Schema (draft 2020-12) of what -o json and --save write."""
+    from lkdoctor.report.schema import FILE, LOG_FILE, text
+
+    sys.stdout.write(text(FILE if document is Document.REPORT else LOG_FILE))
