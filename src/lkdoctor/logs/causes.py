@@ -69,7 +69,7 @@ CAUSES: Final = (
     ShortCause(
         "tls-incomplete-chain",
         Layer.TLS,
-        "The server sends its certificate without the intermediate one",
+        "The server sends no intermediate certificate",
         "Desktop browsers fetch what is missing; Android, Python, Node and Rust do not.",
         ("Serve the full chain (fullchain.pem).",),
     ),
@@ -178,7 +178,7 @@ CAUSES: Final = (
     ShortCause(
         "server-feature-not-connected",
         Layer.SERVER,
-        "A helper service does not run, or not with the server's Redis",
+        "A helper service does not run, or with another Redis",
         "Egress, ingress and SIP are services of their own, reached through Redis.",
         ("Start it with the same Redis and keys, and a ws_url that it can reach.",),
     ),

@@ -1230,10 +1230,17 @@ _MEDIA: Final = (
                 "Flutter SDK",
                 "client-sdk-flutter engine.dart",
             ),
-            ("removing participant without connection", SERVER, "pkg/service/roommanager.go"),
             ("ice failed, add a turn server", FIREFOX, "Firefox PeerConnection.sys.mjs"),
             ("ice failed, add a stun server", FIREFOX, "Firefox PeerConnection.sys.mjs"),
         )
+    ),
+    _symptom(
+        "removing participant without connection",
+        _NO_MEDIA,
+        SERVER,
+        "somebody left, or was put out, before media was up; the line lists the addresses tried",
+        "measured on livekit-server 1.8.4 to 1.13.5; pkg/rtc/room.go",
+        severity=Severity.WARNING,
     ),
     _cause(
         "error with ice candidate: 701",

@@ -5,7 +5,7 @@ Whole blocks are searched for each text first; only lines that hold one are look
 
 import codecs
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
@@ -100,6 +100,25 @@ def _by_text() -> Mapping[bytes, tuple[int, ...]]:
 
 
 _TEXTS: Final = _by_text()
+_STEMS: Final = (
+    *(b" con", b"cert", b" res", b"err_", b" to ", b"ocke", b"failure", b" must ", b" time"),
+    *(b"media", b"e no", b"s not ", b"disconnect", b"invalid", b" failed", b" too ", b": 50"),
+    *(b"expected ", b"available", b"received", b"mismatch", b"refused", b" policy", b"_error"),
+    *(b"orted", b"curre", b"nrea", b"ject", b"remov", b"getaddrinfo ", b"shutdown", b"deleted"),
+)
+"""Pieces of which nearly every text holds one, and a line of a healthy log seldom: to look for
+these and the few other texts takes a fourth of the time that all texts would."""
+
+
+def _by_stem() -> Mapping[bytes, tuple[tuple[bytes, tuple[int, ...]], ...]]:
+    told: dict[bytes, list[tuple[bytes, tuple[int, ...]]]] = {}
+    for text, numbers in _TEXTS.items():
+        stem = next((stem for stem in _STEMS if stem in text), text)
+        told.setdefault(stem, []).append((text, numbers))
+    return {stem: tuple(texts) for stem, texts in told.items()}
+
+
+_BY_STEM: Final = _by_stem()
 _PATTERNS: Final = {
     pattern: re.compile(pattern) for pattern in {p.pattern for p in _ALL} if pattern
 }
@@ -242,10 +261,7 @@ class Scanner:
         if b"\x1b" in block:
             block = _ANSI.sub(b"", block)
         low = block.lower()
-        spots: dict[tuple[int, int], list[int]] = {}
-        for known, numbers in _TEXTS.items():
-            for spot in _spots(low, known):
-                spots.setdefault(spot, []).extend(numbers)
+        spots = _candidates(low)
         marks = [m for m in (_TOKEN_MARK, *_SECRET_MARKS) if m in low]
         suspects = {spot for mark in marks for spot in _spots(low, mark)}
         line, at = self._line + 1, 0
@@ -257,7 +273,7 @@ class Scanner:
             if inside or (start == 0 and self._within):
                 text = _INSIDE.sub("", text)
                 self._cut_line(line)
-            elif end - start == _BEFORE + _AFTER:
+            elif end < len(block) and block[end] != 0x0A:
                 self._cut_line(line)
             if (start, end) in suspects:
                 self._secrets(line, text)
@@ -312,18 +328,65 @@ def _seconds(value: object) -> float | None:
     return float(value)
 
 
-def _spots(low: bytes, text: bytes) -> Iterable[tuple[int, int]]:
-    """Start and end of each line that holds the text, or of what surrounds it in a long one."""
+Spot = tuple[int, int]
+"""Start and end of a line, or of what surrounds a known text in a long one."""
+
+
+def _candidates(low: bytes) -> dict[Spot, list[int]]:
+    """Where known texts are, and the numbers of their phrases."""
+    spots: dict[Spot, list[int]] = {}
+    long: set[Spot] = set()
+    for stem, texts in _BY_STEM.items():
+        for start, end in _lines(low, stem):
+            if end - start > MAX_LINE:
+                long.add((start, end))
+                continue
+            for text, numbers in texts:
+                if low.find(text, start, end) >= 0:
+                    spots.setdefault((start, end), []).extend(numbers)
+    for start, end in long:
+        for at, together in _within(low, start, end):
+            spots.setdefault(_around(at, start, end), []).extend(together)
+    return spots
+
+
+def _within(low: bytes, start: int, end: int) -> Iterator[tuple[int, list[int]]]:
+    """Where known texts are in a long line; what stands close together is one thing said."""
+    found = [
+        (at, numbers) for text, numbers in _TEXTS.items() if (at := low.find(text, start, end)) >= 0
+    ]
+    first = end
+    together: list[int] = []
+    for at, numbers in sorted(found):
+        if together and at - first > _BEFORE:
+            yield first, together
+            together = []
+        if not together:
+            first = at
+        together += numbers
+    if together:
+        yield first, together
+
+
+def _lines(low: bytes, text: bytes) -> Iterator[Spot]:
+    """Start and end of each line that holds the text."""
     at = low.find(text)
     while at >= 0:
         start = low.rfind(b"\n", 0, at) + 1
         end = low.find(b"\n", at)
         end = len(low) if end < 0 else end
-        if end - start > MAX_LINE:
-            yield max(start, at - _BEFORE), min(end, at + _AFTER)
-        else:
-            yield start, end
+        yield start, end
         at = low.find(text, end)
+
+
+def _around(at: int, start: int, end: int) -> Spot:
+    return max(start, at - _BEFORE), min(end, at + _AFTER)
+
+
+def _spots(low: bytes, text: bytes) -> Iterator[Spot]:
+    for start, end in _lines(low, text):
+        long = end - start > MAX_LINE
+        yield _around(low.find(text, start), start, end) if long else (start, end)
 
 
 def _fitting(low: str, numbers: list[int]) -> list[int]:

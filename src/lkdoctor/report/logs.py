@@ -306,8 +306,11 @@ def _entry(entry: Entry, tokens: tuple[TokenSeen, ...], canvas: Canvas) -> Itera
     for i, found in enumerate(shown):
         quoted = f"“{found.quote}”" if canvas.unicode else f'"{found.quote}"'
         yield from labelled("Log" if i == 0 else "", [f"{_where(found)}: {quoted}"], canvas)
-    means = dict.fromkeys(f"{f.phrase.by}: {f.phrase.means}" for f in shown)
-    yield from labelled("Says", means, canvas)
+    if entry.weight is Weight.DECIDES:
+        means = dict.fromkeys(f"{f.phrase.by}: {f.phrase.means}" for f in shown)
+        yield from labelled("Says", means, canvas)
+    else:  # what it means is the title
+        yield from labelled("By", dict.fromkeys(f.phrase.by for f in shown), canvas)
     told = [_token(t) for t in tokens if t.line == shown[0].first.line]
     if told and entry.candidates[0].layer in {Layer.TOKEN, Layer.CLOCK}:
         yield from labelled("Token", told[:1], canvas)
@@ -397,7 +400,7 @@ def _ending(verdict: Verdict) -> str:
 def _spoken(verdict: Verdict, log: LogInfo) -> Iterator[Line]:
     yield sentence(f"Log {_about(log)}")
     for entry in verdict.entries:
-        yield sentence(f"{entry.severity}: {_title(entry)}")
+        yield sentence(f"{entry.severity.capitalize()}: {_title(entry)}")
         for found in entry.found[:MAX_SHOWN]:
             yield sentence(f"In {_where(found)}: {found.quote}")
             yield sentence(f"Said by {found.phrase.by}: {found.phrase.means}")
@@ -411,7 +414,7 @@ def _spoken(verdict: Verdict, log: LogInfo) -> Iterator[Line]:
                 yield sentence(f"May be {cause.code}: {cause.title}")
         yield sentence(f"More: {_docs(entry.code)}")
     if verdict.leak is not None:
-        yield sentence(f"warning: {verdict.leak.candidate.title}")
+        yield sentence(f"Warning: {verdict.leak.candidate.title}")
         yield from map(sentence, _leaking(verdict, verdict.leak))
         yield sentence(f"More: {_docs(verdict.leak.candidate.code)}")
     if verdict.entries:
