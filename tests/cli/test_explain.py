@@ -1,5 +1,6 @@
 """``lkdoctor explain``: offline, in every form, helpful about a code that does not exist."""
 
+import io
 import json
 from pathlib import Path
 
@@ -132,6 +133,24 @@ def test_a_log_comes_through_a_pipe(shell: Shell) -> None:
 def test_exit_codes(text: str, arguments: list[str], code: int, form: str, shell: Shell) -> None:
     (shell.folder / "app.log").write_text(text)
     assert shell("explain", "--log", "app.log", "-o", form, *arguments).code == code
+
+
+class Interrupted(io.BytesIO):
+    """A pipe (of ``tail -f``) at whose end somebody presses Ctrl-C."""
+
+    def read1(self, size: int | None = -1, /) -> bytes:
+        piece = super().read1(size)
+        if not piece:
+            raise KeyboardInterrupt
+        return piece
+
+
+def test_ctrl_c_shows_what_came_so_far(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(Interrupted(f"{EXPIRED}\n".encode())))
+    done = shell("explain", "--log", "-")
+    assert (done.code, done.err) == (130, "")
+    assert "standard input: 1 line, 73 bytes, interrupted" in done.out
+    assert "token-expired" in done.out
 
 
 def test_nothing_found_says_what_to_paste(shell: Shell) -> None:
