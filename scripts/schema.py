@@ -1,7 +1,7 @@
-"""Writes the JSON Schema of a report from the annotations of its records.
+"""Writes the JSON Schemas of a report and of a log's explanation from their records' annotations.
 
-    python scripts/schema.py            write src/lkdoctor/report/schema.json
-    python scripts/schema.py --check    say whether it is up to date, change nothing
+    python scripts/schema.py            write src/lkdoctor/report/schema.json and log-schema.json
+    python scripts/schema.py --check    say whether they are up to date, change nothing
 
 A field's description is the string under it in the source, a record's its docstring: what is
 true for people who read the code is true for people who read the JSON.
@@ -23,10 +23,10 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from lkdoctor.facts import Facts
 from lkdoctor.findings import Finding
-from lkdoctor.report import model
-from lkdoctor.report.schema import FILE
+from lkdoctor.report import logs, model
+from lkdoctor.report.schema import FILE, LOG_FILE
 
-TARGET = Path(inspect.getfile(model)).parent / FILE
+FOLDER = Path(inspect.getfile(model)).parent
 
 TIMESTAMP = {"type": "string", "description": "RFC 3339, UTC"}
 
@@ -308,20 +308,46 @@ def _list(name: str, description: str) -> dict[str, Any]:
     }
 
 
-def rendered() -> str:
-    """The file's text."""
-    return json.dumps(document(), indent=2) + "\n"
+def log_document() -> dict[str, Any]:
+    """The schema of what ``lkdoctor explain --log`` says."""
+    made = Definitions()
+    body = made.record(logs.LogDocument)
+    body["properties"] |= {
+        "schema": {"const": logs.SCHEMA},
+        "schema_version": {"type": "string", "pattern": r"^1\.[0-9]+$"},
+        "exit_code": {"enum": [int(code) for code in model.ExitCode]},
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:lkdoctor:log:1",
+        "title": "What lkdoctor says of a log",
+        "description": "Fields and values may be added in 1.x; readers pass over what they do "
+        "not know. Times of tokens are seconds since 1970, those of lines are as written there.",
+        **{name: value for name, value in body.items() if name != "description"},
+        "$defs": {
+            name: {key: value for key, value in schema.items() if key != "x-source"}
+            for name, schema in sorted(made.known.items())
+        },
+    }
+
+
+def rendered() -> dict[Path, str]:
+    """The files' texts."""
+    return {
+        FOLDER / name: json.dumps(schema, indent=2) + "\n"
+        for name, schema in ((FILE, document()), (LOG_FILE, log_document()))
+    }
 
 
 def main(arguments: list[str]) -> int:
-    text = rendered()
-    if "--check" in arguments:
-        current = TARGET.is_file() and TARGET.read_text(encoding="utf-8") == text
-        if not current:
-            print(f"{TARGET} is not what scripts/schema.py writes: run it")
-        return 0 if current else 1
-    TARGET.write_text(text, encoding="utf-8")
-    return 0
+    wrong = 0
+    for path, text in rendered().items():
+        if "--check" not in arguments:
+            path.write_text(text, encoding="utf-8")
+        elif not path.is_file() or path.read_text(encoding="utf-8") != text:
+            print(f"{path} is not what scripts/schema.py writes: run it")
+            wrong = 1
+    return wrong
 
 
 if __name__ == "__main__":

@@ -86,6 +86,8 @@ OFFLINE = {
     "diagnose offline": ["diagnose", "--offline"],
     "dry run": ["diagnose", "--dry-run", "--token-file", "token.txt"],
     "explain": ["explain", "token-bad-signature"],
+    "explain a log": ["explain", "--log", "-"],
+    "explain a file": ["explain", "--log", ".env"],
     "token decode from a variable": ["token", "decode", "--from-env", "LIVEKIT_TOKEN"],
     "token decode from a file": ["token", "decode", "@token.txt"],
     "token decode from a log": ["token", "decode", "-"],

@@ -99,6 +99,7 @@ def test_what_could_not_be_told_is_three(form: str, healthy: Sandbox, terminal: 
         pytest.param(["token", "compare", "a"], id="one token to compare"),
         pytest.param(["check-room"], id="no name"),
         pytest.param(["explain", "nothing-of-the-kind"], id="no such code"),
+        pytest.param(["explain", "--log", "absent.log"], id="no such log"),
         pytest.param(["sandbox", "--fault", "none-such"], id="no such fault"),
         pytest.param(["rooms", "end"], id="no room to end"),
     ],

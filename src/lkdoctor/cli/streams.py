@@ -8,7 +8,7 @@ import contextlib
 import io
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple, Self, TextIO
@@ -117,6 +117,18 @@ class Streams(NamedTuple):
         if len(text) > limit:
             raise UsageError(f"standard input holds more than {limit // 1024 // 1024} MB")
         return text
+
+    def pieces(self, what: str, size: int) -> Iterator[bytes]:
+        """Standard input as it comes, in pieces of at most so many bytes."""
+        if _is_terminal(self.stdin):
+            self.err.write(f"reading {what} from standard input, end with Ctrl-D\n")
+        buffer = getattr(self.stdin, "buffer", None)
+        if buffer is None:
+            yield from iter(lambda: self.stdin.read(size).encode("utf-8", "replace"), b"")
+            return
+        # What is there now, rather than to wait until a piece is full.
+        read = getattr(buffer, "read1", buffer.read)
+        yield from iter(lambda: read(size), b"")
 
 
 def discard(stream: TextIO) -> None:

@@ -81,7 +81,7 @@ def fold(
     judged = _Judged(facts, tuple(found), broken, skipped or {}, durations or {})
     results = judged.results(catalogue.checks(layers))
     return Report(
-        tool=_tool(),
+        tool=this_tool(),
         run=run,
         target=_with_server(target, facts),
         summary=_summary(
@@ -311,7 +311,8 @@ def _summary(
     )
 
 
-def _tool() -> ToolInfo:
+def this_tool() -> ToolInfo:
+    """What writes a report, and on what."""
     import os
     import sys
 

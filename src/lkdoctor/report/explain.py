@@ -140,6 +140,51 @@ def to_json(cause: Cause) -> dict[str, Any]:
     }
 
 
+class Short(Protocol):
+    """What is shown of a cause that only logs show."""
+
+    @property
+    def code(self) -> str: ...
+    @property
+    def layer(self) -> Layer: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def cause(self) -> str: ...
+    @property
+    def fix(self) -> tuple[str, ...]: ...
+
+
+def short(cause: Short, canvas: Canvas) -> Iterator[Line]:
+    """A cause that no check looks for."""
+    found = "in logs (lkdoctor explain --log FILE); no check looks for it"
+    if canvas.accessible:
+        yield sentence(f"{cause.code}: {cause.title}")
+        yield sentence(f"Area: {TITLES[cause.layer]}")
+        yield from (sentence(f"Cause: {row}") for row in cause.cause.splitlines())
+        yield from (sentence(f"Fix: {text}") for text in cause.fix)
+        yield sentence(f"Found {found}")
+        return
+    yield line(Span(cause.code, Style.TITLE), "   ", Span(TITLES[cause.layer], Style.DIM))
+    for text in wrap(cause.title, _room(canvas)):
+        yield line(text)
+    yield BLANK
+    yield from labelled("Cause", cause.cause.splitlines(), canvas)
+    yield from labelled("Found by", [found], canvas)
+    yield from labelled("Fix", cause.fix, canvas)
+
+
+def short_json(cause: Short) -> dict[str, Any]:
+    """Such a cause in JSON types."""
+    return {
+        "code": cause.code,
+        "layer": cause.layer.value,
+        "title": cause.title,
+        "cause": cause.cause,
+        "fix": [{"text": text, "destructive": False} for text in cause.fix],
+    }
+
+
 def _step(step: FixStep) -> dict[str, Any]:
     told: dict[str, Any] = {"text": step.text, "destructive": step.destructive}
     if step.command:

@@ -1,11 +1,12 @@
-"""The JSON Schema of a report, as it ships with the package."""
+"""The JSON Schemas of a report and of a log's explanation, as they ship with the package."""
 
 from importlib.resources import files
 from typing import Final
 
 FILE: Final = "schema.json"
+LOG_FILE: Final = "log-schema.json"
 
 
-def text() -> str:
+def text(file: str = FILE) -> str:
     """The schema (draft 2020-12), ending with a line end."""
-    return files("lkdoctor.report").joinpath(FILE).read_text(encoding="utf-8")
+    return files("lkdoctor.report").joinpath(file).read_text(encoding="utf-8")

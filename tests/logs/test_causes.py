@@ -1,0 +1,37 @@
+"""Causes that are told in short."""
+
+import pytest
+
+from lkdoctor import catalogue
+from lkdoctor.logs.causes import CAUSES, ShortCause
+from lkdoctor.logs.scan import _ALL
+from lkdoctor.logs.verdict import LEAK
+
+
+@pytest.mark.parametrize("cause", CAUSES, ids=lambda cause: cause.code)
+def test_every_one_is_whole(cause: ShortCause) -> None:
+    assert len(cause.title) <= 60
+    assert not cause.title.endswith(".")
+    assert cause.cause.endswith(".")
+    assert cause.fix
+
+
+def test_each_is_named_by_a_phrase() -> None:
+    used = {code for phrase in _ALL for code in phrase.codes} | {LEAK}
+    assert {cause.code for cause in CAUSES} <= used
+
+
+COMING = {
+    *("env-server-keys-format", "env-config-strict", "env-public-prefix-missing"),
+    *("url-scheme-for-sdk", "url-double-slash", "dev-bind-loopback", "tls-incomplete-chain"),
+    *("tls-client-roots-missing", "proxy-url-too-long", "proxy-double-cors", "proxy-access-gate"),
+    *("token-auth-header", "token-publish-denied", "token-leak", "signal-v1-vs-old-server"),
+    *("signal-version-skew", "signal-5xx-bus", "server-no-nodes", "server-room-timeouts"),
+    *("server-restart-drain", "server-feature-not-connected", "cloud-regions", "cloud-quota"),
+}
+"""A rule may look for these one day; its words are then the ones that are shown."""
+
+
+def test_what_a_rule_looks_for_is_not_told_twice() -> None:
+    both = catalogue.by_code().keys() & {cause.code for cause in CAUSES}
+    assert both <= COMING
