@@ -241,6 +241,30 @@ TABLE = [
         ],
         id="two Cloud projects",
     ),
+    pytest.param(
+        files(secret=KEY),
+        {},
+        [("env-key-secret-swapped", *CERTAIN, ".env.local:3")],
+        id="the key in both places",
+    ),
+    pytest.param(
+        files(more=f"LIVEKIT_TOKEN={SECRET}\n"),
+        {},
+        [("env-key-secret-swapped", *CERTAIN, ".env.local:4")],
+        id="a secret in the place of the token",
+    ),
+    pytest.param(
+        files(secret="hunter2"),
+        {},
+        [("env-secret-altered", *LIKELY, ".env.local:3")],
+        id="a secret that Cloud cannot have made",
+    ),
+    pytest.param(
+        files(secret="op://vault/livekit/secret"),
+        {},
+        [("env-placeholder", *CERTAIN, ".env.local:3")],
+        id="a reference that nothing has fetched",
+    ),
     # env-cloud-key-on-local-server
     pytest.param(
         {},
@@ -266,6 +290,12 @@ TABLE = [
         {},
         [("env-file-precedence", "warning", "certain", ".env:2")],
         id="LIVEKIT_URL and LIVEKIT_WS_URL differ",
+    ),
+    pytest.param(
+        files(more=f"LIVEKIT_WS_URL=https://{URL[6:]}/\n"),
+        {},
+        [],
+        id="one address for the server API and one for clients",
     ),
     # env-secret-public-prefix
     pytest.param(
