@@ -336,6 +336,14 @@ def test_no_output_holds_any_part_of_the_token(shell: Shell) -> None:
                 assert leaks == []
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_a_file_is_read_as_any_shell_writes_it(shell: Shell, encoding: str) -> None:
+    now = time.time()
+    text = token(changed(nbf=int(now) - 60, exp=int(now) + 600))
+    (shell.folder / "token.txt").write_bytes(f"{text}\r\n".encode(encoding))
+    assert shell("token", "decode", "@token.txt", "-q").code == 0
+
+
 def test_missing_files_and_variables_are_usage_errors(shell: Shell) -> None:
     assert "No such file" in shell("token", "decode", "@nowhere").err
     assert "NOWHERE is not set" in shell("token", "decode", "--from-env", "NOWHERE").err

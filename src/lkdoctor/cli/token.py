@@ -19,7 +19,7 @@ from lkdoctor.cli.options import (
     TargetOptions,
     command,
 )
-from lkdoctor.cli.streams import Streams, here
+from lkdoctor.cli.streams import Streams, decoded, here
 from lkdoctor.clock import SystemClock
 from lkdoctor.errors import UsageError
 from lkdoctor.redact import register, safe
@@ -441,7 +441,7 @@ def _file(name: str) -> str:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"{safe(name, 200)}: {reason}") from None
-    return data.decode("utf-8", "replace")
+    return decoded(data)
 
 
 # ------------------------------------------------------------------ compare
