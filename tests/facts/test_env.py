@@ -150,6 +150,7 @@ def test_the_id_of_a_secret_is_the_same_on_both_sides(tmp_path: Path) -> None:
         ("REPLACE_ME", Looks.PLACEHOLDER),
         ("{{ livekit_key }}", Looks.PLACEHOLDER),
         ("[key]", Looks.PLACEHOLDER),
+        ("__API_SECRET__", Looks.PLACEHOLDER),
         ("$LIVEKIT_API_KEY", Looks.PLACEHOLDER),
         ("${LIVEKIT_API_KEY}", Looks.PLACEHOLDER),
         ("%LIVEKIT_API_KEY%", Looks.PLACEHOLDER),

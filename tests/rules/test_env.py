@@ -328,6 +328,12 @@ TABLE = [
         id="a compose name for the browser",
     ),
     pytest.param(
+        files("ws://0.0.0.0:7880", "devkey", "secret"),
+        {},
+        [("env-internal-vs-public-url", "warning", "likely", ".env.local:1")],
+        id="an address to listen on",
+    ),
+    pytest.param(
         files("ws://localhost:7880", "devkey", "secret", "VITE_LIVEKIT_URL=ws://localhost:7880\n"),
         {},
         [],

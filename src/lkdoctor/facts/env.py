@@ -386,6 +386,7 @@ def _is_placeholder(lower: str) -> bool:
         or _is_reference(lower)
         or ("<" in core and ">" in core)
         or (core[0] in "[{" and core[-1] in "]}" and ":" not in core)
+        or (core.startswith("__") and core.endswith("__"))
         or core.startswith("your")
         or any(f"{gap}your{end}" in core for gap in "-_ ./" for end in "-_ ")
         or (not opaque and any(word in core for word in _ASKING))

@@ -77,6 +77,7 @@ def _file_unreadable(env: EnvFact) -> Iterator[Judgement]:
             yield Judgement(
                 evidence=(Evidence(place.label, place.problem, "a text file in UTF-8", "env"),),
                 title=_fitting(f"{place.label} cannot be read"),
+                cause=_NOT_LOOKED_INTO if place.problem.startswith(_UNUSUAL) else None,
                 severity=severity,
                 location=place.label,
             )
@@ -99,6 +100,13 @@ def _file_unreadable(env: EnvFact) -> Iterator[Judgement]:
                 location=f"{place.label}:{line}",
             )
 
+
+_UNUSUAL: Final = ("larger than", "more than", "is not a regular file")
+"""What an app may read all the same."""
+_NOT_LOOKED_INTO: Final = (
+    "lkdoctor does not read such a file, so what it sets is not known here. An app may take very long "
+    "for it, or read it all the same."
+)
 
 # env-missing
 
@@ -359,6 +367,7 @@ def _dirty_line(variable: Variable) -> Judgement:
             }[faults[0].what]
         ),
         cause="Readers of .env files differ: what one drops another makes a part of the value.",
+        symptom=_DIRTY_SYMPTOMS.get(variable.meaning),
         severity=Severity.INFO if only_comment else Severity.WARNING,
         confidence=Confidence.HINT if only_comment else Confidence.LIKELY,
         fix=(
@@ -911,7 +920,15 @@ def _audience(
     env: EnvFact, url: UrlFact | None = None, network: "NetworkFact | None" = None
 ) -> Iterator[Judgement]:
     counted = env.used(Meaning.URL)
-    if counted is not None and env.container and not counted.prefix:
+    if counted is not None and counted.host in {"0.0.0.0", "::"}:  # noqa: S104 - dialled, not bound
+        yield Judgement(
+            evidence=(_seen(counted, expected="an address that can be dialled: localhost"),),
+            title=_fitting(f"{counted.host} is an address to listen on, not to dial"),
+            cause="A server that listens on it takes connections on all its addresses; dialled, it is "
+            "this machine on Linux and macOS and nothing on Windows, and browsers refuse it.",
+            location=counted.location,
+        )
+    elif counted is not None and env.container and not counted.prefix:
         yield from _loopback_in_container(env, counted, url, network)
     for variable in env.variables:
         if variable.meaning is Meaning.URL and variable.prefix and variable.used:
