@@ -305,6 +305,18 @@ TABLE = [
         id="public secret",
     ),
     pytest.param(
+        files(more=f"NEXT_PUBLIC_LIVEKIT_API_KEY={SECRET}\n"),
+        {},
+        [("env-secret-public-prefix", *CERTAIN, ".env.local:4")],
+        id="a secret under a public key's name",
+    ),
+    pytest.param(
+        HEALTHY,
+        {"LIVEKIT_API_SECRET": ""},
+        [("env-missing", *CERTAIN, None)],
+        id="an empty value is no secret from elsewhere",
+    ),
+    pytest.param(
         files(more=f"VITE_LIVEKIT_SECRET={SECRET}\n"),
         {},
         [
@@ -520,9 +532,10 @@ def test_what_was_said_on_the_command_line_is_meant(tmp_path: Path) -> None:
 
 def test_a_file_that_was_named_wins_without_a_word(tmp_path: Path) -> None:
     (tmp_path / "named.env").write_text(HEALTHY[".env.local"])
-    files_there = {".env": HEALTHY[".env.local"].replace(URL, "ws://localhost:7880")}
     given = Given(env_files=("named.env",))
-    assert told(configured(tmp_path, files_there, given=given)) == []
+    for other in ("wss://staging-x4k2.livekit.cloud", "ws://localhost:7880"):
+        files_there = {".env": HEALTHY[".env.local"].replace(URL, other)}
+        assert told(configured(tmp_path, files_there, given=given)) == []
     assert told(configured(tmp_path, files_there, {"LIVEKIT_URL": "wss://x.example"}, given)) == [
         ("env-file-precedence", "warning", "certain", "named.env:1")
     ]

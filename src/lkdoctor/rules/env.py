@@ -729,6 +729,7 @@ def _two_projects(env: EnvFact) -> Iterator[Judgement]:
         and v is not counted
         and v.host != counted.host
         and _cloud(v.host)
+        and not _expected(counted, v)
     ]
     if others:
         yield Judgement(
@@ -740,7 +741,7 @@ def _two_projects(env: EnvFact) -> Iterator[Judgement]:
 
 def _foreign_folder(env: EnvFact) -> Iterator[Judgement]:
     url, secret = env.used(Meaning.URL), env.used(Meaning.API_SECRET)
-    if url is None or secret is None or url.source not in _FOLDER:
+    if url is None or secret is None or url.source not in _FOLDER or secret.looks is Looks.EMPTY:
         return
     # A project file gives the secret's place by name: the secret itself comes from elsewhere.
     borrowed = secret.source not in _FOLDER or (
@@ -892,7 +893,8 @@ def _public_secret(env: EnvFact) -> Iterator[Judgement]:
     for variable in env.variables:
         if not variable.prefix or variable.looks is Looks.EMPTY or variable.looks in _NO_VALUE:
             continue
-        if variable.meaning is Meaning.API_SECRET:
+        shaped = variable.meaning is not Meaning.TOKEN and variable.looks is Looks.SECRET
+        if variable.meaning is Meaning.API_SECRET or shaped:
             yield Judgement(
                 evidence=(_seen(variable, expected=f"no {variable.prefix} in front of a secret"),),
                 title=_fitting(f"{variable.name} is visible in the browser"),
