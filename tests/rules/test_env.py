@@ -533,9 +533,12 @@ def test_what_was_said_on_the_command_line_is_meant(tmp_path: Path) -> None:
 def test_a_file_that_was_named_wins_without_a_word(tmp_path: Path) -> None:
     (tmp_path / "named.env").write_text(HEALTHY[".env.local"])
     given = Given(env_files=("named.env",))
-    for other in ("wss://staging-x4k2.livekit.cloud", "ws://localhost:7880"):
-        files_there = {".env": HEALTHY[".env.local"].replace(URL, other)}
-        assert told(configured(tmp_path, files_there, given=given)) == []
+    staging, files_there = (
+        {".env": HEALTHY[".env.local"].replace(URL, other)}
+        for other in ("wss://staging-x4k2.livekit.cloud", "ws://localhost:7880")
+    )
+    assert told(configured(tmp_path, staging, given=given)) == []
+    assert told(configured(tmp_path, files_there, given=given)) == []
     assert told(configured(tmp_path, files_there, {"LIVEKIT_URL": "wss://x.example"}, given)) == [
         ("env-file-precedence", "warning", "certain", "named.env:1")
     ]
