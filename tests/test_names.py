@@ -85,7 +85,8 @@ def test_a_name_of_one_alphabet_bites_nobody(name: str) -> None:
             "a/b?c",
             [
                 (Trouble.URL, "/ ? means something in a URL: encode it, or leave it out"),
-                (Trouble.FILE, "/ ? cannot stand in a file name on Windows"),
+                (Trouble.FILE, "/ makes folders of a file name"),
+                (Trouble.FILE, "? cannot stand in a file name on Windows"),
             ],
             id="a path and a query",
         ),
@@ -103,6 +104,17 @@ def test_a_name_of_one_alphabet_bites_nobody(name: str) -> None:
             "undefined",
             [(Trouble.PLACEHOLDER, '"undefined" is a variable that was never set')],
             id="undefined",
+        ),
+        pytest.param(
+            "booking-undefined",
+            [(Trouble.PLACEHOLDER, '"undefined" is a variable that was never set')],
+            id="undefined in a template",
+        ),
+        pytest.param("booking-null-set", [], id="a word that people use"),
+        pytest.param(
+            "con.txt",
+            [(Trouble.FILE, "a device name on Windows: no file can be called so")],
+            id="a device with a suffix",
         ),
         pytest.param(
             "booking-${id}",

@@ -106,7 +106,7 @@ def _script(char: str) -> str:
 
 # Patterns are compiled when first used: reading a token needs none of them.
 _URL_BREAKING: Final = r"[/\\?#%&+]"
-_FILE_BREAKING: Final = r'[<>:"|*/\\?]'
+_FILE_BREAKING: Final = r'[<>:"|*\\?]'
 _DEVICE: Final = r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?"
 _PLACEHOLDERS: Final = frozenset(
     {
@@ -121,6 +121,8 @@ _PLACEHOLDERS: Final = frozenset(
         "false",
     }
 )
+_UNSET_PART: Final = r"(?:^|[-_.:/ ])(?:undefined|NaN|\[object \w+\])(?=$|[-_.:/ ])"
+"""What JavaScript makes of ``booking-${id}`` without an id; null and None are words of people, too."""
 _TEMPLATE: Final = r"\$\{[^}]*\}|\{\{?[^}]*\}\}?|%[sd]\b|<[a-z _-]+>"
 _GENERIC: Final = frozenset(
     {
@@ -211,6 +213,8 @@ def _remarks_on_letters(name: str) -> Iterable[Remark]:
 
 
 def _remarks_on_files(name: str, size: int) -> Iterable[Remark]:
+    if "/" in name:
+        yield Remark(Trouble.FILE, "/ makes folders of a file name")
     if breaking := re.findall(_FILE_BREAKING, name):
         chars = " ".join(dict.fromkeys(breaking))
         yield Remark(Trouble.FILE, f"{chars} cannot stand in a file name on Windows")
@@ -230,9 +234,13 @@ def _remarks_on_words(name: str, of: NameOf) -> Iterable[Remark]:
     word = name.strip().lower()
     if word in _PLACEHOLDERS:
         yield Remark(Trouble.PLACEHOLDER, f'"{word}" is a variable that was never set')
+    elif unset := re.search(_UNSET_PART, name):
+        yield Remark(
+            Trouble.PLACEHOLDER, f'"{unset[0].strip("-_.:/ ")}" is a variable that was never set'
+        )
     elif re.search(_TEMPLATE, name):
         yield Remark(Trouble.PLACEHOLDER, "a template whose placeholder was never filled in")
-    elif re.fullmatch(_DEVICE, name) and name.isalnum():
+    elif re.fullmatch(_DEVICE, name) and re.fullmatch(_HARMLESS, name):
         yield Remark(Trouble.FILE, "a device name on Windows: no file can be called so")
     if of is NameOf.IDENTITY:
         if name.isascii() and name.isdigit():

@@ -162,6 +162,20 @@ def test_an_odd_file_is_a_finding_or_a_mistake_never_a_traceback(tmp_path: Path,
         assert len(done.stderr.splitlines()) <= 2
 
 
+def test_a_file_that_is_too_large_is_not_called_unreadable_by_apps(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(ODD["ten megabytes"])
+    done = check_env(tmp_path)
+    assert "Cause     lkdoctor does not read such a file" in done.stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a right of their own there")
+def test_a_link_that_leads_nowhere_is_there(tmp_path: Path) -> None:
+    (tmp_path / ".env").symlink_to(tmp_path / "gone")
+    done = check_env(tmp_path)
+    assert done.returncode == 1
+    assert ".env   is a link to a file that does not exist" in done.stdout
+
+
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="every file is readable here")
 def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(ENV)

@@ -57,6 +57,11 @@ def test_the_project_s_template_is_applied(shell: Shell) -> None:
     assert shell("check-room", "booking-12").out.startswith("✓ booking-12")
 
 
+@pytest.mark.parametrize("names", [["-"], ["-", "demo", "-"]])
+def test_standard_input_has_to_hold_names(shell: Shell, names: list[str]) -> None:
+    assert shell.piped("", "check-room", *names).code == 2
+
+
 def test_no_name_is_a_usage_error(shell: Shell) -> None:
     done = shell("check-room")
     assert done.code == 2

@@ -7,7 +7,7 @@ import time
 import pytest
 import servers
 from cli.shell import Shell, fresh
-from tokens.samples import KEY, changed, token, with_video
+from tokens.samples import KEY, SECRET, changed, token, with_video
 
 # ------------------------------------------------------------------ mint
 
@@ -164,6 +164,44 @@ def test_without_a_key_pair_nothing_is_minted(
     assert "no API secret is known" in done.err
 
 
+@pytest.mark.parametrize(
+    ("key", "secret"),
+    [
+        pytest.param(SECRET, KEY, id="exchanged"),
+        pytest.param(SECRET, SECRET, id="the secret in both places"),
+    ],
+)
+def test_no_token_shows_the_secret_as_its_issuer(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, key: str, secret: str
+) -> None:
+    monkeypatch.setenv("LIVEKIT_API_KEY", key)
+    monkeypatch.setenv("LIVEKIT_API_SECRET", secret)
+    done = shell("token", "--booking", "b1", "--user", "u1")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        "Error: LIVEKIT_API_KEY (environment) holds the API secret: everybody who has the token "
+        "could read it\n  lkdoctor check-env   says what to exchange, and where\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("secret", "note"),
+    [
+        (f'"{SECRET}"', "LIVEKIT_API_SECRET (environment): the quotes are part of the value"),
+        ("your-api-secret", "LIVEKIT_API_SECRET (environment) holds a sample value"),
+        ("op://vault/livekit", "LIVEKIT_API_SECRET (environment) holds a reference"),
+    ],
+)
+def test_a_pair_whose_tokens_nobody_takes_is_remarked(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, secret: str, note: str
+) -> None:
+    monkeypatch.setenv("LIVEKIT_API_SECRET", secret)
+    done = shell("token", "--booking", "b1", "--user", "u1")
+    assert done.code == 0
+    assert done.err.count("note") == 2
+    assert f"  note      {note}" in done.err
+
+
 def test_options_in_front_of_a_subcommand_are_not_dropped_in_silence(shell: Shell) -> None:
     done = shell("token", "--env-file", "x", "decode", fresh())
     assert done.code == 2
@@ -296,6 +334,14 @@ def test_no_output_holds_any_part_of_the_token(shell: Shell) -> None:
                     part[i : i + 8] for i in range(len(part) - 7) if part[i : i + 8] in done.out
                 ]
                 assert leaks == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_a_file_is_read_as_any_shell_writes_it(shell: Shell, encoding: str) -> None:
+    now = time.time()
+    text = token(changed(nbf=int(now) - 60, exp=int(now) + 600))
+    (shell.folder / "token.txt").write_bytes(f"{text}\r\n".encode(encoding))
+    assert shell("token", "decode", "@token.txt", "-q").code == 0
 
 
 def test_missing_files_and_variables_are_usage_errors(shell: Shell) -> None:

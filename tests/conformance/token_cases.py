@@ -387,6 +387,12 @@ CASES: Final = (
         _malformed("string", f"{_VIDEO}roomJoin", "bool"),
         _CRYPTO,
     ),
+    _case(
+        "canManageAgentSession a string",
+        _video(canManageAgentSession="yes"),
+        _malformed("string", f"{_VIDEO}canManageAgentSession", "bool"),
+        OK,
+    ),
     _case("source unknown", _video(canPublishSources=["hologram"]), OK),
     _case("kind agent", _claims(kind="agent"), OK),
     _case("kind unknown", _claims(kind="alien"), OK),

@@ -150,6 +150,7 @@ def test_the_id_of_a_secret_is_the_same_on_both_sides(tmp_path: Path) -> None:
         ("REPLACE_ME", Looks.PLACEHOLDER),
         ("{{ livekit_key }}", Looks.PLACEHOLDER),
         ("[key]", Looks.PLACEHOLDER),
+        ("__API_SECRET__", Looks.PLACEHOLDER),
         ("$LIVEKIT_API_KEY", Looks.PLACEHOLDER),
         ("${LIVEKIT_API_KEY}", Looks.PLACEHOLDER),
         ("%LIVEKIT_API_KEY%", Looks.PLACEHOLDER),
@@ -160,6 +161,11 @@ def test_the_id_of_a_secret_is_the_same_on_both_sides(tmp_path: Path) -> None:
         ("LIVEKIT_API_SECRET", Looks.PLACEHOLDER),
         ("eyJhbGciOiJI.eyJ2aWRlbyI.c2ln", Looks.TOKEN),
         ("Bearer eyJhbGciOiJI.eyJ2aWRlbyI.c2ln", Looks.TOKEN),
+        ("op://vault/livekit/secret", Looks.REFERENCE),
+        ("arn:aws:secretsmanager:eu-west-1:1:secret:lk", Looks.REFERENCE),
+        ("/run/secrets/livekit", Looks.REFERENCE),
+        ("$(cat secret.txt)", Looks.REFERENCE),
+        ("encrypted:BNq2xk", Looks.REFERENCE),
     ],
 )
 def test_what_a_value_looks_like(value: str, looks: Looks) -> None:

@@ -138,7 +138,7 @@ def test_a_screen_reader_hears_every_row_as_a_sentence(broken: Report) -> None:
 
 def test_in_a_pipe_nothing_is_wrapped(tmp_path: Path) -> None:
     files = {
-        ".env": f"LIVEKIT_URL=wss://demo-x4k2.livekit.cloud\nLIVEKIT_API_KEY={KEY}\nLIVEKIT_API_SECRET=gT5bN9wX2kM7\n"
+        ".env": f"LIVEKIT_URL=wss://rtc.example.com\nLIVEKIT_API_KEY={KEY}\nLIVEKIT_API_SECRET=gT5bN9wX2kM7\n"
     }
     report = report_on(tmp_path, files, {})
     assert (
@@ -146,9 +146,9 @@ def test_in_a_pipe_nothing_is_wrapped(tmp_path: Path) -> None:
         == """\
 looked in   process environment, .env   in ./web   not there: .env.local
 
-  ✓ LIVEKIT_URL          wss://demo-x4k2.livekit.cloud   .env:1
-  ✓ LIVEKIT_API_KEY      APIxk…7Qm                       .env:2
-  ✓ LIVEKIT_API_SECRET   set, 12 characters              .env:3
+  ✓ LIVEKIT_URL          wss://rtc.example.com   .env:1
+  ✓ LIVEKIT_API_KEY      APIxk…7Qm               .env:2
+  ✓ LIVEKIT_API_SECRET   set, 12 characters      .env:3
   - LIVEKIT_TOKEN        not set (optional)
 
 OK   3 values set   12 ms

@@ -241,6 +241,30 @@ TABLE = [
         ],
         id="two Cloud projects",
     ),
+    pytest.param(
+        files(secret=KEY),
+        {},
+        [("env-key-secret-swapped", *CERTAIN, ".env.local:3")],
+        id="the key in both places",
+    ),
+    pytest.param(
+        files(more=f"LIVEKIT_TOKEN={SECRET}\n"),
+        {},
+        [("env-key-secret-swapped", *CERTAIN, ".env.local:4")],
+        id="a secret in the place of the token",
+    ),
+    pytest.param(
+        files(secret="hunter2"),
+        {},
+        [("env-secret-altered", *LIKELY, ".env.local:3")],
+        id="a secret that Cloud cannot have made",
+    ),
+    pytest.param(
+        files(secret="op://vault/livekit/secret"),
+        {},
+        [("env-placeholder", *CERTAIN, ".env.local:3")],
+        id="a reference that nothing has fetched",
+    ),
     # env-cloud-key-on-local-server
     pytest.param(
         {},
@@ -267,12 +291,30 @@ TABLE = [
         [("env-file-precedence", "warning", "certain", ".env:2")],
         id="LIVEKIT_URL and LIVEKIT_WS_URL differ",
     ),
+    pytest.param(
+        files(more=f"LIVEKIT_WS_URL=https://{URL[6:]}/\n"),
+        {},
+        [],
+        id="one address for the server API and one for clients",
+    ),
     # env-secret-public-prefix
     pytest.param(
         files(more=f"NEXT_PUBLIC_LIVEKIT_API_SECRET={SECRET}\n"),
         {},
         [("env-secret-public-prefix", *CERTAIN, ".env.local:4")],
         id="public secret",
+    ),
+    pytest.param(
+        files(more=f"NEXT_PUBLIC_LIVEKIT_API_KEY={SECRET}\n"),
+        {},
+        [("env-secret-public-prefix", *CERTAIN, ".env.local:4")],
+        id="a secret under a public key's name",
+    ),
+    pytest.param(
+        HEALTHY,
+        {"LIVEKIT_API_SECRET": ""},
+        [("env-missing", *CERTAIN, None)],
+        id="an empty value is no secret from elsewhere",
     ),
     pytest.param(
         files(more=f"VITE_LIVEKIT_SECRET={SECRET}\n"),
@@ -296,6 +338,12 @@ TABLE = [
         {},
         [("env-internal-vs-public-url", *LIKELY, ".env.local:4")],
         id="a compose name for the browser",
+    ),
+    pytest.param(
+        files("ws://0.0.0.0:7880", "devkey", "secret"),
+        {},
+        [("env-internal-vs-public-url", "warning", "likely", ".env.local:1")],
+        id="an address to listen on",
     ),
     pytest.param(
         files("ws://localhost:7880", "devkey", "secret", "VITE_LIVEKIT_URL=ws://localhost:7880\n"),
@@ -484,8 +532,12 @@ def test_what_was_said_on_the_command_line_is_meant(tmp_path: Path) -> None:
 
 def test_a_file_that_was_named_wins_without_a_word(tmp_path: Path) -> None:
     (tmp_path / "named.env").write_text(HEALTHY[".env.local"])
-    files_there = {".env": HEALTHY[".env.local"].replace(URL, "ws://localhost:7880")}
     given = Given(env_files=("named.env",))
+    staging, files_there = (
+        {".env": HEALTHY[".env.local"].replace(URL, other)}
+        for other in ("wss://staging-x4k2.livekit.cloud", "ws://localhost:7880")
+    )
+    assert told(configured(tmp_path, staging, given=given)) == []
     assert told(configured(tmp_path, files_there, given=given)) == []
     assert told(configured(tmp_path, files_there, {"LIVEKIT_URL": "wss://x.example"}, given)) == [
         ("env-file-precedence", "warning", "certain", "named.env:1")

@@ -93,6 +93,8 @@ OTHER = Key("project staging", "APIstaging", Secret("Vt4Bn8Mq2Xc6Lk0Pz9Rw3Jd7Hf1
             token(changed(iss="APIother"), secret="wrong"), ["token-unknown-key"], id="another key"
         ),
         pytest.param(token(changed(iss=...)), ["token-unknown-key"], id="no iss"),
+        pytest.param(token(changed(iss=SECRET)), ["token-unknown-key"], id="the secret as iss"),
+        pytest.param(token(changed(iss=7)), ["token-claim-type"], id="a number as iss"),
         pytest.param(token(changed(exp=NOW - 61)), ["token-expired"], id="expired"),
         pytest.param(token(changed(exp=NOW - 30)), ["token-expired"], id="expired this minute"),
         pytest.param(token(changed(exp=...)), ["token-no-exp"], id="never ends"),
@@ -134,6 +136,11 @@ OTHER = Key("project staging", "APIstaging", Secret("Vt4Bn8Mq2Xc6Lk0Pz9Rw3Jd7Hf1
             id="roomjoin, which servers since 1.13 take",
         ),
         pytest.param(token(with_video(canPublsh=False)), ["token-grant-misspelt"], id="canPublsh"),
+        pytest.param(
+            token(with_video(canPublishSources=["camera", "mic"])),
+            ["token-grant-misspelt"],
+            id="a source that does not exist",
+        ),
         pytest.param(
             token(with_video(flyToTheMoon=True)), ["token-grant-misspelt"], id="an unknown grant"
         ),
@@ -201,6 +208,17 @@ def test_the_secret_s_distortion_is_evidence() -> None:
         "fits a distorted form of the secret",
         "the secret with a line break at its end (LIVEKIT_API_SECRET)",
     ]
+
+
+def test_the_secret_as_issuer_is_said_and_not_shown() -> None:
+    report = judged(facts_of(token(changed(iss=SECRET))))
+    assert report.findings[0].title == "The token names the API secret as its issuer"
+    assert SECRET not in repr(report)
+
+
+def test_an_algorithm_in_the_wrong_case_is_no_identity_provider_s() -> None:
+    (finding,) = judged(facts_of(token(alg="hs256"))).findings
+    assert (finding.code, finding.title) == ("token-alg", "The token is not signed with HS256")
 
 
 def test_a_misspelt_grant_shows_the_right_spelling() -> None:

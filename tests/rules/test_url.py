@@ -35,6 +35,30 @@ def at(url: str, origin: str = ".env:1") -> Facts:
             "localhost:7880", ["url-no-scheme"], "ws://localhost:7880", id="bare local host"
         ),
         pytest.param(
+            "https://cloud.livekit.io/projects/p_abc",
+            ["url-other-service"],
+            "wss://YOUR-PROJECT.livekit.cloud",
+            id="the dashboard",
+        ),
+        pytest.param(
+            "wss://demo-x4k2.sip.livekit.cloud",
+            ["url-other-service"],
+            "wss://demo-x4k2.livekit.cloud",
+            id="a project's SIP address",
+        ),
+        pytest.param(
+            "wss://wss://rtc.example.com",
+            ["url-invalid-hang"],
+            "wss://rtc.example.com",
+            id="two schemes",
+        ),
+        pytest.param(
+            "wss://dem\u043e-x4k2.livekit.cloud",
+            ["url-invalid-hang"],
+            "wss://YOUR-HOST",
+            id="a Cyrillic letter in a Cloud address",
+        ),
+        pytest.param(
             "ftp://rtc.example.com", ["url-no-scheme"], "wss://rtc.example.com", id="other scheme"
         ),
         pytest.param(

@@ -52,7 +52,11 @@ def check_room(
             advice=["lkdoctor check-room NAME…", "lkdoctor check-room -   reads one a line"],
         )
     of = NameOf.IDENTITY if identity else NameOf.ROOM
+    if names.count("-") > 1:
+        raise UsageError("standard input can be read once", advice=["write - once"])
     given = tuple(_given(names, streams))
+    if not given:
+        raise UsageError("standard input holds no name", advice=["write one a line"])
     fact = name_fact((name, of, off) for name, off in _against_template(given, of))
     clock = SystemClock()
     report = fold(

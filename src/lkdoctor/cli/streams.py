@@ -109,11 +109,7 @@ class Streams(NamedTuple):
         if _is_terminal(self.stdin):
             self.err.write(f"reading {what} from standard input, end with Ctrl-D\n")
         buffer = getattr(self.stdin, "buffer", None)
-        text = (
-            self.stdin.read(limit + 1)
-            if buffer is None
-            else buffer.read(limit + 1).decode("utf-8", "replace")
-        )
+        text = self.stdin.read(limit + 1) if buffer is None else decoded(buffer.read(limit + 1))
         if len(text) > limit:
             raise UsageError(f"standard input holds more than {limit // 1024 // 1024} MB")
         return text
@@ -129,6 +125,12 @@ class Streams(NamedTuple):
         # What is there now, rather than to wait until a piece is full.
         read = getattr(buffer, "read1", buffer.read)
         yield from iter(lambda: read(size), b"")
+
+
+def decoded(data: bytes) -> str:
+    """The text of a file or pipe: UTF-8, or UTF-16 with its mark, as PowerShell's > writes it."""
+    utf16 = data[:2] in {b"\xff\xfe", b"\xfe\xff"}
+    return data.decode("utf-16" if utf16 else "utf-8-sig", "replace")
 
 
 def discard(stream: TextIO) -> None:

@@ -19,7 +19,7 @@ from lkdoctor.cli.options import (
     TargetOptions,
     command,
 )
-from lkdoctor.cli.streams import Streams, here
+from lkdoctor.cli.streams import Streams, decoded, here
 from lkdoctor.clock import SystemClock
 from lkdoctor.errors import UsageError
 from lkdoctor.redact import register, safe
@@ -96,6 +96,7 @@ def mint(
         )
     resolution = inputs.resolution(target, streams)
     pair = need_key_pair(resolution.target)
+    notes += _check_pair(resolution)
     now = SystemClock().now()
     request = TokenRequest(
         identity=seat.identity,
@@ -250,6 +251,33 @@ def _attributes(texts: list[str]) -> dict[str, str]:
             raise UsageError(f"--attribute {key} is given twice")
         read[key] = value
     return read
+
+
+def _check_pair(resolution: "Resolution") -> Iterator[str]:
+    """What makes servers refuse every token of this key pair.
+
+    Raises:
+        UsageError: the token would show the secret to everybody, as its issuer.
+    """
+    from lkdoctor.config.resolve import Meaning
+    from lkdoctor.facts.env import Looks, env_fact, value_faults
+
+    env = env_fact(resolution)
+    key, secret = env.used(Meaning.API_KEY), env.used(Meaning.API_SECRET)
+    if key is None or secret is None:
+        return
+    exchanged = key.looks is Looks.SECRET and secret.looks in {Looks.KEY, Looks.DEV_KEY}
+    if exchanged or resolution.target.api_key_is_secret:
+        raise UsageError(
+            f"{key.name} ({key.origin}) holds the API secret: everybody who has the token could read it",
+            advice=["lkdoctor check-env   says what to exchange, and where"],
+        )
+    for variable in (key, secret):
+        if variable.looks in {Looks.PLACEHOLDER, Looks.REFERENCE}:
+            what = "a sample value" if variable.looks is Looks.PLACEHOLDER else "a reference"
+            yield f"{variable.name} ({variable.origin}) holds {what}: no server takes this token"
+        for fault in value_faults(variable):
+            yield f"{variable.name} ({variable.origin}): {fault.detail}; see lkdoctor check-env"
 
 
 def _check_names(seat: "Seat") -> Iterator[str]:
@@ -416,7 +444,7 @@ def _file(name: str) -> str:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"{safe(name, 200)}: {reason}") from None
-    return data.decode("utf-8", "replace")
+    return decoded(data)
 
 
 # ------------------------------------------------------------------ compare

@@ -331,6 +331,8 @@ def _read_bytes(path: Path, *, named: bool) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError):
         if named:
             raise _ProblemError("no such file") from None
+        if path.is_symlink():
+            raise _ProblemError("is a link to a file that does not exist") from None
         return None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         # Windows says "permission denied" of a directory.

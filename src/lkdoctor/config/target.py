@@ -40,6 +40,15 @@ class Target(NamedTuple):
     token: SecretSetting | None = None
 
     @property
+    def api_key_is_secret(self) -> bool:
+        """Whether one value stands in both places, so that every token shows the secret."""
+        pair = self.key_pair
+        return (
+            pair is not None
+            and pair.api_secret.value.reveal().strip() == pair.api_key.value.strip()
+        )
+
+    @property
     def key_pair(self) -> KeyPair | None:
         """Key and secret, where both are known."""
         if self.api_key is None or self.api_secret is None:

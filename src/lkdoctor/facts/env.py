@@ -60,6 +60,12 @@ class Fault(NamedTuple):
     """``the quotes are part of the value``"""
 
 
+ALTERING: Final = frozenset(
+    {FaultKind.LINE_HASH, FaultKind.LINE_DOLLAR, FaultKind.LINE_REFERENCE, FaultKind.FRAGILE}
+)
+"""What makes some programs read another value than others."""
+
+
 class Looks(StrEnum):
     """What a value looks like, whatever its name says."""
 
@@ -71,10 +77,15 @@ class Looks(StrEnum):
     """``API`` and some letters: what LiveKit Cloud and ``generate-keys`` make."""
     DEV_KEY = "dev-key"
     """``devkey``, of ``livekit-server --dev``."""
+    REFERENCE = "reference"
+    """The name of a place that keeps the value: ``op://…``, ``/run/secrets/…``."""
     TOKEN = "token"
     SECRET = "secret"
     """Long, and of letters and digits only."""
     OTHER = "other"
+
+
+_NO_VALUE: Final = frozenset({Looks.PLACEHOLDER, Looks.REFERENCE})
 
 
 class Variable(NamedTuple):
@@ -111,6 +122,11 @@ class Variable(NamedTuple):
         """File and line, where it stands in a file."""
         files = {Kind.NAMED_FILE, Kind.FOLDER_FILE, Kind.PROJECT, Kind.LK}
         return self.origin if self.source in files and "(" not in self.origin else None
+
+
+def value_faults(variable: Variable) -> tuple[Fault, ...]:
+    """What is wrong with the value itself, whoever reads it."""
+    return tuple(f for f in variable.faults if f.what not in LINE_FAULTS | ALTERING)
 
 
 class Place(NamedTuple):
@@ -220,11 +236,24 @@ def _variable(
         hidden_by_source=None
         if winner is None
         else next(v.kind for v in values if v.value is winner),
-        same=bool(text.strip()) and text.strip() == counted.strip(),
+        same=bool(text.strip()) and _plain(text, name.meaning) == _plain(counted, name.meaning),
         derived_from=_derived_from(resolved, values),
         host=_host(text) if name.meaning is Meaning.URL else "",
         faults=tuple(_faults(text, name.meaning, value.writing)),
     )
+
+
+def _plain(text: str, meaning: Meaning) -> str:
+    """What of a value counts: of a URL neither the slash at its end nor whether it says ws or http.
+
+    Every client swaps these as it needs, and many apps keep one form for each.
+    """
+    text = text.strip()
+    if meaning is not Meaning.URL:
+        return text
+    scheme, mark, rest = text.partition("://")
+    scheme = {"https": "wss", "http": "ws"}.get(scheme.lower(), scheme.lower())
+    return f"{scheme}{mark}{rest.rstrip('/')}"
 
 
 def _place(name: str, other: str, origin: str) -> str:
@@ -246,7 +275,7 @@ def _shown(text: str, meaning: Meaning, looks: Looks) -> str:
         return safe(text, 200)
     if meaning is not Meaning.API_KEY or looks in {Looks.EMPTY, Looks.TOKEN, Looks.SECRET}:
         return ""
-    if looks is Looks.PLACEHOLDER:
+    if looks in _NO_VALUE:
         return safe(text, 80)
     core = text.strip().strip(_QUOTES)
     if len(core) > 20:
@@ -312,6 +341,8 @@ def looks_like(text: str) -> Looks:
         return Looks.EMPTY
     if _is_token(core):
         return Looks.TOKEN
+    if lower.startswith(_KEPT_ELSEWHERE):
+        return Looks.REFERENCE
     if len(core) < 200 and _is_placeholder(lower):
         return Looks.PLACEHOLDER
     if lower.startswith(_SCHEMES):
@@ -327,6 +358,11 @@ def looks_like(text: str) -> Looks:
 
 
 _SCHEMES: Final = ("ws://", "wss://", "http://", "https://")
+_KEPT_ELSEWHERE: Final = (
+    "op://", "vault:", "vault://", "arn:aws", "ref+", "secret://", "secrets://", "doppler://",
+    "@microsoft.keyvault(", "enc[", "encrypted:", "/run/secrets/", "/var/run/secrets/", "$(", "file://",
+)  # fmt: skip
+"""What secret managers, Docker and shells put in a value's place until something fetches it."""
 
 
 def _is_opaque(text: str) -> bool:
@@ -350,6 +386,7 @@ def _is_placeholder(lower: str) -> bool:
         or _is_reference(lower)
         or ("<" in core and ">" in core)
         or (core[0] in "[{" and core[-1] in "]}" and ":" not in core)
+        or (core.startswith("__") and core.endswith("__"))
         or core.startswith("your")
         or any(f"{gap}your{end}" in core for gap in "-_ ./" for end in "-_ ")
         or (not opaque and any(word in core for word in _ASKING))
@@ -410,7 +447,7 @@ def _value_faults(text: str, meaning: Meaning) -> Iterator[Fault]:
         yield Fault(FaultKind.COMMENT, "a # comment is part of the value")
     elif len(core.split()) > 1 and not (meaning is Meaning.TOKEN and core.startswith("Bearer ")):
         yield Fault(FaultKind.INNER_BLANK, "holds a blank in the middle")
-    if meaning is Meaning.API_SECRET and looks_like(text) is not Looks.PLACEHOLDER:
+    if meaning is Meaning.API_SECRET and looks_like(text) not in _NO_VALUE:
         yield from _fragile(core)
 
 

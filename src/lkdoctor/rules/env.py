@@ -4,7 +4,17 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from lkdoctor.config.resolve import CANONICAL, Kind, Meaning
-from lkdoctor.facts.env import EnvFact, Fault, FaultKind, Looks, Place, TokenMatch, Variable
+from lkdoctor.facts.env import (
+    ALTERING,
+    EnvFact,
+    Fault,
+    FaultKind,
+    Looks,
+    Place,
+    TokenMatch,
+    Variable,
+    value_faults,
+)
 from lkdoctor.facts.url import HostKind, ParsedUrl, UnusableUrl, UrlFact
 from lkdoctor.findings import Confidence, Evidence, FixStep, Layer, Severity, Snippet
 from lkdoctor.rules.base import Check, Judgement, Rule, Unsure
@@ -67,6 +77,7 @@ def _file_unreadable(env: EnvFact) -> Iterator[Judgement]:
             yield Judgement(
                 evidence=(Evidence(place.label, place.problem, "a text file in UTF-8", "env"),),
                 title=_fitting(f"{place.label} cannot be read"),
+                cause=_NOT_LOOKED_INTO if place.problem.startswith(_UNUSUAL) else None,
                 severity=severity,
                 location=place.label,
             )
@@ -89,6 +100,13 @@ def _file_unreadable(env: EnvFact) -> Iterator[Judgement]:
                 location=f"{place.label}:{line}",
             )
 
+
+_UNUSUAL: Final = ("larger than", "more than", "is not a regular file")
+"""What an app may read all the same."""
+_NOT_LOOKED_INTO: Final = (
+    "lkdoctor does not read such a file, so what it sets is not known here. An app may take very long "
+    "for it, or read it all the same."
+)
 
 # env-missing
 
@@ -202,7 +220,7 @@ def _placeholder(
 ) -> Iterator[Judgement]:
     never_set = url is not None and isinstance(url.result, UnusableUrl)
     for variable in _used(env):
-        if variable.looks is not Looks.PLACEHOLDER:
+        if variable.looks not in _NO_VALUE:
             continue
         if variable.meaning is Meaning.URL and never_set:
             continue  # `undefined` and the like: url-invalid-hang says what that does
@@ -210,7 +228,7 @@ def _placeholder(
             continue  # token-not-jwt says which slip it is
         yield Judgement(
             evidence=(_seen(variable, expected=f"{_WORDS[variable.meaning]} of your project"),),
-            title=_fitting(f"{variable.name} holds a sample value"),
+            title=_fitting(f"{variable.name} holds {_NO_VALUE[variable.looks]}"),
             symptom=_PLACEHOLDER_SYMPTOMS.get(variable.meaning),
             fix=(
                 FixStep(
@@ -224,6 +242,10 @@ def _placeholder(
         )
 
 
+_NO_VALUE: Final = {
+    Looks.PLACEHOLDER: "a sample value",
+    Looks.REFERENCE: "a reference, not the value",
+}
 _PLACEHOLDER_SYMPTOMS: Final = {
     Meaning.URL: "getaddrinfo ENOTFOUND your-project.livekit.cloud",
     Meaning.API_SECRET: "could not establish signal connection: invalid token",
@@ -238,24 +260,16 @@ _SAMPLE: Final = {
 
 # env-value-dirty
 
-_OF_SECRET_ONLY: Final = frozenset({FaultKind.FRAGILE})
 _OF_LINE: Final = frozenset(
     {FaultKind.LINE_BLANK, FaultKind.LINE_COMMENT, FaultKind.BYTE_ORDER_MARK}
 )
-_ALTERING: Final = frozenset(
-    {FaultKind.LINE_HASH, FaultKind.LINE_DOLLAR, FaultKind.LINE_REFERENCE, FaultKind.FRAGILE}
-)
-
-
-def _value_faults(variable: Variable) -> tuple[Fault, ...]:
-    return tuple(f for f in variable.faults if f.what not in _OF_LINE | _ALTERING)
 
 
 def _dirty(env: EnvFact) -> Iterator[Judgement]:
     for variable in _used(env):
-        if variable.looks in {Looks.EMPTY, Looks.PLACEHOLDER}:
+        if variable.looks is Looks.EMPTY or variable.looks in _NO_VALUE:
             continue  # env-missing and env-placeholder speak of it
-        in_value = _value_faults(variable)
+        in_value = value_faults(variable)
         if in_value:
             yield _dirty_value(env, variable, in_value)
         elif any(f.what in _OF_LINE for f in variable.faults):
@@ -353,6 +367,7 @@ def _dirty_line(variable: Variable) -> Judgement:
             }[faults[0].what]
         ),
         cause="Readers of .env files differ: what one drops another makes a part of the value.",
+        symptom=_DIRTY_SYMPTOMS.get(variable.meaning),
         severity=Severity.INFO if only_comment else Severity.WARNING,
         confidence=Confidence.HINT if only_comment else Confidence.LIKELY,
         fix=(
@@ -375,9 +390,9 @@ _BAD_SIGNATURE: Final = ("signature is invalid", "cryptographic primitive")
 
 def _altered(env: EnvFact, token: "TokenFact | None" = None) -> Iterator[Judgement]:
     secret = env.used(Meaning.API_SECRET)
-    if secret is None or secret.looks in {Looks.EMPTY, Looks.PLACEHOLDER}:
+    if secret is None or secret.looks is Looks.EMPTY or secret.looks in _NO_VALUE:
         return
-    dirty = bool(_value_faults(secret))
+    dirty = bool(value_faults(secret))
     if secret.derived_from is not None and not dirty:
         yield Judgement(
             evidence=(
@@ -392,6 +407,27 @@ def _altered(env: EnvFact, token: "TokenFact | None" = None) -> Iterator[Judgeme
     if match is not None and match.issuer_is_key and match.verifies is False and not dirty:
         yield _other_signature(match, secret)
     yield from _fragile(secret)
+    if not dirty:
+        yield from _too_short(env, secret)
+
+
+def _too_short(env: EnvFact, secret: Variable) -> Iterator[Judgement]:
+    """A secret that LiveKit Cloud cannot have made."""
+    url, key = env.used(Meaning.URL), env.used(Meaning.API_KEY)
+    if url is None or key is None or not _cloud(url.host) or key.looks is not Looks.KEY:
+        return
+    if secret.looks is Looks.OTHER and secret.length < 32:
+        yield Judgement(
+            evidence=(
+                _seen(secret, expected="more than 40 characters, as LiveKit Cloud makes them"),
+                _seen(url),
+            ),
+            title="The API secret is too short to be one of LiveKit Cloud",
+            cause="A Cloud project's secret is a long random text. This one was cut, or is the secret of "
+            "something else.",
+            confidence=Confidence.LIKELY,
+            location=secret.location,
+        )
 
 
 def _other_signature(match: TokenMatch, secret: Variable) -> Judgement:
@@ -417,7 +453,7 @@ def _other_signature(match: TokenMatch, secret: Variable) -> Judgement:
 
 def _fragile(secret: Variable) -> Iterator[Judgement]:
     for fault in secret.faults:
-        if fault.what not in _ALTERING:
+        if fault.what not in ALTERING:
             continue
         harmless = fault.what is FaultKind.FRAGILE and not set(fault.detail.split()) & {
             "$",
@@ -428,7 +464,7 @@ def _fragile(secret: Variable) -> Iterator[Judgement]:
         }
         certain = fault.what is FaultKind.LINE_HASH
         if fault.what is FaultKind.FRAGILE and any(
-            f.what in _ALTERING - {FaultKind.FRAGILE} for f in secret.faults
+            f.what in ALTERING - {FaultKind.FRAGILE} for f in secret.faults
         ):
             continue  # said already, and better
         yield Judgement(
@@ -497,7 +533,7 @@ def _known(signal: "SignalFact | None", api: "ApiFact | None") -> bool:
 # env-key-secret-swapped
 
 
-def _swapped(env: EnvFact) -> Iterator[Judgement]:
+def _swapped(env: EnvFact, token: "TokenFact | None" = None) -> Iterator[Judgement]:
     key, secret = env.used(Meaning.API_KEY), env.used(Meaning.API_SECRET)
     if secret is not None and env.token is not None and env.token.issuer_is_secret:
         yield Judgement(
@@ -536,12 +572,63 @@ def _swapped(env: EnvFact) -> Iterator[Judgement]:
                 ),
                 location=variable.location,
             )
+    if token is None:  # token-not-jwt says which slip it is
+        yield from _no_token(env)
+
+
+def _no_token(env: EnvFact) -> Iterator[Judgement]:
+    variable = env.used(Meaning.TOKEN)
+    if variable is None or variable.looks in {Looks.EMPTY, Looks.TOKEN} | set(_NO_VALUE):
+        return
+    if value_faults(variable):
+        return  # env-value-dirty speaks of it
+    what = {Looks.URL: "a URL", Looks.KEY: "an API key", Looks.DEV_KEY: "an API key"}
+    yield Judgement(
+        evidence=(_seen(variable, expected="three base64url parts with dots between them"),),
+        title=_fitting(f"{variable.name} holds {what.get(variable.looks, 'no token')}"),
+        cause="Another value was pasted where a token belongs.",
+        symptom="could not establish signal connection: invalid authorization token",
+        confidence=Confidence.CERTAIN,
+        fix=(
+            FixStep(
+                f"Put a token there, or remove {variable.name}:",
+                command="lkdoctor token --booking ID --user ID",
+            ),
+            _restart(),
+        ),
+        location=variable.location,
+    )
 
 
 def _exchanged(key: Variable, secret: Variable) -> Iterator[Judgement]:
     long_key = key.looks is Looks.SECRET or (key.looks is Looks.OTHER and key.length > 20)
     key_as_secret = secret.looks in {Looks.KEY, Looks.DEV_KEY}
-    if not (long_key or key_as_secret) or key.looks is Looks.KEY or _value_faults(key):
+    if key.looks is Looks.KEY and secret.looks is Looks.KEY:
+        yield Judgement(
+            evidence=(
+                _seen(key),
+                Evidence(
+                    f"{secret.name} ({secret.origin})",
+                    f"{secret.length} characters, looks like an API key",
+                    "the secret of that key",
+                    "env",
+                ),
+            ),
+            title=_fitting(f"{secret.name} holds an API key"),
+            cause="The key, which is no secret, was pasted where its secret belongs.",
+            confidence=Confidence.CERTAIN,
+            symptom="could not establish signal connection: invalid token",
+            fix=(
+                FixStep(
+                    "Put the secret of that key there; it is shown once, when the key is made:",
+                    snippet=Snippet("dotenv", f"{secret.name}=…"),
+                ),
+                _restart(),
+            ),
+            location=secret.location,
+        )
+        return
+    if not (long_key or key_as_secret) or key.looks is Looks.KEY or value_faults(key):
         return
     yield Judgement(
         evidence=(
@@ -642,6 +729,7 @@ def _two_projects(env: EnvFact) -> Iterator[Judgement]:
         and v is not counted
         and v.host != counted.host
         and _cloud(v.host)
+        and not _expected(counted, v)
     ]
     if others:
         yield Judgement(
@@ -653,7 +741,7 @@ def _two_projects(env: EnvFact) -> Iterator[Judgement]:
 
 def _foreign_folder(env: EnvFact) -> Iterator[Judgement]:
     url, secret = env.used(Meaning.URL), env.used(Meaning.API_SECRET)
-    if url is None or secret is None or url.source not in _FOLDER:
+    if url is None or secret is None or url.source not in _FOLDER or secret.looks is Looks.EMPTY:
         return
     # A project file gives the secret's place by name: the secret itself comes from elsewhere.
     borrowed = secret.source not in _FOLDER or (
@@ -803,9 +891,10 @@ def _keep_one(winner: Variable, hidden: list[Variable]) -> tuple[FixStep, ...]:
 
 def _public_secret(env: EnvFact) -> Iterator[Judgement]:
     for variable in env.variables:
-        if not variable.prefix or variable.looks in {Looks.EMPTY, Looks.PLACEHOLDER}:
+        if not variable.prefix or variable.looks is Looks.EMPTY or variable.looks in _NO_VALUE:
             continue
-        if variable.meaning is Meaning.API_SECRET:
+        shaped = variable.meaning is not Meaning.TOKEN and variable.looks is Looks.SECRET
+        if variable.meaning is Meaning.API_SECRET or shaped:
             yield Judgement(
                 evidence=(_seen(variable, expected=f"no {variable.prefix} in front of a secret"),),
                 title=_fitting(f"{variable.name} is visible in the browser"),
@@ -833,7 +922,15 @@ def _audience(
     env: EnvFact, url: UrlFact | None = None, network: "NetworkFact | None" = None
 ) -> Iterator[Judgement]:
     counted = env.used(Meaning.URL)
-    if counted is not None and env.container and not counted.prefix:
+    if counted is not None and counted.host in {"0.0.0.0", "::"}:  # noqa: S104 - dialled, not bound
+        yield Judgement(
+            evidence=(_seen(counted, expected="an address that can be dialled: localhost"),),
+            title=_fitting(f"{counted.host} is an address to listen on, not to dial"),
+            cause="A server that listens on it takes connections on all its addresses; dialled, it is "
+            "this machine on Linux and macOS and nothing on Windows, and browsers refuse it.",
+            location=counted.location,
+        )
+    elif counted is not None and env.container and not counted.prefix:
         yield from _loopback_in_container(env, counted, url, network)
     for variable in env.variables:
         if variable.meaning is Meaning.URL and variable.prefix and variable.used:

@@ -14,6 +14,7 @@ from lkdoctor.findings import Confidence, Evidence, FixStep, Layer, Severity, Sn
 from lkdoctor.names import MAX_BYTES
 from lkdoctor.rules.base import Check, Judgement, Rule, Unsure
 from lkdoctor.tokens.decode import Around, Fault, Signature, SignatureState
+from lkdoctor.tokens.grants import SOURCES
 from lkdoctor.tokens.predict import Refusal, recognise
 from lkdoctor.tokens.reading import (
     LEEWAY_S,
@@ -206,7 +207,8 @@ def _algorithm(token: TokenFact, signal: "SignalFact | None" = None) -> Iterator
     refused = _refused(signal, _GIVEN, Refusal.BAD_ALGORITHM, Refusal.BAD_SIGNATURE)
     old_server = _accepted(signal)
     hmac = read.alg in {"HS384", "HS512"}
-    foreign = not hmac and read.alg != "none"
+    wrong_case = read.alg.upper() == "HS256"
+    foreign = not hmac and not wrong_case and read.alg.lower() != "none"
     evidence = [_saw("header alg", read.alg or "missing", "HS256")]
     if read.issuer and foreign:
         evidence.append(_saw("iss", read.issuer, "the LiveKit API key"))
@@ -293,6 +295,8 @@ def _own_signature(
                 FixStep("Trim the secret when reading it from a file, and do not decode it."),
             ),
         )
+    elif state is SignatureState.OTHER and (read.issuer is None or read.issuer_is_secret):
+        return  # it names no key, or the secret in its place: token-unknown-key, token-claim-type
     elif state is SignatureState.OTHER:
         yield Judgement(
             (*evidence, _saw("it fits", f"{signature.key}"), _saw("iss", read.issuer or "missing")),
@@ -310,7 +314,23 @@ def _unknown_key(
     read = token.token if token is not None else None
     given = _refused(signal, _GIVEN, Refusal.UNKNOWN_KEY)
     said = () if given is None else (given,)
-    if read is not None and read.issuer is None:
+    if read is not None and read.issuer_is_secret:
+        yield Judgement(
+            (_saw("iss", "the API secret", "the API key"), *said),
+            title="The token names the API secret as its issuer",
+            cause="Key and secret were exchanged where the token was made. Everybody who has such a "
+            "token has the secret.",
+            fix=(
+                FixStep("Exchange key and secret where tokens are made, and restart it."),
+                FixStep(
+                    "Make a new key and revoke this one: its secret has to count as known.",
+                    destructive=True,
+                ),
+            ),
+        )
+    elif read is not None and any(m.name == "iss" and m.refused for m in read.misfits):
+        return  # token-claim-type
+    elif read is not None and read.issuer is None:
         yield Judgement(
             (_saw("iss", "missing", "the API key"), *said), title="The token names no API key (iss)"
         )
@@ -586,6 +606,20 @@ def _misspelt(token: TokenFact) -> Iterator[Judgement]:
             title="A grant is written in the wrong case",
             cause="Servers since 1.13 take a name in any case; older ones compare it letter by letter and "
             "ignore the grant.",
+        )
+    sources = [
+        (g, odd)
+        for g in read.grants
+        if (g.meant or g.name) == "canPublishSources"
+        and isinstance(g.value, tuple)
+        and (odd := [s for s in g.value if s not in SOURCES])
+    ]
+    for grant, odd in sources:
+        yield Judgement(
+            (_saw(f"{grant.claim}.{grant.name}", ", ".join(odd[:12]), ", ".join(SOURCES)),),
+            title="A source in the token is one that servers do not know",
+            cause="Servers take any text in canPublishSources and say nothing; publishing a track of a "
+            "source that is not named there never answers.",
         )
     strange = [g for g in unknown if not g.meant]
     if strange:

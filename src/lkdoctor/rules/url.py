@@ -159,7 +159,7 @@ _ENDPOINT: Final = (
 
 def _path(url: UrlFact, signal: "SignalFact | None" = None) -> Iterator[Judgement]:
     result = url.result
-    if not isinstance(result, ParsedUrl) or _reached(signal):
+    if not isinstance(result, ParsedUrl) or _reached(signal) or _service(result.host):
         return
     endpoint = re.search(_ENDPOINT, result.path) if result.path else None
     bare = result._replace(path=result.path[: endpoint.start()] if endpoint else "")
@@ -196,6 +196,52 @@ def _reached(signal: "SignalFact | None") -> bool:
     from lkdoctor.rules.answers import signalling_reached
 
     return bool(signalling_reached(signal))
+
+
+# url-other-service
+
+
+def _other_service(url: UrlFact) -> Iterator[Judgement]:
+    result = url.result
+    if not isinstance(result, ParsedUrl):
+        return
+    what = _service(result.host)
+    if what is not None:
+        yield Judgement(
+            evidence=(_written(url, "wss://YOUR-PROJECT.livekit.cloud"), _is(result.host, what)),
+            title=f"The URL is that of {what}",
+            fix=(_use(_project_of(result.host)), _restart()),
+            location=_location(url),
+        )
+
+
+def _is(host: str, what: str) -> Evidence:
+    return Evidence(host, what, "signalling", "env")
+
+
+def _service(host: str) -> str | None:
+    """What of LiveKit's is at this host that is no signalling."""
+    if host == "cloud.livekit.io":
+        return "LiveKit Cloud's dashboard"
+    if host == "livekit.io" or host.endswith(".livekit.io"):
+        return "LiveKit's website"
+    for label, what in _CLOUD_SERVICES.items():
+        if host.endswith(f".{label}.livekit.cloud"):
+            return what
+    return "no LiveKit Cloud project" if host == "livekit.cloud" else None
+
+
+_CLOUD_SERVICES: Final = {
+    "sip": "a project's SIP service",
+    "whip": "a project's WHIP service",
+    "rtmp": "a project's RTMP service",
+    "turn": "a TURN server",
+}
+
+
+def _project_of(host: str) -> str:
+    name = host.partition(".")[0] if host.count(".") == 3 else "YOUR-PROJECT"
+    return f"wss://{name}.livekit.cloud"
 
 
 # ------------------------------------------------------------------ check
@@ -363,5 +409,30 @@ RULES: Final = (
             "api-not-found",
         ),
         related=("url-not-livekit",),
+    ),
+    Rule(
+        code="url-other-service",
+        check="url.form",
+        layer=Layer.URL,
+        severity=Severity.ERROR,
+        confidence=Confidence.LIKELY,
+        title="The URL is that of another service of LiveKit",
+        symptoms=(
+            "v1 RTC path not found. Consider upgrading your LiveKit server version",
+            "could not establish signal connection: Failed to fetch",
+        ),
+        cause="The address of a page, of the dashboard or of a service for telephones or streams was "
+        "copied. Clients begin with signalling, which is at the project's own address.",
+        how="The host is livekit.io or under it, or has sip, whip, rtmp or turn in front of livekit.cloud.",
+        fix=(_use("wss://YOUR-PROJECT.livekit.cloud"), _restart()),
+        source="docs.livekit.io, LiveKit Cloud and SIP: the project's URL and its SIP URI",
+        judge=_other_service,
+        sick=lambda: _at(
+            "https://cloud.livekit.io/projects/p_1",
+            _parsed(scheme="https", host="cloud.livekit.io", path="/projects/p_1"),
+        ),
+        healthy=_healthy,
+        explains=("url-path", "url-not-livekit", "api-not-routed", "api-not-found"),
+        related=("url-path", "url-not-livekit"),
     ),
 )

@@ -479,6 +479,10 @@ class Keyring:
         for at, key in enumerate(self.keys):
             self._by_api_key.setdefault(key.api_key, at)
 
+    def holds(self, text: object) -> bool:
+        """Whether this is one of the secrets."""
+        return isinstance(text, str) and any(key.secret.reveal() == text for key in self.keys)
+
     def check(self, jwt: Jwt) -> Signature:
         """Say whether, and with whose secret, a token was signed."""
         issuer = jwt.claims.get("iss")

@@ -13,6 +13,7 @@ from lkdoctor.tokens.decode import Around, SignatureState
 from lkdoctor.tokens.reading import (
     LEEWAY_S,
     GrantFault,
+    GrantRead,
     Moment,
     ReadToken,
     TimeForm,
@@ -225,6 +226,22 @@ _OLD_VIDEO: Final = frozenset(
      "hidden", "recorder"}
 )  # fmt: skip
 
+_LATER_VIDEO: Final[dict[str, tuple[Server, ...]]] = {
+    "destinationRoom": (Server.V1_13, Server.V1_9),
+    "canManageAgentSession": (Server.V1_13,),
+}
+
+
+def _has_grant(server: Server, grant: GrantRead) -> bool:
+    if not _has_claim(server, grant.claim):
+        return False
+    if grant.claim != "video":
+        return True
+    name = grant.meant or grant.name
+    return (server is not Server.V1_5 or name in _OLD_VIDEO) and (
+        name not in _LATER_VIDEO or server in _LATER_VIDEO[name]
+    )
+
 
 def _has_claim(server: Server, claim: str) -> bool:
     if claim in _NOT_IN_OPEN_SERVERS:
@@ -239,8 +256,7 @@ def _malformed(token: ReadToken, server: Server) -> bool:
     )
     return bad_claims or any(
         grant.fault is GrantFault.TYPE
-        and _has_claim(server, grant.claim)
-        and (server is not Server.V1_5 or grant.claim != "video" or grant.name in _OLD_VIDEO)
+        and _has_grant(server, grant)
         and not (server.go_jose and grant.meant)  # go-jose minds upper and lower case
         for grant in token.grants
     )

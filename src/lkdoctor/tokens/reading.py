@@ -119,6 +119,8 @@ class ReadToken(NamedTuple):
     """The header has ``crit``: refused before 1.13."""
     claim_names: tuple[str, ...] = ()
     """Every claim at the top level, as written."""
+    issuer_is_secret: bool = False
+    """The token shows a secret that is at hand as its issuer."""
     kind: Literal["token"] = "token"
 
     def grants_of(self, claim: str) -> dict[str, object]:
@@ -395,5 +397,7 @@ def reading_of(found: Jwt | NotAToken, keyring: Keyring) -> TokenText:
         found.length,
         found.around,
         safe(found.around_detail, 60) if found.around_detail else "",
-        describe(found, keyring.check(found)),
+        describe(found, keyring.check(found))._replace(
+            issuer_is_secret=keyring.holds(found.claims.get("iss"))
+        ),
     )

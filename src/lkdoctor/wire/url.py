@@ -94,7 +94,18 @@ def _behind_scheme(scheme: str, rest: str) -> ParsedUrl | UnusableUrl:
     written, port_text = split.groups()
     if not written:
         return UnusableUrl(UrlProblem.NO_HOST, f"no host behind {scheme}://")
+    if written.lower() in SCHEMES and path.startswith("//"):
+        return UnusableUrl(
+            UrlProblem.BAD_HOST,
+            f"{written.lower()} behind {scheme}://: two schemes",
+            _if_usable(f"{written.lower()}:{path}{tail}"),
+        )
     host = _host(written)
+    if host is not None and host.endswith(".livekit.cloud") and "xn--" in host:
+        return UnusableUrl(
+            UrlProblem.BAD_HOST,
+            f"{safe(written, 200)}: letters beyond ASCII, as no project has them",
+        )
     if host is None:
         return UnusableUrl(UrlProblem.BAD_HOST, f"{safe(written, 200)} is no host name")
     port = _port(port_text, SCHEMES[scheme])
