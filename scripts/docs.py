@@ -1,9 +1,10 @@
-"""Writes one page for every cause of the catalogue, and their index.
+"""Writes one page for every cause of the catalogue, their index, and the README's table of them.
 
-python scripts/docs.py            write docs/causes/
+python scripts/docs.py            write docs/causes/ and the table in README.md
 python scripts/docs.py --check    say which pages are not up to date, change nothing
 """
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,7 +17,12 @@ from lkdoctor.report.areas import TITLES
 if TYPE_CHECKING:
     from lkdoctor.rules.base import Rule
 
-FOLDER = Path(__file__).parent.parent / "docs" / "causes"
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "docs" / "causes"
+README = ROOT / "README.md"
+
+TABLE = re.compile(r"(?s)(?<=<!-- causes -->\n).*?(?=<!-- /causes -->)")
+"""Where in the README the table stands."""
 
 SEVERITIES = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 
@@ -83,6 +89,28 @@ def index(rules: tuple["Rule", ...]) -> Iterator[str]:
                 yield f"| [{rule.code}]({rule.code}.md) | {title} | {SEVERITIES[rule.severity]} |"
 
 
+def table(rules: tuple["Rule", ...]) -> Iterator[str]:
+    """All causes in a row an area, each with its page."""
+    yield f"| area | the {len(rules)} causes that lkdoctor names |"
+    yield "|---|---|"
+    for layer in dict.fromkeys(rule.layer for rule in rules):
+        codes = (rule.code for rule in rules if rule.layer is layer)
+        yield f"| {TITLES[layer]} | {', '.join(f'[{c}](docs/causes/{c}.md)' for c in codes)} |"
+
+
+def readme(text: str) -> str:
+    """The README with today's table.
+
+    Raises:
+        ValueError: it has no place for the table.
+    """
+    rules = tuple(catalogue.rules())
+    filled, count = TABLE.subn(lambda _: "\n".join(table(rules)) + "\n", text)
+    if count != 1:
+        raise ValueError(f"{README.name} has {count} places for the table of causes")
+    return filled
+
+
 def _step(number: int, step: FixStep) -> Iterator[str]:
     lead = f"{number}. "
     note = " *(deletes or restarts something)*" if step.destructive else ""
@@ -141,11 +169,14 @@ def differences(wanted: Mapping[str, str]) -> list[str]:
 
 def main(arguments: list[str]) -> int:
     wanted = pages()
+    text = README.read_text(encoding="utf-8")
     if "--check" in arguments:
-        different = differences(wanted)
+        different = [f"docs/causes/{name}" for name in differences(wanted)]
+        different += [README.name] if readme(text) != text else []
         for name in different:
-            print(f"docs/causes/{name} is not what scripts/docs.py writes: run it")
+            print(f"{name} is not what scripts/docs.py writes: run it")
         return 1 if different else 0
+    README.write_text(readme(text), encoding="utf-8")
     FOLDER.mkdir(parents=True, exist_ok=True)
     for path in FOLDER.glob("*.md"):
         if path.name not in wanted:

@@ -40,6 +40,8 @@ def test_drift_is_noticed(tmp_path: Path) -> None:
     """A page changed by hand, one missing, one of a cause that is no more."""
     shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
     shutil.copytree(CAUSES, tmp_path / "docs" / "causes")
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (tmp_path / "README.md").write_text(text.replace("[tls-expired]", "[tls-expird]"), "utf-8")
     pages = tmp_path / "docs" / "causes"
     (pages / "tls-expired.md").write_text("by hand", encoding="utf-8")
     (pages / "dns-nxdomain.md").unlink()
@@ -50,7 +52,16 @@ def test_drift_is_noticed(tmp_path: Path) -> None:
         "docs/causes/dns-nxdomain.md",
         "docs/causes/no-such-cause.md",
         "docs/causes/tls-expired.md",
+        "README.md",
     ]
     assert generated(root=tmp_path).returncode == 0
     assert generated("--check", root=tmp_path).returncode == 0
     assert not (pages / "no-such-cause.md").exists()
+    assert (tmp_path / "README.md").read_text(encoding="utf-8") == text
+
+
+def test_the_readme_s_table_has_every_cause() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = text.partition("<!-- causes -->")[2].partition("<!-- /causes -->")[0]
+    linked = re.findall(r"\[([\w-]+)\]\(docs/causes/\1\.md\)", rows)
+    assert linked == list(catalogue.by_code())
