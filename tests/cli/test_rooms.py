@@ -367,7 +367,7 @@ def test_certificates_of_ones_own(capsys: pytest.CaptureFixture[str], tmp_path: 
     file = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(file))
     with serving(capsys, trust, rooms=[{"name": "demo", "sid": "RM_1"}]) as (server, api):
-        assert refused(server, "list")[:2] == (1, "tls-untrusted")
+        assert refused(server, "list")[:2] == (3, "tls-untrusted")
         for option in (["--ca-file", str(file)], ["--insecure"]):
             code, out, _ = server.rooms("end", "demo", "--yes", *option)
             assert (code, out) == (0, '  ✓ "demo": ended, 0 people thrown out\n')
@@ -434,7 +434,7 @@ def test_quiet_and_plain_forms_of_a_refusal(sandbox: Server) -> None:
         pytest.param(Fault.NOT_LIVEKIT, 1, "url-not-livekit", id="a web app"),
         pytest.param(Fault.REDIRECT, 1, "url-redirect", id="redirect"),
         pytest.param(Fault.CLOCK_AHEAD, 1, "clock-server-wrong", id="clocks disagree"),
-        pytest.param(Fault.HANGS_UP, 1, "http-closed-early", id="hangs up"),
+        pytest.param(Fault.HANGS_UP, 3, "http-closed-early", id="hangs up"),
     ],
 )
 def test_what_stands_in_front_is_named(

@@ -13,6 +13,7 @@ from lkdoctor import catalogue
 from lkdoctor.diagnosis.fold import fold
 from lkdoctor.facts import Facts
 from lkdoctor.findings import Confidence, Evidence, Finding, FixStep, Layer, Severity, Snippet
+from lkdoctor.report.findings import without_commands
 from lkdoctor.report.layout import Canvas
 from lkdoctor.report.model import (
     CheckResult,
@@ -67,10 +68,17 @@ def sick(code: str) -> Facts:
     return facts._replace(env=facts.env or rest.env, name=facts.name or rest.name)
 
 
-def report(facts: Facts | None = None, **changed: Any) -> Report:
-    """The report on these facts (or healthy ones), made at noon."""
+def report(facts: Facts | None = None, *, commands: bool = False, **changed: Any) -> Report:
+    """The report on these facts (or healthy ones), made at noon.
+
+    Args:
+        facts: what was observed.
+        commands: as under --curl, with what shows the evidence again.
+        changed: settings of `fold`.
+    """
     settings: dict[str, Any] = {"run": RUN, "target": TARGET, "not_tested": NOT_TESTED} | changed
-    return fold(healthy() if facts is None else facts, **settings)
+    made = fold(healthy() if facts is None else facts, **settings)
+    return made if commands else made._replace(findings=without_commands(made.findings))
 
 
 def finding(**changed: Any) -> Finding:

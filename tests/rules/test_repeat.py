@@ -29,7 +29,7 @@ WITHOUT = {
 
 @pytest.mark.parametrize("code", [rule.code for rule in catalogue.rules()])
 def test_every_observation_of_the_network_has_its_command(code: str) -> None:
-    shown = report(sick(code))
+    shown = report(sick(code), commands=True)
     for finding in (*shown.findings, *shown.folded):
         for evidence in finding.evidence:
             told = evidence.source in {"net", "api"} and evidence.label not in WITHOUT
