@@ -1,5 +1,6 @@
 """What the files of an app's project say; never what a secret is."""
 
+from enum import StrEnum
 from typing import NamedTuple
 
 from lkdoctor.config.manifests import Ecosystem, Package, numbers
@@ -61,13 +62,23 @@ class Cleartext(NamedTuple):
     """It is the manifest of debug builds."""
 
 
+class Reason(StrEnum):
+    """What kept something from being read."""
+
+    LIMIT = "limit"
+    """A limit of ours, or a tool that is not there: nothing is wrong with the project."""
+    DENIED = "denied"
+    """The system did not let us."""
+    BROKEN = "broken"
+    """It is not what its name says."""
+
+
 class Unread(NamedTuple):
     """Something of the project that was not read."""
 
     origin: str
     why: str
-    harmless: bool = False
-    """A limit, or a tool that is not there: nothing is wrong with the project."""
+    reason: Reason
 
 
 class AppFact(NamedTuple):

@@ -23,6 +23,7 @@ from lkdoctor.facts.app import (
     EnvRead,
     FrameworkSeen,
     Host,
+    Reason,
     UnawaitedToken,
     Unread,
 )
@@ -182,7 +183,9 @@ class _Looking:
         waiting: list[tuple[str, int]] = [("", 0)]
         for path, depth in waiting:  # grows while it is read
             if self._files >= MAX_FILES:
-                self._leave(path, f"more than {MAX_FILES} files: the rest was not read", limit=True)
+                self._leave(
+                    path, f"more than {MAX_FILES} files: the rest was not read", Reason.LIMIT
+                )
                 return
             try:
                 with os.scandir(f"{self._root}/{path}") as entries:
@@ -198,7 +201,7 @@ class _Looking:
                                 break
                             self._file(inner, entry.name)
             except OSError as error:
-                self._leave(path, _words(error))
+                self._leave(path, _words(error), Reason.DENIED)
 
     def _enter(self, path: str, name: str, depth: int, waiting: list[tuple[str, int]]) -> None:
         platform = {"convex": "Convex", "supabase": "Supabase"}.get(name)
@@ -207,7 +210,7 @@ class _Looking:
         if name in _SKIPPED:
             return
         if depth == MAX_DEPTH:
-            self._leave(path, f"deeper than {MAX_DEPTH} folders", limit=True)
+            self._leave(path, f"deeper than {MAX_DEPTH} folders", Reason.LIMIT)
         else:
             waiting.append((path, depth + 1))
 
@@ -237,8 +240,10 @@ class _Looking:
             if name == "package.json":
                 self._package_json(path, manifests.dependencies(text))
         except (ManifestError, RecursionError) as problem:
+            if "/" in path and "livekit" not in text.lower():
+                return  # somebody's template or test data, and none of our business
             words = str(problem) if isinstance(problem, ManifestError) else "nested too deeply"
-            self._leave(path, words)
+            self._leave(path, words, Reason.BROKEN)
 
     def _package_json(self, path: str, dependencies: Mapping[str, str]) -> None:
         framework = frameworks.framework_of(dependencies)
@@ -285,7 +290,7 @@ class _Looking:
         git = shutil.which("git")
         if git is None or not self._in_work_tree():
             if self._in_work_tree():
-                self._leave("", "git is not installed: tracked files were not told", limit=True)
+                self._leave("", "git is not installed: tracked files were not told", Reason.LIMIT)
             return None
         # Variables such as GIT_DIR would lead elsewhere; a work tree's own configuration may
         # name programs (core.fsmonitor), which must not run.
@@ -303,10 +308,10 @@ class _Looking:
                 check=False,
             )
         except (OSError, subprocess.SubprocessError):
-            self._leave("", "git did not answer: tracked files were not told", limit=True)
+            self._leave("", "git did not answer: tracked files were not told", Reason.LIMIT)
             return None
         if done.returncode != 0:
-            self._leave("", "git refused: tracked files were not told", limit=True)
+            self._leave("", "git refused: tracked files were not told", Reason.LIMIT)
             return None
         return frozenset(os.fsdecode(name) for name in done.stdout.split(b"\0") if name)
 
@@ -324,7 +329,7 @@ class _Looking:
         inside: dict[str, bool] = {}
         for number, path in enumerate(sorted(self._tracked - self._seen)):
             if number == MAX_FILES:
-                self._leave("", f"more than {MAX_FILES} tracked files", limit=True)
+                self._leave("", f"more than {MAX_FILES} tracked files", Reason.LIMIT)
                 return
             folder = path.rpartition("/")[0]
             if folder not in inside:
@@ -350,7 +355,7 @@ class _Looking:
         try:
             return data.decode("utf-8-sig")
         except UnicodeDecodeError:
-            self._leave(path, "not UTF-8")
+            self._leave(path, "not UTF-8", Reason.BROKEN)
             return None
 
     def _data(self, path: str, limit: int, *, quiet: bool = False) -> bytes | None:
@@ -362,12 +367,12 @@ class _Looking:
             data = _read(f"{self._root}/{path}", wanted)
         except _TooLargeError:
             if not quiet:
-                self._leave(path, f"larger than {wanted // 1024 // 1024} MiB")
+                self._leave(path, f"larger than {wanted // 1024 // 1024} MiB", Reason.BROKEN)
             return None
         except FileNotFoundError:  # gone meanwhile, or tracked and removed
             return None
         except (OSError, ValueError) as error:
-            self._leave(path, _words(error))
+            self._leave(path, _words(error), Reason.DENIED)
             return None
         if tracked and self._needle and self._needle in data:
             room = MAX_SAID - len(self._secret_in)
@@ -380,9 +385,9 @@ class _Looking:
     def _origin(self, path: str) -> str:
         return safe(f"{self._label}/{path}".strip("/") if self._label else path, 200)
 
-    def _leave(self, path: str, why: str, *, limit: bool = False) -> None:
+    def _leave(self, path: str, why: str, reason: Reason) -> None:
         if len(self._unread) < MAX_SAID:
-            self._unread.append(Unread(self._origin(path) or ".", why, limit))
+            self._unread.append(Unread(self._origin(path) or ".", why, reason))
 
     # ------------------------------------------------------------ what came of it
 

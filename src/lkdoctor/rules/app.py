@@ -11,6 +11,7 @@ from lkdoctor.facts.app import (
     EnvRead,
     FrameworkSeen,
     Host,
+    Reason,
     UnawaitedToken,
     Unread,
 )
@@ -147,12 +148,15 @@ def _fitting(title: str) -> str:
 
 
 def _unreadable(app: AppFact) -> Iterator[Judgement]:
-    broken = [item for item in app.unread if not item.harmless]
+    broken = [item for item in app.unread if item.reason is not Reason.LIMIT]
     if broken:
+        denied = all(item.reason is Reason.DENIED for item in broken)
         one = f"{broken[0].origin} cannot be read"
         yield Judgement(
             evidence=tuple(Evidence(item.origin, item.why, source="app") for item in broken),
             title=_fitting(one if len(broken) == 1 else f"{len(broken)} files cannot be read"),
+            # A database's folder beside the source is nobody's fault.
+            severity=Severity.INFO if denied else None,
             location=broken[0].origin,
         )
 
@@ -495,7 +499,7 @@ def _look_files(app: AppFact) -> str:
     frameworks = ", ".join(dict.fromkeys(f.name for f in app.frameworks))
     parts = [frameworks] if frameworks else []
     parts.append(f"{app.files:,} file{'' if app.files == 1 else 's'}")
-    parts += [item.why for item in app.unread if item.harmless]
+    parts += [item.why for item in app.unread if item.reason is Reason.LIMIT]
     return ", ".join(parts)
 
 
@@ -670,8 +674,10 @@ RULES: Final = (
         ),
         source="the formats' own documentation; see lkdoctor.config.manifests",
         judge=_unreadable,
-        sick=lambda: _with(unread=(Unread("package-lock.json", "no JSON (line 3)"),)),
-        healthy=lambda: _with(unread=(Unread(".", "git is not installed", harmless=True),)),
+        sick=lambda: _with(
+            unread=(Unread("package-lock.json", "no JSON (line 3)", Reason.BROKEN),)
+        ),
+        healthy=lambda: _with(unread=(Unread(".", "git is not installed", Reason.LIMIT),)),
         related=("env-file-unreadable",),
     ),
     Rule(
