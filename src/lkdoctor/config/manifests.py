@@ -244,11 +244,11 @@ def _pinned(name: str, specifier: str, line: int) -> _Named:
 def _package_blocks(text: str) -> Iterator[_Named]:
     """``[[package]]`` with a name and a version: poetry, uv, pdm, Cargo."""
     name, start = "", 0
+    inside = False
     for number, line in _lines(text):
         if line.startswith("["):
-            name = ""
-            continue
-        if found := re.match(r"(name|version)\s*=\s*\"([^\"]{1,100})\"", line):
+            name, inside = "", line.startswith("[[package]]")
+        elif inside and (found := re.match(r"(name|version)\s*=\s*\"([^\"]{1,100})\"", line)):
             if found[1] == "name":
                 name, start = found[2], number
             elif name:

@@ -44,7 +44,8 @@ _ALL: Final = (0, 0, 0)
 KNOWN: Final = {
     "env-sdk-ignores-url": (
         Known(
-            Ecosystem.PYPI, "livekit-agents", (1, 3, 4), (1, 3, 5), "1.3.5", "livekit/agents#4086"
+            Ecosystem.PYPI, "livekit-agents", (1, 3, 4), (1, 3, 5), "1.3.5",
+            "livekit/agents#4086; withdrawn from PyPI: connection URL is wrong",
         ),
     ),
     "url-double-slash": (
@@ -81,7 +82,7 @@ KNOWN: Final = {
     ),
     "identity-rejoin-race": (
         Known(
-            Ecosystem.MAVEN, "io.livekit:livekit-android", (2, 20, 2), (2, 20, 3), "2.21.0",
+            Ecosystem.MAVEN, "io.livekit:livekit-android", (2, 20, 2), (2, 20, 3), "",
             "livekit/client-sdk-android#778",
         ),
         Known(
@@ -698,7 +699,7 @@ RULES: Final = (
                 "Install livekit-agents 1.3.5 or later.", "pip install --upgrade livekit-agents"
             ),
         ),
-        source="livekit/agents#4086",
+        source="livekit/agents#4086; livekit/agents/worker.py of 1.3.4 and 1.3.5",
         judge=_ignores_url,
         sick=lambda: _with(_package(Ecosystem.PYPI, "livekit-agents", "1.3.4")),
         healthy=lambda: _with(_package(Ecosystem.PYPI, "livekit-agents", "1.3.5")),
