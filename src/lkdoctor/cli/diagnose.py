@@ -86,7 +86,7 @@ def diagnose(
     if saved is not None:
         chosen = {"join": join, "dry_run": dry_run, "only": only, "skip": skip}
         dialling = network._replace(curl=False)
-        _refuse_beside_from(_given(chosen, target, booking, dialling))
+        _refuse_beside_from(_given(chosen, target, files, booking, dialling))
         report = _judged_again(saved, streams, fail_on_warnings=warn)
         return show(report, lambda canvas: draw(report, canvas), streams, output)
     resolution = inputs.resolution(target, streams, files)

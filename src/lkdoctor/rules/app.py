@@ -886,7 +886,7 @@ RULES: Final = (
         "it the value is undefined there, however well it is set.",
         how="The project's framework is known, and source that runs in the browser reads LIVEKIT_URL "
         "without its prefix and without a fallback; or reads it with the prefix, and nothing sets it.",
-        fix=(*_BACKEND, _REBUILD),
+        fix=(*_BACKEND, _set_prefixed("NEXT_PUBLIC_LIVEKIT_URL"), _REBUILD),
         source="livekit/livekit#3810; Next.js, Vite, Expo and Create React App docs, environment "
         "variables",
         judge=_prefix_missing,
