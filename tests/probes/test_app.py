@@ -210,6 +210,23 @@ def test_too_many_files_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert unread.reason is Reason.LIMIT
 
 
+def test_too_many_bytes_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "MAX_BYTES", 1024 * 1024)
+    write(tmp_path, {f"{name}/go.mod": " " * 600_000 for name in "abc"})
+    assert look(tmp_path).unread == (Unread(".", "more than 1 MiB", Reason.LIMIT),)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the program that must not run is a script")
+def test_the_projects_own_git_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mark = tmp_path / "it ran"
+    tree = tmp_path / "tree"
+    write(tree, {"git": f"#!/bin/sh\ntouch '{mark}'\n", ".git/HEAD": ""})
+    (tree / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tree), prepend=os.pathsep)
+    assert look(tree, secret=SECRET).tracked is None
+    assert not mark.exists()
+
+
 def test_a_tree_without_a_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "MAX_DEPTH", 3)
     write(tmp_path, {"a/b/c/d/e/package.json": PACKAGE, "a/b/c/package.json": PACKAGE})
@@ -358,13 +375,16 @@ def test_git_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_order_of_env_files(tmp_path: Path) -> None:
-    assert app.env_order(tmp_path, {}) == app.EnvOrder(())
+    assert app.env_files(tmp_path, {}) == ()
     write(tmp_path, {"package.json": '{"dependencies": {"vite": "7"}}'})
-    assert app.env_order(tmp_path, {}) == app.EnvOrder(
-        (".env.development.local", ".env.development", ".env.local", ".env"), "Vite", "development"
+    assert app.env_files(tmp_path, {}) == (
+        ".env.development.local",
+        ".env.development",
+        ".env.local",
+        ".env",
     )
-    assert app.env_order(tmp_path, {"NODE_ENV": "production"}).files[0] == ".env.production.local"
-    assert app.env_order(tmp_path, {"NODE_ENV": "../../x"}).mode == "development"
+    assert app.env_files(tmp_path, {"NODE_ENV": "production"})[0] == ".env.production.local"
+    assert app.env_files(tmp_path, {"NODE_ENV": "../../x"})[0] == ".env.development.local"
 
 
 @pytest.mark.parametrize(
@@ -372,4 +392,4 @@ def test_the_order_of_env_files(tmp_path: Path) -> None:
 )
 def test_no_order_of_its_own(text: str, tmp_path: Path) -> None:
     write(tmp_path, {"package.json": text})
-    assert app.env_order(tmp_path, {}) == app.EnvOrder(())
+    assert app.env_files(tmp_path, {}) == ()

@@ -75,7 +75,7 @@ def _folder_files(options: AppOptions | None) -> tuple[str, ...]:
     from lkdoctor.probes import app
 
     folder = app.open_folder(options.project_dir, here())
-    files = app.env_order(folder, os.environ).files or FOLDER_FILES
+    files = app.env_files(folder, os.environ) or FOLDER_FILES
     # As the user wrote it, so that a place can be opened by its name; "." adds nothing.
     return tuple(Path(options.project_dir, name).as_posix() for name in files)
 

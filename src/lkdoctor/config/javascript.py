@@ -3,6 +3,7 @@
 No parser: a reader of lines that says nothing where it cannot be sure.
 """
 
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
@@ -71,7 +72,8 @@ def promises(text: str) -> tuple[Promise, ...]:
     if "toJwt" not in text or "livekit-server-sdk" not in text:
         return ()
     found: list[Promise] = []
-    for call in re.finditer(r"\.toJwt\s{0,20}\(\s{0,20}\)", text):
+    calls = re.finditer(r"\.toJwt\s{0,20}\(\s{0,20}\)", text)
+    for call in itertools.islice(calls, MAX_FOUND):
         start = text.rfind("\n", 0, call.start()) + 1
         if _is_comment(text[start : call.start()]):
             continue
@@ -81,8 +83,6 @@ def promises(text: str) -> tuple[Promise, ...]:
         sure = _unawaited(text[max(0, call.start() - 600) : call.start()], text)
         if sure is not None:
             found.append(Promise(text.count("\n", 0, call.start()) + 1, sure))
-        if len(found) == MAX_FOUND:
-            break
     return tuple(found)
 
 

@@ -34,8 +34,10 @@ MAX_SOURCE: Final = 512 * 1024
 """Bytes of a source file; longer ones are bundles."""
 MAX_TRACKED: Final = 4 * 1024 * 1024
 """Bytes of a tracked file that are searched for the secret."""
-MAX_MANIFEST: Final = 32 * 1024 * 1024
+MAX_MANIFEST: Final = 16 * 1024 * 1024
 """Bytes of a lock file; those of large workspaces have ten million."""
+MAX_BYTES: Final = 512 * 1024 * 1024
+"""Bytes of all files together."""
 MAX_DEPTH: Final = 40
 MAX_SAID: Final = 20
 """Places of one kind that are kept."""
@@ -60,7 +62,6 @@ _SOURCES: Final = (
 )  # fmt: skip
 
 _SERVER_SOURCES: Final = (".go", ".php", ".rb")
-_SWAP: Final = rb"(?m)^.{0,200}\bwss?\b.{0,200}\bhttps?\b"
 
 _HOSTS: Final = {
     "vercel.json": "Vercel",
@@ -79,15 +80,6 @@ _BUNDLER_RULES: Final = (
     r"(?:vite|next|nuxt|svelte|astro|app|metro|babel|webpack|craco)\.config\.\w+"
 )
 _SAMPLE: Final = r"(?i)example|sample|template|dist$"
-
-
-class EnvOrder(NamedTuple):
-    """Which .env files count, and who says so."""
-
-    files: tuple[str, ...]
-    """Strongest first; empty: no framework of its own order was found."""
-    framework: str = ""
-    mode: str = ""
 
 
 def open_folder(name: str, base: Path) -> Path:
@@ -115,18 +107,21 @@ def open_folder(name: str, base: Path) -> Path:
     )
 
 
-def env_order(folder: Path, environ: Mapping[str, str]) -> EnvOrder:
-    """The order in which the framework of this folder's package.json reads .env files."""
+def env_files(folder: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The .env files that the framework of this folder's package.json reads, strongest first.
+
+    Empty where no framework has an order of its own. ``NODE_ENV`` says the mode.
+    """
     try:
         data = _read(str(folder / "package.json"), MAX_SOURCE)
         found = frameworks.framework_of(manifests.dependencies(data.decode("utf-8-sig")))
     except (OSError, ValueError, RecursionError, ManifestError, _TooLargeError):
-        return EnvOrder(())  # `look` says what is wrong with it
+        return ()  # `look` says what is wrong with it
     if found is None or not found.env_files:
-        return EnvOrder(())
+        return ()
     mode = environ.get("NODE_ENV", "")
     mode = mode if mode in frameworks.MODES else "development"
-    return EnvOrder(frameworks.env_files(found, mode), found.name, mode)
+    return frameworks.env_files(found, mode)
 
 
 def look(folder: Path, label: str, secret: Secret | None = None) -> AppFact:
@@ -163,6 +158,7 @@ class _Looking:
         value = secret.reveal() if secret is not None else ""
         self._needle = _bytes(value) if _worth_searching(value) else b""
         self._files = 0
+        self._left = MAX_BYTES
         self._seen: set[str] = set()
         self._packages: list[Package] = []
         self._frameworks: dict[str, tuple[Framework, FrameworkSeen]] = {}
@@ -221,7 +217,7 @@ class _Looking:
             self._source(path, name)
         elif name.endswith(_SERVER_SOURCES):
             data = self._data(path, MAX_SOURCE, quiet=True)
-            self._swaps |= data is not None and b"ws" in data and bool(re.search(_SWAP, data))
+            self._swaps |= data is not None and b"ws" in data and _swaps_scheme(data)
         elif name.startswith(".env") and not re.search(_SAMPLE, name):
             self._env_file(path)
         elif name == "AndroidManifest.xml":
@@ -288,9 +284,13 @@ class _Looking:
         import subprocess
 
         git = shutil.which("git")
-        if git is None or not self._in_work_tree():
-            if self._in_work_tree():
-                self._leave("", "git is not installed: tracked files were not told", Reason.LIMIT)
+        root = Path(self._root).resolve()
+        if git is not None and Path(git).resolve().is_relative_to(root):
+            git = None  # the project's own, which must not run
+        if not self._in_work_tree():
+            return None
+        if git is None:
+            self._leave("", "git is not installed: tracked files were not told", Reason.LIMIT)
             return None
         # Variables such as GIT_DIR would lead elsewhere; a work tree's own configuration may
         # name programs (core.fsmonitor), which must not run.
@@ -363,6 +363,8 @@ class _Looking:
         tracked = self._tracked is not None and path in self._tracked
         self._seen.add(path)
         wanted = max(limit, MAX_TRACKED) if tracked and self._needle else limit
+        if self._left < 0:
+            return None
         try:
             data = _read(f"{self._root}/{path}", wanted)
         except _TooLargeError:
@@ -374,6 +376,9 @@ class _Looking:
         except (OSError, ValueError) as error:
             self._leave(path, _words(error), Reason.DENIED)
             return None
+        self._left -= len(data)
+        if self._left < 0:
+            self._leave("", f"more than {MAX_BYTES // 1024 // 1024} MiB", Reason.LIMIT)
         if tracked and self._needle and self._needle in data:
             room = MAX_SAID - len(self._secret_in)
             self._secret_in += [
@@ -465,6 +470,15 @@ def _in_browser(framework: Framework, path: str, read: javascript.Read, *, clien
     if framework.name == "Expo":  # API routes run on a server
         return "+api." not in path
     return "/src/" in f"/{path}" and not re.search(r"(?i)(?:^|/)(?:server|api|ssr)\b", path)
+
+
+def _swaps_scheme(data: bytes) -> bool:
+    """Whether a line names both schemes, as ``str_replace('wss', 'https', …)`` does."""
+    return any(
+        re.search(rb"\bwss?\b", line) and re.search(rb"\bhttps?\b", line)
+        for line in data.split(b"\n")
+        if b"ws" in line and b"http" in line
+    )
 
 
 def _is_beside(path: str) -> bool:
