@@ -173,6 +173,8 @@ def _pnpm_lock(text: str) -> Iterator[_Named]:
     # /livekit-client/2.1.0_peer: (5), /livekit-client@2.1.0(peer): (6), 'livekit-client@2.1.0': (9)
     entry = r"\s{2}['\"]?/?((?:@[^/@\s]{1,100}/)?[^/@\s'\"]{1,100})[/@](\d[^\s:('\"_]{0,60})"
     for number, line in _lines(text):
+        if line.startswith("snapshots:"):  # the same packages once more (9)
+            return
         found = re.match(entry, line) if "livekit" in line and line.rstrip().endswith(":") else None
         if found:
             yield _Named(found[1], found[2], number, found[2])
