@@ -46,6 +46,22 @@ NEXT_PUBLIC_LIVEKIT_URL=wss://clinic-x4k2.livekit.cloud
 """
 
 
+APP = {
+    "env_local": ENV_LOCAL.replace(' "', '"')
+    + "NEXT_PUBLIC_LIVEKIT_URL=wss://clinic-x4k2.livekit.cloud\n",
+    "package": '{"dependencies": {"next": "^16.0.0", "livekit-server-sdk": "2.13.1"}}\n',
+    "route": """\
+import { AccessToken } from "livekit-server-sdk";
+
+export async function POST() {
+  const at = new AccessToken();
+  at.addGrant({ roomJoin: true, room: "demo" });
+  return Response.json({ token: at.toJwt() });
+}
+""",
+}
+
+
 def written(text: str) -> str:
     """The document with what its commands say today; what is still true stays as it is."""
 
@@ -118,7 +134,13 @@ def _folder(**files: str) -> Iterator[Path]:
         yield folder
 
 
-FILES = {"project": "lkdoctor.toml", "env": ".env", "env_local": ".env.local"}
+FILES = {
+    "project": "lkdoctor.toml",
+    "env": ".env",
+    "env_local": ".env.local",
+    "package": "package.json",
+    "route": "route.ts",
+}
 
 World = tuple[Path, dict[str, str]]
 
@@ -144,7 +166,14 @@ def _files() -> Iterator[World]:
         yield folder, {}
 
 
-WORLDS = {"": _healthy, "broken": _broken, "files": _files}
+@contextlib.contextmanager
+def _app() -> Iterator[World]:
+    """A Next.js app whose token route forgets to wait."""
+    with _folder(**APP) as folder:
+        yield folder, {}
+
+
+WORLDS = {"": _healthy, "broken": _broken, "files": _files, "app": _app}
 
 
 @contextlib.contextmanager

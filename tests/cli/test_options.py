@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from lkdoctor.cli import options
 from lkdoctor.cli.options import (
+    AppOptions,
     BookingOptions,
     FailOn,
     NetworkOptions,
@@ -22,7 +23,7 @@ from lkdoctor.cli.options import (
 from lkdoctor.cli.streams import ColorChoice, Streams
 from lkdoctor.report.model import ExitCode
 
-GROUPS = (TargetOptions, OutputOptions, NetworkOptions, BookingOptions)
+GROUPS = (TargetOptions, AppOptions, OutputOptions, NetworkOptions, BookingOptions)
 
 
 def parsed(*arguments: str) -> tuple[dict[str, Any], int]:
@@ -34,6 +35,7 @@ def parsed(*arguments: str) -> tuple[dict[str, Any], int]:
         *,
         name: Annotated[str, typer.Argument()] = "nobody",
         target: TargetOptions,
+        files: AppOptions,
         output: OutputOptions,
         network: NetworkOptions,
         booking: BookingOptions,
@@ -44,6 +46,7 @@ def parsed(*arguments: str) -> tuple[dict[str, Any], int]:
         seen.update(
             name=name,
             target=target,
+            files=files,
             output=output,
             network=network,
             booking=booking,
@@ -64,6 +67,7 @@ def test_groups_become_options_and_come_back_as_groups() -> None:
     assert seen == {
         "name": "nobody",
         "target": TargetOptions(env_file=seen["target"].env_file),
+        "files": AppOptions(),
         "output": OutputOptions(),
         "network": NetworkOptions(),
         "booking": BookingOptions(),

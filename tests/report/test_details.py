@@ -4,8 +4,10 @@ import pytest
 from report.screens import sick
 
 from lkdoctor import catalogue
+from lkdoctor.config.manifests import Ecosystem, Package
 from lkdoctor.facts import NO_FACTS, Facts
 from lkdoctor.facts.api import ApiFact, ForeignAnswer, ParticipantsListed, TwirpError
+from lkdoctor.facts.app import AppFact
 from lkdoctor.facts.clock import ClockFact
 from lkdoctor.facts.network import (
     Family,
@@ -176,6 +178,17 @@ def upgrade(result: object, whose: Whose = Whose.MINTED) -> Facts:
             Layer.API,
             ("ListRooms", '401 unauthenticated: "permissions denied"'),
             id="the API says no",
+        ),
+        pytest.param(
+            Facts(
+                app=AppFact(
+                    "~/clinic",
+                    packages=(Package(Ecosystem.NPM, "livekit-client", None, "^2", False, "p:3"),),
+                )
+            ),
+            Layer.APP,
+            ("package", "livekit-client ^2 (not resolved)   p:3"),
+            id="a package without a version",
         ),
         pytest.param(
             Facts(api=ApiFact(rooms=ForeignAnswer(answer(404)))),

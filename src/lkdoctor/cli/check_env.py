@@ -6,7 +6,7 @@ import typer
 
 from lkdoctor.cli import inputs
 from lkdoctor.cli.app import subcommand
-from lkdoctor.cli.options import FailOn, OutputOptions, TargetOptions, command
+from lkdoctor.cli.options import AppOptions, FailOn, OutputOptions, TargetOptions, command
 from lkdoctor.cli.output import show
 from lkdoctor.cli.streams import Streams
 from lkdoctor.clock import SystemClock
@@ -27,6 +27,7 @@ app = subcommand()
 def check_env(
     *,
     target: TargetOptions,
+    files: AppOptions,
     output: OutputOptions,
     streams: Streams,
     show_origin: Annotated[
@@ -41,8 +42,13 @@ def check_env(
     """
     clock = SystemClock()
     started, begun = clock.now(), clock.monotonic()
-    resolution = inputs.resolution(target, streams)
-    facts = Facts(env=env_fact(resolution), url=_url_fact(resolution))
+    resolution = inputs.resolution(target, streams, files)
+    secret = resolution.target.api_secret
+    facts = Facts(
+        env=env_fact(resolution),
+        url=_url_fact(resolution),
+        app=inputs.app(files, secret.value if secret else None),
+    )
     report = fold(
         facts,
         run=RunInfo(
@@ -52,7 +58,7 @@ def check_env(
             duration_ms=(clock.monotonic() - begun) * 1000,
         ),
         target=_target_info(facts, resolution),
-        layers=(Layer.ENV, Layer.URL),
+        layers=(Layer.ENV, Layer.URL) if facts.app is None else (Layer.ENV, Layer.URL, Layer.APP),
         fail_on_warnings=output.fail_on is FailOn.WARN,
         not_tested=("whether a server knows the key, and whether it can be reached",),
     )

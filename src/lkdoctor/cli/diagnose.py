@@ -9,6 +9,7 @@ import typer
 from lkdoctor.cli import inputs
 from lkdoctor.cli.app import subcommand
 from lkdoctor.cli.options import (
+    AppOptions,
     BookingOptions,
     FailOn,
     NetworkOptions,
@@ -36,6 +37,7 @@ app = subcommand()
 def diagnose(
     *,
     target: TargetOptions,
+    files: AppOptions,
     booking: BookingOptions,
     network: NetworkOptions,
     output: OutputOptions,
@@ -84,18 +86,22 @@ def diagnose(
     if saved is not None:
         chosen = {"join": join, "dry_run": dry_run, "only": only, "skip": skip}
         dialling = network._replace(curl=False)
-        _refuse_beside_from(_given(chosen, target, booking, dialling))
+        _refuse_beside_from(_given(chosen, target, files, booking, dialling))
         report = _judged_again(saved, streams, fail_on_warnings=warn)
         return show(report, lambda canvas: draw(report, canvas), streams, output)
-    resolution = inputs.resolution(target, streams)
+    resolution = inputs.resolution(target, streams, files)
     seat = inputs.seat(booking)
     if not offline:
         need_url(resolution.target)
     clock = SystemClock()
     rules = inputs.booking_rules() if seat is not None or booking.room is not None else None
+    secret = resolution.target.api_secret
+    app_fact = inputs.app(files, secret.value if secret else None)
 
     def gather() -> cases.Case:
-        return cases.gather(resolution, clock, seat=seat, room=booking.room, rules=rules)
+        return cases.gather(
+            resolution, clock, seat=seat, room=booking.room, rules=rules, app=app_fact
+        )
 
     request = doctor.Request(
         join=join,

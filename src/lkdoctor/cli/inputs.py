@@ -4,26 +4,33 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lkdoctor.cli.options import BookingOptions, NetworkOptions, TargetOptions
+from lkdoctor.cli.options import AppOptions, BookingOptions, NetworkOptions, TargetOptions
 from lkdoctor.cli.streams import Streams, here
 from lkdoctor.config.resolve import Resolution
-from lkdoctor.config.sources import Given, load
+from lkdoctor.config.sources import FOLDER_FILES, Given, load
 from lkdoctor.errors import UsageError
+from lkdoctor.redact import Secret
 from lkdoctor.report.layout import line
 
 if TYPE_CHECKING:
     from lkdoctor.booking import BookingRules, Seat
     from lkdoctor.diagnosis.how import How, RtcPath
+    from lkdoctor.facts.app import AppFact
 
 
 def resolution(
-    options: TargetOptions, streams: Streams, *, every_project: bool = False
+    options: TargetOptions,
+    streams: Streams,
+    app: AppOptions | None = None,
+    *,
+    every_project: bool = False,
 ) -> Resolution:
-    """All that is configured for this command in this directory.
+    """All that is configured for this command in this directory, or in the app's.
 
     Args:
         options: what the user named.
         streams: for a secret on standard input, and for notes.
+        app: the app's folder, whose .env files count then.
         every_project: the keys of all projects are wanted, those of lk included.
 
     Raises:
@@ -51,6 +58,7 @@ def resolution(
         home=_home(),
         every_project=every_project,
         stdin=getattr(streams.stdin, "buffer", None),
+        folder_files=_folder_files(app),
     )
 
 
@@ -58,6 +66,32 @@ def _home() -> Path | None:
     # `Path.home` reads the user database where the variable is not set, which takes longer.
     home = os.environ.get("HOME") or os.environ.get("USERPROFILE")
     return Path(home) if home else None
+
+
+def _folder_files(options: AppOptions | None) -> tuple[str, ...]:
+    """The .env files that count: the working directory's, or those of the app in its own order."""
+    if options is None or options.project_dir is None:
+        return FOLDER_FILES
+    from lkdoctor.probes import app
+
+    folder = app.open_folder(options.project_dir, here())
+    files = app.env_files(folder, os.environ) or FOLDER_FILES
+    # As the user wrote it, so that a place can be opened by its name; "." adds nothing.
+    return tuple(Path(options.project_dir, name).as_posix() for name in files)
+
+
+def app(options: AppOptions, secret: Secret | None) -> "AppFact | None":
+    """What the app's folder says; None where no folder is named.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    if options.project_dir is None:
+        return None
+    from lkdoctor.probes import app as probe
+
+    folder = probe.open_folder(options.project_dir, here())
+    return probe.look(folder, options.project_dir, secret)
 
 
 def seat(options: BookingOptions) -> "Seat | None":

@@ -60,6 +60,15 @@ class TargetOptions(NamedTuple):
     ] = False
 
 
+class AppOptions(NamedTuple):
+    """Whose files to look at, too."""
+
+    project_dir: Annotated[
+        str | None,
+        typer.Option("--project-dir", help="Folder of your app: packages, source, .env files."),
+    ] = None
+
+
 class OutputOptions(NamedTuple):
     """How to show the answer."""
 
@@ -147,7 +156,13 @@ class BookingOptions(NamedTuple):
     ] = None
 
 
-_GROUPS: tuple[type, ...] = (TargetOptions, OutputOptions, NetworkOptions, BookingOptions)
+_GROUPS: tuple[type, ...] = (
+    TargetOptions,
+    AppOptions,
+    OutputOptions,
+    NetworkOptions,
+    BookingOptions,
+)
 
 
 def command(function: Callable[..., ExitCode]) -> Callable[..., None]:

@@ -8,7 +8,7 @@ import contextlib
 import re
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -73,6 +73,7 @@ def load(
     home: Path | None = None,
     every_project: bool = False,
     stdin: IO[bytes] | None = None,
+    folder_files: Sequence[str] = FOLDER_FILES,
 ) -> Resolution:
     """All that is configured for a command started in this directory.
 
@@ -83,6 +84,7 @@ def load(
         home: the user's, where lk keeps its projects; None: they are not looked at.
         every_project: lk's projects are wanted whether or not one of them is used.
         stdin: where an option says ``-``.
+        folder_files: the .env files that are looked for, strongest first.
 
     Raises:
         UsageError: something that the user named cannot be read.
@@ -97,7 +99,7 @@ def load(
             _file(Path(name), name, Kind.NAMED_FILE, seen, base=directory)
             for name in given.env_files
         ),
-        *(_file(Path(name), name, Kind.FOLDER_FILE, seen, base=directory) for name in FOLDER_FILES),
+        *(_file(Path(name), name, Kind.FOLDER_FILE, seen, base=directory) for name in folder_files),
     ]
     projects = [_named_target(entry, seen) for entry in project.projects] if project else []
     sources: list[Source | None]

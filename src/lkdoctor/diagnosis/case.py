@@ -7,6 +7,7 @@ from lkdoctor.clock import Clock
 from lkdoctor.config.resolve import Resolution, proxy_for
 from lkdoctor.config.target import SecretSetting, Target, need_key_pair
 from lkdoctor.facts import Facts
+from lkdoctor.facts.app import AppFact
 from lkdoctor.facts.clock import ClockFact
 from lkdoctor.facts.env import env_fact
 from lkdoctor.facts.name import NameFact, name_fact
@@ -76,6 +77,7 @@ def gather(
     seat: Seat | None = None,
     room: str | None = None,
     rules: BookingRules | None = None,
+    app: AppFact | None = None,
 ) -> Case:
     """The case of a configuration.
 
@@ -85,6 +87,7 @@ def gather(
         seat: a person's place in a booking; a token is minted for it as the app would.
         room: the room in question, where it is not the token's.
         rules: how the project names things, for the names that were given.
+        app: what the app's folder says.
 
     Raises:
         UsageError: a seat was given, but no API key and secret to mint with.
@@ -115,6 +118,7 @@ def gather(
             token=fact,
             name=_names(seat, room, rules or BookingRules()),
             clock=ClockFact(local=clock.now()),
+            app=app,
         ),
         token=token,
         room=room or (read.room if read and read.room else None),

@@ -230,6 +230,7 @@ class _Judged(NamedTuple):
 _NOT_GIVEN: Final = {
     Layer.TOKEN: "none given: --token-file F, or --booking ID --user ID",
     Layer.NAME: "none given: --room NAME, or --booking ID --user ID",
+    Layer.APP: "none given: --project-dir DIR",
 }
 """What to give so that a layer can be looked at."""
 

@@ -6,6 +6,7 @@ from typing import Final, assert_never
 
 from lkdoctor.facts import Facts
 from lkdoctor.facts.api import ApiFact, ForeignAnswer, ParticipantsListed, RoomsListed, TwirpError
+from lkdoctor.facts.app import AppFact
 from lkdoctor.facts.clock import ClockFact
 from lkdoctor.facts.network import (
     DnsAnswer,
@@ -60,6 +61,9 @@ Rows = Iterator[tuple[str, str]]
 BODY: Final = 200
 """Characters of a body that are shown; the JSON report has all that was read."""
 
+MAX_PACKAGES: Final = 20
+"""Places of packages that are shown; the JSON report has all."""
+
 WHOSE: Final = {
     Whose.NONE: "without a token",
     Whose.MINTED: "a token of lkdoctor's own",
@@ -83,6 +87,23 @@ def of(layer: Layer, facts: Facts) -> Rows:
         yield from server(facts.server)
     elif layer is Layer.API and facts.api:
         yield from api(facts.api)
+    elif layer is Layer.APP and facts.app:
+        yield from app(facts.app)
+
+
+def app(fact: AppFact) -> Rows:
+    yield "folder", f"{fact.folder}   {many(fact.files, 'file')}"
+    for framework in fact.frameworks:
+        yield "framework", f"{framework.name}   {framework.origin}"
+    for host in fact.hosts:
+        yield "deployed to", f"{host.name}   {host.origin}"
+    for package in fact.packages[:MAX_PACKAGES]:
+        version = package.version or f"{package.required or 'any version'} (not resolved)"
+        yield "package", f"{package.name} {version}   {package.origin}"
+    if len(fact.packages) > MAX_PACKAGES:
+        yield "package", f"and {len(fact.packages) - MAX_PACKAGES} more"
+    for item in fact.unread:
+        yield "not read", f"{item.origin}: {item.why}"
 
 
 def url(fact: UrlFact) -> Rows:

@@ -344,6 +344,7 @@ RULES: Final = (
         judge=_nxdomain,
         sick=_sick_dns,
         healthy=healthy,
+        explains=("cloud-client-backoff",),
         related=("dns-resolver-failed", "env-internal-vs-public-url"),
     ),
     Rule(
@@ -380,6 +381,7 @@ RULES: Final = (
         judge=_resolver_failed,
         sick=_sick_resolver,
         healthy=healthy,
+        explains=("cloud-client-backoff",),
         related=("dns-nxdomain",),
     ),
     Rule(
@@ -424,6 +426,7 @@ RULES: Final = (
         judge=_refused,
         sick=_sick_refused,
         healthy=healthy,
+        explains=("cloud-client-backoff",),
         related=("env-internal-vs-public-url", "tcp-timeout"),
     ),
     Rule(
@@ -459,6 +462,7 @@ RULES: Final = (
         judge=_timed_out,
         sick=_sick_timeout,
         healthy=_dual_stack,
+        explains=("cloud-client-backoff",),
         related=("tcp-refused", "tcp-unreachable"),
     ),
     Rule(
@@ -492,6 +496,7 @@ RULES: Final = (
         judge=_unreachable,
         sick=_sick_unreachable,
         healthy=_dual_stack,
+        explains=("cloud-client-backoff",),
         related=("tcp-timeout", "dns-nxdomain"),
     ),
 )
