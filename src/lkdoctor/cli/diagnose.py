@@ -61,6 +61,10 @@ def diagnose(
             "--wait", min=0, max=86400, help="Look again until all is well, for so many seconds."
         ),
     ] = None,
+    server_config: Annotated[
+        Path | None,
+        typer.Option("--server-config", help="A livekit-server's YAML, judged offline; - reads."),
+    ] = None,
     saved: Annotated[
         Path | None, typer.Option("--from", help="Judge a saved report again; dials nothing.")
     ] = None,
@@ -82,20 +86,27 @@ def diagnose(
             advice=["leave out --from, --offline and --dry-run, or --wait"],
         )
     if saved is not None:
-        chosen = {"join": join, "dry_run": dry_run, "only": only, "skip": skip}
+        chosen: dict[str, object] = {"join": join, "dry_run": dry_run, "only": only, "skip": skip}
+        chosen["server_config"] = server_config
         dialling = network._replace(curl=False)
         _refuse_beside_from(_given(chosen, target, booking, dialling))
         report = _judged_again(saved, streams, fail_on_warnings=warn)
         return show(report, lambda canvas: draw(report, canvas), streams, output)
     resolution = inputs.resolution(target, streams)
     seat = inputs.seat(booking)
-    if not offline:
+    server = inputs.server_files(server_config, resolution, streams)
+    # A server's file can be judged alone.
+    if not offline and (server_config is None or wait is not None):
         need_url(resolution.target)
+    if not resolution.values and server_config is not None and not only:
+        only = ["server.config"]  # nothing else was given to look at
     clock = SystemClock()
     rules = inputs.booking_rules() if seat is not None or booking.room is not None else None
 
     def gather() -> cases.Case:
-        return cases.gather(resolution, clock, seat=seat, room=booking.room, rules=rules)
+        return cases.gather(
+            resolution, clock, seat=seat, room=booking.room, rules=rules, server=server
+        )
 
     request = doctor.Request(
         join=join,

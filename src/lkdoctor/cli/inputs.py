@@ -13,6 +13,7 @@ from lkdoctor.report.layout import line
 
 if TYPE_CHECKING:
     from lkdoctor.booking import BookingRules, Seat
+    from lkdoctor.config.server_files import ServerFiles
     from lkdoctor.diagnosis.how import How, RtcPath
 
 
@@ -58,6 +59,27 @@ def _home() -> Path | None:
     # `Path.home` reads the user database where the variable is not set, which takes longer.
     home = os.environ.get("HOME") or os.environ.get("USERPROFILE")
     return Path(home) if home else None
+
+
+def server_files(
+    name: Path | None, resolution: Resolution, streams: Streams
+) -> "ServerFiles | None":
+    """What a livekit-server is started with; None where nothing is known of it.
+
+    Raises:
+        UsageError: the file that the user named cannot be used.
+    """
+    if name is None and not resolution.server:
+        return None
+    from lkdoctor.config.server_files import load
+
+    return load(
+        None if name is None else str(name),
+        resolution,
+        environ=os.environ,
+        directory=here(),
+        stdin=getattr(streams.stdin, "buffer", None),
+    )
 
 
 def seat(options: BookingOptions) -> "Seat | None":

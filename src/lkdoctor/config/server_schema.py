@@ -6,7 +6,6 @@
 import json
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
 from typing import Final, NamedTuple
 
 from lkdoctor.spelling import distance
@@ -30,6 +29,8 @@ class Schema(NamedTuple):
 @cache
 def schema() -> Schema:
     """The table of all versions."""
+    from importlib.resources import files  # loads more than all the rest: only where it is used
+
     data = json.loads(files("lkdoctor.config").joinpath(FILE).read_text(encoding="utf-8"))
     versions = tuple(data["versions"])
     keys = {

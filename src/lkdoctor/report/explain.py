@@ -81,7 +81,8 @@ def render(cause: Cause, canvas: Canvas) -> Iterator[Line]:
         yield from labelled("Explains", [", ".join(cause.explains)], canvas)
     if cause.related:
         yield from labelled("Related", [", ".join(cause.related)], canvas)
-    yield from labelled("Check", [f"lkdoctor diagnose --only {cause.check}"], canvas)
+    given = " --server-config livekit.yaml" if cause.check.startswith("server.config.") else ""
+    yield from labelled("Check", [f"lkdoctor diagnose{given} --only {cause.check}"], canvas)
     yield from labelled("Source", cause.source.splitlines(), canvas)
 
 
