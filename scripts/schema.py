@@ -8,7 +8,6 @@ true for people who read the code is true for people who read the JSON.
 """
 
 import ast
-import importlib
 import inspect
 import itertools
 import json
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
 from lkdoctor.facts import Facts
+from lkdoctor.facts.codec import fact_type
 from lkdoctor.findings import Finding
 from lkdoctor.report import logs, model
 from lkdoctor.report.schema import FILE, LOG_FILE
@@ -292,12 +292,8 @@ def _facts(made: Definitions) -> dict[str, Any]:
     return {
         "type": "object",
         "description": "What was observed, by layer; a layer that was not looked at is not there.",
-        "properties": {name: made.of(_layer(name)) for name in Facts._fields},
+        "properties": {name: made.of(fact_type(name)) for name in Facts._fields},
     }
-
-
-def _layer(name: str) -> Any:
-    return getattr(importlib.import_module(f"lkdoctor.facts.{name}"), f"{name.capitalize()}Fact")
 
 
 def _list(name: str, description: str) -> dict[str, Any]:

@@ -28,7 +28,15 @@ LAYERS: Final = (
     Layer.API,
     Layer.APP,
 )
-"""The layers that have rules; each is a module of `lkdoctor.rules` with ``CHECKS`` and ``RULES``."""
+"""The layers that have rules."""
+
+_MODULES: Final = {Layer.SERVER: ("server", "server_config")}
+"""The modules of a layer that has others than the one of its name."""
+
+
+def modules_of(layer: Layer) -> tuple[str, ...]:
+    """The modules of `lkdoctor.rules` that hold a layer's ``CHECKS`` and ``RULES``."""
+    return _MODULES.get(layer, (str(layer),))
 
 
 def checks(layers: Iterable[Layer] = LAYERS) -> Iterator["Check"]:
@@ -51,8 +59,8 @@ def by_code() -> dict[str, "Rule"]:
 def _modules(layers: Iterable[Layer]) -> Iterator["_Module"]:
     wanted = set(layers)
     for layer in LAYERS:
-        if layer in wanted:
-            module = importlib.import_module(f"lkdoctor.rules.{layer}")
+        for name in modules_of(layer) if layer in wanted else ():
+            module = importlib.import_module(f"lkdoctor.rules.{name}")
             redact.spare(
                 (*(check.id for check in module.CHECKS), *(rule.code for rule in module.RULES))
             )

@@ -101,6 +101,7 @@ def _runs(text: str) -> set[str]:
 _public: Final = set[str]().union(
     *map(_runs, ("livekit_url", "livekit_ws_url", "livekit_api_key", "livekit_api_secret")),
     *map(_runs, ("livekit_token", "--api-secret-file", "the api key of your project")),
+    *map(_runs, ("--server-config livekit.yaml",)),
     *(
         _runs(gap.join(words))
         for gap in " -_"

@@ -150,3 +150,11 @@ def test_the_room_s_name_is_looked_at_too(lkdoctor_sandbox: Start, tmp_path: Pat
         {**fine, "name.clear": "warn", "name.template": "warn"},
     )
     assert diagnosed("")[0] == ["name-refused"]
+
+
+def test_a_server_s_configuration_is_judged_too(tmp_path: Path) -> None:
+    (tmp_path / "livekit.yaml").write_text("turn:\n  host: turn.example.com\n")
+    report = lkdoctor.diagnose(
+        server_config="livekit.yaml", only=("server.config",), environ={}, directory=tmp_path
+    )
+    assert report.summary.primary == "env-config-strict"

@@ -1,7 +1,6 @@
 """A saved report is judged again: every fact must come back as it was."""
 
 import functools
-import importlib
 import json
 import types
 import typing
@@ -15,15 +14,20 @@ from hypothesis import strategies as st
 
 from lkdoctor.errors import UsageError
 from lkdoctor.facts import NO_FACTS, Facts
-from lkdoctor.facts.codec import facts_from_json, facts_to_json, record_from_json, to_json
+from lkdoctor.facts.codec import (
+    fact_type,
+    facts_from_json,
+    facts_to_json,
+    record_from_json,
+    to_json,
+)
 from lkdoctor.rules.examples import healthy
 
 LAYERS = Facts._fields
 
 
 def layer_type(name: str) -> type:
-    module = importlib.import_module(f"lkdoctor.facts.{name}")
-    kind = getattr(module, f"{name.capitalize()}Fact")
+    kind = fact_type(name)
     assert isinstance(kind, type)
     return kind
 

@@ -19,6 +19,7 @@ from lkdoctor.facts.clock import ClockFact
 from lkdoctor.facts.codec import facts_from_json, facts_to_json
 from lkdoctor.facts.network import Family, NetworkFact, Resolved, TcpConnected
 from lkdoctor.facts.server import ServerFact
+from lkdoctor.facts.server_config import ServerConfigFact
 from lkdoctor.facts.signal import SignalFact
 from lkdoctor.facts.tls import TlsFact
 from lkdoctor.facts.token import TokenFact
@@ -200,6 +201,16 @@ WORDS = (
     "::1",
     "/rtc",
     "/rtc/v1",
+    "true",
+    "443",
+    "127.0.0.1",
+    "10.0.0.5",
+    "port",
+    "rtc.node_ip",
+    "turn.enabled",
+    "turn.tls_port",
+    "turn.domain",
+    "1.13.5",
 )
 
 texts = st.sampled_from(WORDS) | st.text(max_size=12)
@@ -244,6 +255,7 @@ observed = st.builds(
     signal=st.none() | record(SignalFact),
     server=st.none() | record(ServerFact),
     api=st.none() | record(ApiFact),
+    server_config=st.none() | record(ServerConfigFact),
 )
 
 

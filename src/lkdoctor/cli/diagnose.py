@@ -63,6 +63,10 @@ def diagnose(
             "--wait", min=0, max=86400, help="Look again until all is well, for so many seconds."
         ),
     ] = None,
+    server_config: Annotated[
+        Path | None,
+        typer.Option("--server-config", help="A livekit-server's YAML, judged offline; - reads."),
+    ] = None,
     saved: Annotated[
         Path | None, typer.Option("--from", help="Judge a saved report again; dials nothing.")
     ] = None,
@@ -84,15 +88,20 @@ def diagnose(
             advice=["leave out --from, --offline and --dry-run, or --wait"],
         )
     if saved is not None:
-        chosen = {"join": join, "dry_run": dry_run, "only": only, "skip": skip}
+        chosen: dict[str, object] = {"join": join, "dry_run": dry_run, "only": only, "skip": skip}
+        chosen["server_config"] = server_config
         dialling = network._replace(curl=False)
         _refuse_beside_from(_given(chosen, target, files, booking, dialling))
         report = _judged_again(saved, streams, fail_on_warnings=warn)
         return show(report, lambda canvas: draw(report, canvas), streams, output)
     resolution = inputs.resolution(target, streams, files)
     seat = inputs.seat(booking)
-    if not offline:
+    server = inputs.server_files(server_config, resolution, streams)
+    # A server's file can be judged alone.
+    if not offline and (server_config is None or wait is not None):
         need_url(resolution.target)
+    if not resolution.values and server_config is not None and not only:
+        only = ["server.config"]  # nothing else was given to look at
     clock = SystemClock()
     rules = inputs.booking_rules() if seat is not None or booking.room is not None else None
     secret = resolution.target.api_secret
@@ -100,7 +109,13 @@ def diagnose(
 
     def gather() -> cases.Case:
         return cases.gather(
-            resolution, clock, seat=seat, room=booking.room, rules=rules, app=app_fact
+            resolution,
+            clock,
+            seat=seat,
+            room=booking.room,
+            rules=rules,
+            server=server,
+            app=app_fact,
         )
 
     request = doctor.Request(

@@ -14,6 +14,7 @@ from lkdoctor.report.layout import line
 
 if TYPE_CHECKING:
     from lkdoctor.booking import BookingRules, Seat
+    from lkdoctor.config.server_files import ServerFiles
     from lkdoctor.diagnosis.how import How, RtcPath
     from lkdoctor.facts.app import AppFact
 
@@ -92,6 +93,27 @@ def app(options: AppOptions, secret: Secret | None) -> "AppFact | None":
 
     folder = probe.open_folder(options.project_dir, here())
     return probe.look(folder, options.project_dir, secret)
+
+
+def server_files(
+    name: Path | None, resolution: Resolution, streams: Streams
+) -> "ServerFiles | None":
+    """What a livekit-server is started with; None where nothing is known of it.
+
+    Raises:
+        UsageError: the file that the user named cannot be used.
+    """
+    if name is None and not resolution.server:
+        return None
+    from lkdoctor.config.server_files import load
+
+    return load(
+        None if name is None else str(name),
+        resolution,
+        environ=os.environ,
+        directory=here(),
+        stdin=getattr(streams.stdin, "buffer", None),
+    )
 
 
 def seat(options: BookingOptions) -> "Seat | None":

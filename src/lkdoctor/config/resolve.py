@@ -69,6 +69,14 @@ _ALIASES: Final[Mapping[str, str]] = {
     "LIVEKIT_JWT": "LIVEKIT_TOKEN",
 }
 
+SERVER_NAMES: Final = frozenset(
+    {
+        "LIVEKIT_CONFIG", "LIVEKIT_KEYS", "LIVEKIT_TURN_CERT", "LIVEKIT_TURN_KEY", "NODE_IP",
+        "UDP_PORT", "REDIS_HOST", "LIVEKIT_RTC_NODE_IP", "LIVEKIT_RTC_UDP_PORT",
+    }
+)  # fmt: skip
+"""What a livekit-server reads (cmd/server/main.go), and the two that it has ceased to read."""
+
 # The server's own variables and the options of agents: near in spelling, far in meaning.
 _OTHERS: Final = frozenset(
     {"LIVEKIT_KEYS", "LIVEKIT_KEY_FILE", "LIVEKIT_CONFIG", "LIVEKIT_BODY", "LIVEKIT_REGION"}
@@ -184,6 +192,8 @@ class Source(NamedTuple):
     """Why it could not be read, although it is there."""
     unread_lines: tuple[int, ...] = ()
     """Lines that name a LiveKit variable and are not ``NAME=value``."""
+    server: tuple[Value, ...] = ()
+    """The variables of a livekit-server, strongest first."""
 
 
 class Resolved(NamedTuple):
@@ -224,6 +234,8 @@ class Resolution(NamedTuple):
     """Proxy variables of the environment, each with its name as origin; see `proxy_for`."""
     projects: tuple[NamedTarget, ...] = ()
     """What ``[projects.NAME]`` say, and lk's where they were asked for."""
+    server: tuple[Value, ...] = ()
+    """The variables of a livekit-server, each where it counts."""
 
 
 def resolve(
@@ -259,6 +271,9 @@ def resolve(
         container=container,
         proxies=tuple(proxies),
         projects=tuple(projects),
+        server=tuple(
+            {v.name: v for source in reversed(sources) for v in reversed(source.server)}.values()
+        ),
     )
 
 

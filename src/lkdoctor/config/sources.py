@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 from lkdoctor.config.resolve import (
+    SERVER_NAMES,
     Kind,
     Meaning,
     NamedTarget,
@@ -239,7 +240,11 @@ def read_environment(environ: Mapping[str, str]) -> Source:
         for name, text in environ.items()
         if name_of(name) is not None
     )
-    return Source("process environment", Kind.ENVIRONMENT, values)
+    server = tuple(
+        _server_value(name, environ[name], "environment")
+        for name in sorted(SERVER_NAMES & environ.keys())
+    )
+    return Source("process environment", Kind.ENVIRONMENT, values, server=server)
 
 
 def read_proxies(environ: Mapping[str, str]) -> tuple[Setting, ...]:
@@ -293,14 +298,14 @@ def _file(path: Path, name: str, kind: Kind, seen: dict[str, str], *, base: Path
         text = _read_text(base / path, named=kind is Kind.NAMED_FILE)
         if text is None:
             return Source(label, kind, found=False)
-        values, unread, everything = _parse(text, label, seen)
+        values, unread, everything, server = _parse(text, label, seen)
     except _ProblemError as problem:
         if kind is Kind.NAMED_FILE:
             raise UsageError(f"--env-file {label}: {problem}") from None
         return Source(label, kind, problem=str(problem))
     for variable, value in everything.items():
         seen.setdefault(variable, value)
-    return Source(label, kind, values, unread_lines=unread)
+    return Source(label, kind, values, unread_lines=unread, server=server)
 
 
 def _read_text(path: Path, *, named: bool) -> str | None:
@@ -344,8 +349,8 @@ def _read_bytes(path: Path, *, named: bool) -> bytes | None:
 
 def _parse(
     text: str, label: str, seen: Mapping[str, str]
-) -> tuple[tuple[Value, ...], tuple[int, ...], dict[str, str]]:
-    """Values (last line first), lines that could not be read, and everything that the file sets."""
+) -> tuple[tuple[Value, ...], tuple[int, ...], dict[str, str], tuple[Value, ...]]:
+    """Values (last line first), lines not read, all that the file sets, a server's variables."""
     import io
 
     mark = text.startswith("\ufeff")
@@ -354,6 +359,7 @@ def _parse(
     values: list[Value] = []
     unread: list[int] = []
     everything: dict[str, str] = {}
+    server: list[Value] = []
     for binding in bindings:
         original = binding.original.string
         lead = re.match(r"\s*", original)
@@ -367,7 +373,9 @@ def _parse(
         if name_of(binding.key) is not None:
             writing = _writing(original, binding.value, value, mark=mark and line == 1)
             values.append(_value(binding.key, value, f"{label}:{line}", writing))
-    return tuple(reversed(values)), tuple(unread), everything
+        elif binding.key in SERVER_NAMES:
+            server.append(_server_value(binding.key, value, f"{label}:{line}"))
+    return tuple(reversed(values)), tuple(unread), everything, tuple(reversed(server))
 
 
 def _dotenv(name: str) -> Any:
@@ -451,6 +459,23 @@ def _encoding_problem(data: bytes, error: UnicodeDecodeError) -> str:
         return "is UTF-16, as PowerShell's > writes it; save it as UTF-8"
     line = data.count(b"\n", 0, error.start) + 1
     return f"line {line}: is not UTF-8 (byte 0x{data[error.start]:02x}); save it as UTF-8"
+
+
+def read_named(path: Path, label: str) -> str:
+    """The text of a file that the user named.
+
+    Args:
+        path: the file.
+        label: how to speak of it: ``--server-config livekit.yaml``.
+
+    Raises:
+        UsageError: it cannot be read; says why.
+    """
+    try:
+        text = _read_text(path, named=True)
+    except _ProblemError as problem:
+        raise UsageError(f"{label}: {problem}") from None
+    return (text or "").removeprefix("\ufeff")
 
 
 # ------------------------------------------------------------------ the project file
@@ -558,6 +583,11 @@ def _lk_target(project: "LkProject") -> Target:
 
 
 # ------------------------------------------------------------------ values
+
+
+def _server_value(name: str, text: str, origin: str) -> Value:
+    # A whole configuration is no secret; those in it are wrapped when it is read.
+    return Value(name, Secret(text) if name == "LIVEKIT_KEYS" else text, origin)
 
 
 def _value(name: str, text: str, origin: str, writing: Writing | None = None) -> Value:

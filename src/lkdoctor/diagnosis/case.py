@@ -1,6 +1,6 @@
 """What is known before anything is dialled: the configuration, as facts and as credentials."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lkdoctor.booking import BookingRules, Seat, off_template
 from lkdoctor.clock import Clock
@@ -19,6 +19,10 @@ from lkdoctor.report.model import TargetInfo
 from lkdoctor.tokens.decode import Key, Keyring
 from lkdoctor.tokens.mint import TokenRequest, mint
 from lkdoctor.wire.url import parse
+
+if TYPE_CHECKING:
+    from lkdoctor.config.server_files import ServerFiles
+    from lkdoctor.facts.server_config import ServerConfigFact
 
 BOOKING_TTL_S = 600.0
 """A token minted to be checked lives ten minutes."""
@@ -58,6 +62,9 @@ class Case(NamedTuple):
             )
             if setting is not None
         ]
+        config = self.facts.server_config
+        if config is not None and config.origin:
+            sources.append(("server_config", config.origin))
         url = self.facts.url.result if self.facts.url else None
         kind = "unknown"
         if isinstance(url, ParsedUrl):
@@ -77,6 +84,7 @@ def gather(
     seat: Seat | None = None,
     room: str | None = None,
     rules: BookingRules | None = None,
+    server: "ServerFiles | None" = None,
     app: AppFact | None = None,
 ) -> Case:
     """The case of a configuration.
@@ -87,6 +95,7 @@ def gather(
         seat: a person's place in a booking; a token is minted for it as the app would.
         room: the room in question, where it is not the token's.
         rules: how the project names things, for the names that were given.
+        server: what the server is started with.
         app: what the app's folder says.
 
     Raises:
@@ -118,6 +127,7 @@ def gather(
             token=fact,
             name=_names(seat, room, rules or BookingRules()),
             clock=ClockFact(local=clock.now()),
+            server_config=None if server is None else _server_config(server, target),
             app=app,
         ),
         token=token,
@@ -136,6 +146,13 @@ def _names(seat: Seat | None, room: str | None, rules: BookingRules) -> NameFact
     if not given:
         return None
     return name_fact((name, of, off_template(rules, name, of)) for name, of in given)
+
+
+def _server_config(server: "ServerFiles", target: Target) -> "ServerConfigFact":
+    # Imported late: most have no server of their own.
+    from lkdoctor.facts.server_config import server_config_fact
+
+    return server_config_fact(server, target)
 
 
 def keyring(resolution: Resolution) -> Keyring:

@@ -79,7 +79,7 @@ def fold(
     found = [_repeatable(f, facts) for f in found if f.check not in deselected]
     causes, folded = _folded(sorted(found, key=_order), explains)
     judged = _Judged(facts, tuple(found), broken, skipped or {}, durations or {})
-    results = judged.results(catalogue.checks(layers))
+    results = judged.results(filter(judged.asked, catalogue.checks(layers)))
     return Report(
         tool=this_tool(),
         run=run,
@@ -165,6 +165,15 @@ class _Judged(NamedTuple):
     """Our own faults, by check."""
     skipped: Mapping[str, Skip]
     durations: Mapping[str, float]
+
+    def asked(self, check: Check) -> bool:
+        """Whether the question arises at all."""
+        if not check.by_option or any(finding.check == check.id for finding in self.found):
+            return True
+        try:
+            return check.see(self.facts) is not None
+        except Exception:  # noqa: BLE001 - `results` tells of it
+            return True
 
     def results(self, checks: Iterable[Check]) -> tuple[CheckResult, ...]:
         waiting = list(checks)

@@ -25,6 +25,7 @@ def diagnose(
     timeout: float = 10.0,
     only: tuple[str, ...] = (),
     skip: tuple[str, ...] = (),
+    server_config: str | Path | None = None,
     environ: Mapping[str, str] | None = None,
     directory: str | Path = ".",
 ) -> Report:
@@ -44,6 +45,7 @@ def diagnose(
         timeout: seconds for everything together.
         only: checks, layers or codes to look at.
         skip: checks, layers or codes to leave out.
+        server_config: a livekit-server's YAML, to be judged too.
         environ: in place of the process environment.
         directory: where .env files and lkdoctor.toml are looked for.
 
@@ -51,15 +53,26 @@ def diagnose(
         UsageError: what was given cannot be used; ``advice`` says what to write instead.
     """
     clock = SystemClock()
+    environ = os.environ if environ is None else environ
     resolution = load(
         Given(url=url, api_key=api_key, api_secret=api_secret, token=token),
-        environ=os.environ if environ is None else environ,
+        environ=environ,
         directory=Path(directory),
     )
     rules = None
     if room is not None:
         project = read_project(Path(directory))
         rules = booking.parse(project.table, project.origin)
-    case = cases.gather(resolution, clock, room=room, rules=rules)
+    server = None
+    if server_config is not None or resolution.server:
+        from lkdoctor.config import server_files
+
+        server = server_files.load(
+            None if server_config is None else str(server_config),
+            resolution,
+            environ=environ,
+            directory=Path(directory),
+        )
+    case = cases.gather(resolution, clock, room=room, rules=rules, server=server)
     request = doctor.Request(join=join, only=only, skip=skip, how=How(timeout_s=timeout))
     return asyncio.run(doctor.diagnose(case, request, clock))

@@ -1,4 +1,4 @@
-"""What was observed: one module a layer, frozen, plain data, nothing secret.
+"""What was observed: one module a layer (or a file), frozen, plain data, nothing secret.
 
 `None` in `Facts` means "not looked at", which is never the same as "looked, and saw nothing".
 """
@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # an offline command must not pay for the layers that it does
     from lkdoctor.facts.name import NameFact
     from lkdoctor.facts.network import NetworkFact
     from lkdoctor.facts.server import ServerFact
+    from lkdoctor.facts.server_config import ServerConfigFact
     from lkdoctor.facts.signal import SignalFact
     from lkdoctor.facts.tls import TlsFact
     from lkdoctor.facts.token import TokenFact
@@ -20,7 +21,7 @@ if TYPE_CHECKING:  # an offline command must not pay for the layers that it does
 
 
 class Facts(NamedTuple):
-    """All that a run has observed; the field's name is the layer's."""
+    """All that a run has observed; the field's name is the module's."""
 
     env: "EnvFact | None" = None
     url: "UrlFact | None" = None
@@ -32,6 +33,7 @@ class Facts(NamedTuple):
     signal: "SignalFact | None" = None
     server: "ServerFact | None" = None
     api: "ApiFact | None" = None
+    server_config: "ServerConfigFact | None" = None
     app: "AppFact | None" = None
 
 

@@ -47,7 +47,7 @@ def facts_from_json(data: object) -> Facts:
     if unknown:
         raise UsageError(f"facts: unknown layer {min(unknown)!r}")
     layers = {
-        name: _decode(_layer_type(name), value, f"facts.{name}") for name, value in data.items()
+        name: _decode(fact_type(name), value, f"facts.{name}") for name, value in data.items()
     }
     return Facts(**layers)
 
@@ -57,9 +57,10 @@ def record_from_json(record: type, data: object, where: str) -> Any:
     return _decode(record, data, where)
 
 
-def _layer_type(name: str) -> Any:
+def fact_type(name: str) -> Any:
+    """The record of a field of `Facts`: ``server_config`` is a ServerConfigFact."""
     module = importlib.import_module(f"lkdoctor.facts.{name}")
-    return getattr(module, f"{name.capitalize()}Fact")
+    return getattr(module, f"{name.title().replace('_', '')}Fact")
 
 
 @cache

@@ -81,7 +81,11 @@ def render(cause: Cause, canvas: Canvas) -> Iterator[Line]:
         yield from labelled("Explains", [", ".join(cause.explains)], canvas)
     if cause.related:
         yield from labelled("Related", [", ".join(cause.related)], canvas)
-    given = " --project-dir ." if cause.layer is Layer.APP else ""
+    given = ""
+    if cause.layer is Layer.APP:
+        given = " --project-dir ."
+    elif cause.check.startswith("server.config."):
+        given = " --server-config livekit.yaml"
     yield from labelled("Check", [f"lkdoctor diagnose{given} --only {cause.check}"], canvas)
     yield from labelled("Source", cause.source.splitlines(), canvas)
 

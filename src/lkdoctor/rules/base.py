@@ -53,6 +53,8 @@ class Check(NamedTuple):
     effect: Effect = Effect.NONE
     essential: bool = True
     """Whether "could not tell" leaves the whole run inconclusive."""
+    by_option: bool = False
+    """Left out of a report, not skipped in it, where nobody gave what it looks at: few have it."""
 
     def see(self, facts: Facts) -> str | Unsure | None:
         """What there is to say if no rule objects."""

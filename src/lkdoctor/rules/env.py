@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # check-env judges without these layers and does not pay for 
     from lkdoctor.facts.api import ApiFact
     from lkdoctor.facts.network import NetworkFact
     from lkdoctor.facts.server import Exchange, ServerFact
+    from lkdoctor.facts.server_config import ServerConfigFact
     from lkdoctor.facts.signal import SignalFact
     from lkdoctor.facts.token import TokenFact
 
@@ -775,15 +776,18 @@ def _cloud(host: str) -> bool:
 # env-cloud-key-on-local-server
 
 
-def _wrong_kind_of_key(
+def _wrong_kind_of_key(  # noqa: PLR0917 - the layers that it can use
     env: EnvFact,
     url: UrlFact,
     signal: "SignalFact | None" = None,
     api: "ApiFact | None" = None,
     server: "ServerFact | None" = None,
+    server_config: "ServerConfigFact | None" = None,
 ) -> Iterator[Judgement]:
     key = env.used(Meaning.API_KEY)
     if key is None or not isinstance(url.result, ParsedUrl) or _known(signal, api):
+        return
+    if server_config is not None and any(one.ours for one in server_config.keys):
         return
     kind = url.result.host_kind
     place = Evidence(f"the URL ({url.origin})", url.raw, source="env")
@@ -1199,6 +1203,8 @@ RULES: Final = (
         sick=lambda: _with(_key(looks=Looks.PLACEHOLDER, shown="your-api-key", length=12)),
         healthy=lambda: _with(_key()),
         explains=(
+            "config-key-unknown",
+            "config-secret-differs",
             "url-invalid-hang",
             "url-no-scheme",
             "dns-nxdomain",
@@ -1231,6 +1237,8 @@ RULES: Final = (
         sick=lambda: _with(_secret(faults=(Fault(FaultKind.TRAILING_BLANK, "ends with a blank"),))),
         healthy=lambda: _with(_secret()),
         explains=(
+            "config-key-unknown",
+            "config-secret-differs",
             "url-invalid-hang",
             "url-no-scheme",
             "dns-nxdomain",
@@ -1277,6 +1285,8 @@ RULES: Final = (
         ),
         healthy=lambda: _with(_key(), _secret()),
         explains=(
+            "config-key-unknown",
+            "config-secret-differs",
             "env-project-mismatch",
             "env-secret-altered",
             "token-unknown-key",
