@@ -233,6 +233,8 @@ class _Judged(NamedTuple):
             reason, blocked_by = root
             return Status.SKIP, f"needs {blocked_by}", reason, blocked_by
         words = _NOT_GIVEN.get(check.layer, _words(SkipReason.NO_INPUT))
+        if check.layer in _NOT_GIVEN and getattr(self.facts, check.layer) is not None:
+            words = "nothing of the kind was found"
         return Status.SKIP, words, SkipReason.NO_INPUT, None
 
 
