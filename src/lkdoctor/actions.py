@@ -16,10 +16,13 @@ from lkdoctor.facts.signal import CleanUp, Upgrade, Upgraded, UpgradeRefused, Up
 from lkdoctor.facts.url import ParsedUrl
 from lkdoctor.redact import Secret, safe
 from lkdoctor.wire import http, twirp
+from lkdoctor.wire.proxy import Proxy
 from lkdoctor.wire.url import http_url
 
 if TYPE_CHECKING:
     import ssl
+
+    from aiohttp import BasicAuth
 
 Ask = Callable[[bytes], Awaitable[http.Answer | NoAnswer]]
 """Sends a request over a connection of its own and returns what came."""
@@ -155,7 +158,9 @@ async def end_room(
     token: Secret,
     room: str,
     seconds: float,
+    *,
     trust: "ssl.SSLContext | None" = None,
+    proxy: Proxy | None = None,
 ) -> RoomEnd:
     """End a room and disconnect everybody in it, through livekit-api.
 
@@ -165,6 +170,7 @@ async def end_room(
         room: its exact name.
         seconds: for all of it.
         trust: which certificates are taken; the system's where None.
+        proxy: the forward proxy to go through; livekit-api itself knows of none.
     """
     import aiohttp
     from livekit.api import LiveKitAPI, ServerError
@@ -179,6 +185,8 @@ async def end_room(
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=trust if trust is not None else True),
         trace_configs=[watch],
+        proxy=None if proxy is None else proxy.address,
+        proxy_auth=_basic(proxy),
     )
     async with session:
         # Failover would hide which server said no.
@@ -197,6 +205,15 @@ async def end_room(
             detail = safe(str(problem), 300) or "no answer in the time given"
             return RoomEnd(shown, Outcome.FAILED, detail)
     return RoomEnd(shown, Outcome.ENDED)
+
+
+def _basic(proxy: Proxy | None) -> "BasicAuth | None":
+    from aiohttp import BasicAuth
+
+    if proxy is None or proxy.credentials is None:
+        return None
+    user, _, password = proxy.credentials.reveal().partition(":")
+    return BasicAuth(user, password, "utf-8")
 
 
 async def remove_if_empty(room: str, url: ParsedUrl, token: Secret, ask: Ask) -> CleanUp:

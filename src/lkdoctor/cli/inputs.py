@@ -14,6 +14,7 @@ from lkdoctor.report.layout import line
 if TYPE_CHECKING:
     from lkdoctor.booking import BookingRules, Seat
     from lkdoctor.diagnosis.how import How, RtcPath
+    from lkdoctor.wire.proxy import Proxy
 
 
 def resolution(
@@ -128,6 +129,8 @@ def how(
             "--insecure and --ca-file exclude each other",
             advice=["--ca-file alone: it trusts your own CA and still verifies"],
         )
+    if options.no_proxy and options.proxy is not None:
+        raise UsageError("--proxy and --no-proxy exclude each other", advice=["leave out one"])
     return How(
         timeout_s=options.timeout,
         family=family,
@@ -136,4 +139,18 @@ def how(
         pings=pings,
         repeat=repeat,
         path=path or RtcPath.RTC,
+        proxy=None if options.proxy is None else _proxy(options.proxy),
+        no_proxy=options.no_proxy,
     )
+
+
+def _proxy(value: str) -> "Proxy":
+    from lkdoctor.wire.proxy import UnusableProxy, parse
+
+    proxy = parse(value, "--proxy")
+    if isinstance(proxy, UnusableProxy):
+        raise UsageError(
+            f"--proxy: {proxy.reason}",
+            advice=["--proxy http://proxy.example.com:3128   with user:password@ where it asks"],
+        )
+    return proxy

@@ -17,6 +17,8 @@ from lkdoctor.redact import masked_key, safe
 from lkdoctor.report.model import TargetInfo
 from lkdoctor.tokens.decode import Key, Keyring
 from lkdoctor.tokens.mint import TokenRequest, mint
+from lkdoctor.wire.proxy import Proxy, UnusableProxy
+from lkdoctor.wire.proxy import parse as parse_proxy
 from lkdoctor.wire.url import parse
 
 BOOKING_TTL_S = 600.0
@@ -33,8 +35,8 @@ class Case(NamedTuple):
     """A token of the user's: given, or minted as the app would for a booking."""
     room: str | None = None
     """The room in question."""
-    proxy: str | None = None
-    """The proxy variable that other clients would honour for this host."""
+    proxy: Proxy | UnusableProxy | None = None
+    """The forward proxy that the environment names for this host."""
 
     @property
     def token_words(self) -> str:
@@ -106,7 +108,8 @@ def gather(
     url = None if target.url is None else parse(target.url.value, target.url.origin)
     proxy = None
     if url is not None and isinstance(url.result, ParsedUrl):
-        proxy = proxy_for(resolution.proxies, url.result.host, secure=url.result.secure)
+        found = proxy_for(resolution.proxies, url.result.host, secure=url.result.secure)
+        proxy = None if found is None else parse_proxy(found.value, found.origin)
     return Case(
         target=target,
         facts=Facts(

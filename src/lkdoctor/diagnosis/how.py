@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from lkdoctor.facts.network import Family
+from lkdoctor.wire.proxy import Proxy
 
 
 class RtcPath(StrEnum):
@@ -25,3 +26,7 @@ class How(NamedTuple):
     pings: int = 3
     repeat: int = 1
     path: RtcPath = RtcPath.RTC
+    proxy: Proxy | None = None
+    """``--proxy``: in place of what the environment says, and for any host."""
+    no_proxy: bool = False
+    """``--no-proxy``: whatever the environment says."""

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, assert_never
 from lkdoctor import actions
 from lkdoctor.clock import Clock
 from lkdoctor.config.target import KeyPair
+from lkdoctor.diagnosis import way
 from lkdoctor.diagnosis.case import Case
 from lkdoctor.diagnosis.events import Listener, StepFinished, StepStarted, nobody
 from lkdoctor.diagnosis.fold import Skip
@@ -39,9 +40,9 @@ from lkdoctor.facts.tls import TlsFact
 from lkdoctor.facts.url import HostKind, ParsedUrl
 from lkdoctor.probes import api, server, signal
 from lkdoctor.probes.base import Deadline, Stopwatch
-from lkdoctor.probes.route import Endpoint, Route, dial
+from lkdoctor.probes.route import Endpoint, Route, dial, look_past
 from lkdoctor.probes.signal import Session
-from lkdoctor.redact import Secret
+from lkdoctor.redact import Secret, safe
 from lkdoctor.report.model import SkipReason
 from lkdoctor.tokens.mint import TokenRequest, mint
 from lkdoctor.wire.http import Answer
@@ -76,7 +77,7 @@ async def run(
     url = case.facts.url.result if case.facts.url else None
     if not plan.steps or not isinstance(url, ParsedUrl):
         return Observed(case.facts, {}, {}, None)
-    endpoint = Endpoint(url, how.family, how.insecure, how.ca_file, case.proxy)
+    endpoint = way.endpoint(url, case, how)
     running = _Run(plan, case, how, endpoint, _Frame(clock, listen))
     try:
         await running.everything()
@@ -125,17 +126,18 @@ class _Run:
     # ------------------------------------------------------------ the steps
 
     async def everything(self) -> None:
-        self._start(
-            Step.ROUTE, f"connecting to {self._endpoint.url.host}:{self._endpoint.url.port}"
-        )
+        host, port = self._endpoint.dialled
+        self._start(Step.ROUTE, f"connecting to {safe(host, 80)}:{port}")
         watch = Stopwatch(self._clock)
         async with dial(self._endpoint, self._deadline) as route:
             self._network, self._tls = route.network, route.tls
             self._finish(Step.ROUTE, watch)
-            if not route.ready:
-                self._phases = signal.not_reached(route.phases)
-                return
             async with asyncio.TaskGroup() as group:
+                if self._network.through is not None:
+                    group.create_task(self._look_past())
+                if not route.ready:
+                    self._phases = signal.not_reached(route.phases)
+                    return
                 if Step.JOIN in self._plan.steps:
                     # First, so that the connection that was dialled with is the join's: its
                     # phases are then those of one socket, from DNS to the first message.
@@ -152,6 +154,12 @@ class _Run:
                 dev_mode = await server.in_dev_mode(route, self._deadline)
                 found = self._server.server._replace(dev_mode=dev_mode)
                 self._server = self._server._replace(server=found)
+
+    async def _look_past(self) -> None:
+        """What clients find that do not honour the proxy."""
+        direct = await look_past(self._endpoint, self._deadline)
+        if self._network is not None:
+            self._network = self._network._replace(direct=direct)
 
     async def _root(self, route: Route) -> None:
         self._start(Step.ROOT, "asking for GET /")

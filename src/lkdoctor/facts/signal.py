@@ -211,6 +211,8 @@ class CleanUp(NamedTuple):
 class PhaseName(StrEnum):
     DNS = "dns"
     TCP = "tcp"
+    PROXY = "proxy"
+    """CONNECT, where a forward proxy is taken; DNS and TCP are then the proxy's."""
     TLS = "tls"
     UPGRADE = "upgrade"
     FIRST_MESSAGE = "first_message"

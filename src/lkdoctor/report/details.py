@@ -8,6 +8,7 @@ from lkdoctor.facts import Facts
 from lkdoctor.facts.api import ApiFact, ForeignAnswer, ParticipantsListed, RoomsListed, TwirpError
 from lkdoctor.facts.clock import ClockFact
 from lkdoctor.facts.network import (
+    Direct,
     DnsAnswer,
     NameNotFound,
     NetworkFact,
@@ -18,6 +19,7 @@ from lkdoctor.facts.network import (
     TcpRefused,
     TcpTimedOut,
     TcpUnreachable,
+    Tunnel,
 )
 from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer, ServerFact
 from lkdoctor.facts.signal import (
@@ -100,11 +102,30 @@ def url(fact: UrlFact) -> Rows:
 
 
 def network(fact: NetworkFact) -> Rows:
-    yield "DNS", f"{fact.host}: {dns(fact.dns)}"
+    if fact.through is not None:
+        yield "way", through(fact.through)
+    yield "DNS", f"{fact.through.host if fact.through else fact.host}: {dns(fact.dns)}"
     for attempt in fact.tcp:
         yield "TCP", tcp(attempt)
+    if fact.through is not None and fact.through.answer is not None:
+        yield f"CONNECT {endpoint(fact.host, fact.port)}", exchange(fact.through.answer)
+    if fact.direct is not None:
+        yield "without the proxy", direct(fact.direct)
     if fact.proxy:
         yield "proxy variable", f"{fact.proxy} (not used)"
+
+
+def through(tunnel: Tunnel) -> str:
+    """As in ``through proxy.example.com:3128 (HTTPS_PROXY, with a password)``."""
+    password = ", with a password" if tunnel.credentials else ""
+    return f"through {endpoint(tunnel.host, tunnel.port)} ({tunnel.origin}{password})"
+
+
+def direct(way: Direct) -> str:
+    """What came of the look past the proxy."""
+    if not isinstance(way.dns, Resolved):
+        return dns(way.dns)
+    return "   ".join(map(tcp, way.tcp)) or "not tried"
 
 
 def dns(answer: DnsAnswer) -> str:
@@ -204,6 +225,13 @@ def exchange(answer: Exchange) -> str:
             return f"{answer.problem}{seen} after {milliseconds(answer.took_ms)}"
         case _:
             assert_never(answer)
+
+
+def short(answer: Exchange) -> str:
+    """The same without the body."""
+    if isinstance(answer, HttpAnswer):
+        return f"{answer.status} {answer.reason}".rstrip()
+    return exchange(answer)
 
 
 def headers(pairs: tuple[tuple[str, str], ...]) -> Rows:
