@@ -291,3 +291,16 @@ def test_the_checks_say_which_way_was_taken() -> None:
         "left to the proxy (HTTPS_PROXY, proxy.example.com:3128)",
     )
     assert status(facts, "net.tcp") == ("pass", "the proxy opens port 443, 25 ms")
+
+
+@pytest.mark.parametrize(
+    ("loopback", "codes"),
+    [
+        pytest.param(answer(200, "OK"), ["dev-bind-loopback"], id="LiveKit is there"),
+        pytest.param(answer(200, "hello"), ["tcp-refused"], id="something else is there"),
+        pytest.param(no_answer(Silence.CLOSED), ["tcp-refused"], id="nothing that answers"),
+        pytest.param(None, ["tcp-refused"], id="nothing at all"),
+    ],
+)
+def test_what_listens_on_loopback_alone(loopback: Exchange | None, codes: list[str]) -> None:
+    assert causes(stopped(REFUSED, loopback=loopback)) == codes

@@ -104,6 +104,8 @@ def gather(
         )
         token = SecretSetting(minted, f"minted for {safe(seat.identity)} in {safe(seat.room)}")
     fact = None if token is None else _token_fact(token, resolution)
+    if fact is not None and seat is not None:
+        fact = fact._replace(role=safe(seat.role or "", 40))
     read = fact.token if fact else None
     url = None if target.url is None else parse(target.url.value, target.url.origin)
     proxy = None

@@ -20,7 +20,7 @@ from lkdoctor.diagnosis.plan import STEP_OF, Plan, Step
 from lkdoctor.facts import Facts
 from lkdoctor.facts.api import ApiFact, ForeignAnswer, RoomsAnswer, RoomsListed
 from lkdoctor.facts.clock import ClockFact
-from lkdoctor.facts.network import NetworkFact
+from lkdoctor.facts.network import NetworkFact, TcpRefused
 from lkdoctor.facts.server import HttpAnswer, NoAnswer
 from lkdoctor.facts.signal import (
     CleanUp,
@@ -38,7 +38,7 @@ from lkdoctor.facts.signal import (
 )
 from lkdoctor.facts.tls import TlsFact
 from lkdoctor.facts.url import HostKind, ParsedUrl
-from lkdoctor.probes import api, server, signal
+from lkdoctor.probes import api, network, server, signal
 from lkdoctor.probes.base import Deadline, Stopwatch
 from lkdoctor.probes.route import Endpoint, Route, dial, look_past
 from lkdoctor.probes.signal import Session
@@ -115,6 +115,8 @@ class _Run:
         """Of the way there, where it ended before anybody could be talked to."""
         self._server: server.Looked | None = None
         self._validations: list[Validation] = []
+        self._v1: Validation | None = None
+        """The same token on the path that new browsers ask first; old servers do not have it."""
         self._bare: UpgradeAttempt | None = None
         self._session: Session | None = None
         self._without_v1 = False
@@ -137,6 +139,7 @@ class _Run:
                     group.create_task(self._look_past())
                 if not route.ready:
                     self._phases = signal.not_reached(route.phases)
+                    await self._look_at_loopback()
                     return
                 if Step.JOIN in self._plan.steps:
                     # First, so that the connection that was dialled with is the join's: its
@@ -160,6 +163,20 @@ class _Run:
         direct = await look_past(self._endpoint, self._deadline)
         if self._network is not None:
             self._network = self._network._replace(direct=direct)
+
+    async def _look_at_loopback(self) -> None:
+        """Whether a server that this machine's own address refuses is there on loopback."""
+        net = self._network
+        if net is None or net.through is not None or not net.tcp:
+            return
+        own = all(isinstance(a, TcpRefused) and network.is_own(a.address) for a in net.tcp)
+        if not own or self._endpoint.url.host_kind is HostKind.LOOPBACK:
+            return
+        near = self._endpoint.url._replace(scheme="ws", host="127.0.0.1")
+        async with dial(Endpoint(near), self._deadline) as route:
+            if route.ready:
+                looked = await server.look(route, self._deadline)
+                self._network = net._replace(loopback=looked.server.root)
 
     async def _root(self, route: Route) -> None:
         self._start(Step.ROOT, "asking for GET /")
@@ -185,8 +202,15 @@ class _Run:
                 # A token that is going to join is validated first, by the join.
                 if not (whose is Whose.GIVEN and self._plan.joins is Whose.GIVEN)
             ]
+            if tokens and self._validate_path != V1_PATH:
+                # The last: ours, which nobody has to fear for, where there is one.
+                whose, token = tokens[-1]
+                group.create_task(self._validate_v1(route, token, whose))
         self._validations += [task.result() for task in asked]
         self._finish(Step.VALIDATE, watch)
+
+    async def _validate_v1(self, route: Route, token: Secret, whose: Whose) -> None:
+        self._v1 = await signal.validate(route, token, whose, self._deadline, path=V1_PATH)
 
     async def _upgrade(self, route: Route) -> None:
         self._start(Step.UPGRADE, "asking for a WebSocket upgrade")
@@ -368,7 +392,7 @@ class _Run:
         if not (attempts or self._validations or self._phases):
             return None
         return SignalFact(
-            validations=tuple(self._validations),
+            validations=(*self._validations, *((self._v1,) if self._v1 else ())),
             upgrades=attempts,
             first=session.first if session else None,
             phases=session.phases if session else self._phases,

@@ -127,6 +127,8 @@ class NetworkFact(NamedTuple):
     """The proxy that was taken."""
     direct: Direct | None = None
     """The way without the proxy that was taken."""
+    loopback: Exchange | None = None
+    """``GET /`` of the same port on loopback, asked where an address of this very machine refuses."""
 
     @property
     def connected(self) -> TcpConnected | None:

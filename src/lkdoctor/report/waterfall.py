@@ -360,6 +360,8 @@ def _told(report: Report, *, verbose: int) -> Iterator[tuple[str, str]]:
 
 def _answers(signal: SignalFact, *, verbose: int) -> Iterator[tuple[str, str]]:
     for validation in signal.validations:
+        if validation.path.endswith("/v1/validate") and len(signal.validations) > 1 and not verbose:
+            continue  # the same as on the classic path, or a finding
         yield (
             "VALIDATE",
             f"{details.WHOSE[validation.whose]}: {details.exchange(validation.answer)}",

@@ -22,7 +22,7 @@ from lkdoctor.facts.network import (
 from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer, Silence
 from lkdoctor.facts.url import HostKind, ParsedUrl, UrlFact
 from lkdoctor.findings import Confidence, Evidence, FixStep, Layer, Severity, Snippet
-from lkdoctor.rules.answers import duration, fitting, is_pasteable, one_line, said
+from lkdoctor.rules.answers import duration, fitting, is_pasteable, is_root_ok, one_line, said
 from lkdoctor.rules.base import Check, Effect, Judgement, Rule, Unsure
 from lkdoctor.rules.examples import answer, healthy, no_answer
 
@@ -131,6 +131,20 @@ def _resolver_failed(network: NetworkFact) -> Iterator[Judgement]:
                 f"DNS {one_line(network.host, 80)}", observed, "an address, or a clear no", "net"
             ),
             *_proxy(network),
+        )
+    )
+
+
+# dev-bind-loopback
+
+
+def _loopback_only(network: NetworkFact) -> Iterator[Judgement]:
+    if network.loopback is None or not is_root_ok(network.loopback):
+        return
+    yield Judgement(
+        (
+            *attempts(network),
+            Evidence(f"GET / of 127.0.0.1:{network.port}", said(network.loopback), None, "net"),
         )
     )
 
@@ -914,5 +928,47 @@ RULES: Final = (
         sick=lambda: _by_proxy(direct=False),
         healthy=lambda: _by_proxy(direct=True),
         related=("tcp-timeout", "proxy-outbound-refused"),
+    ),
+    Rule(
+        code="dev-bind-loopback",
+        check="net.tcp",
+        layer=Layer.NETWORK,
+        severity=Severity.ERROR,
+        confidence=Confidence.CERTAIN,
+        title="The server listens on its own loopback alone",
+        symptoms=(
+            _FAILED_TO_FETCH,
+            "net::ERR_CONNECTION_REFUSED",
+            "it works on this machine and on no other",
+        ),
+        cause="LiveKit answers on 127.0.0.1, and this machine's own address refuses: livekit-server --dev (and "
+        "bind_addresses: 127.0.0.1) listens on loopback, where phones, other computers and containers "
+        "do not reach it.",
+        how="An address of this very machine refuses the port, and GET / of the same port on 127.0.0.1 says OK.",
+        fix=(
+            FixStep(
+                "Listen on every address; with --dev, say so:",
+                command="livekit-server --dev --bind 0.0.0.0",
+            ),
+            FixStep(
+                "With a configuration of your own:",
+                snippet=Snippet("yaml", 'bind_addresses:\n  - ""'),
+            ),
+            FixStep(
+                "On this machine alone, use the address that it listens on: ws://localhost:7880"
+            ),
+        ),
+        source="livekit-server cmd/server/main.go (--dev), livekit/livekit#2884, livekit/livekit#1546, "
+        "livekit/client-sdk-swift#210",
+        judge=_loopback_only,
+        sick=lambda: Facts(
+            url=healthy().url,
+            network=_network(_RESOLVED, TcpRefused("203.0.113.10", 443, 0.1))._replace(
+                loopback=answer(200, "OK")
+            ),
+        ),
+        healthy=healthy,
+        explains=("tcp-refused",),
+        related=("tcp-refused", "env-internal-vs-public-url"),
     ),
 )
