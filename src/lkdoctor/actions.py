@@ -62,28 +62,34 @@ class ThrowAwayRoom:
         self._grace = grace
         self._expected = False
         self._made = False
-        self._in_doubt = False
+        self._asked = 0
+        """Joins that were asked for and have not been answered."""
 
     def joining(self) -> None:
         """A join is about to be asked for; from here on the room may be there."""
-        self._expected = self._in_doubt = True
+        self._expected = True
+        self._asked += 1
 
     def joined(self, upgrade: Upgrade) -> None:
         """What the join was answered, which says how sure the room's existence is."""
         match upgrade:
             case Upgraded():
-                self._made = True
-                self._in_doubt = False
+                self._made = self._expected = True
+                self._asked -= 1
             case UpgradeRefused(answer=HttpAnswer(status=status)) if 300 <= status < 500:
                 # Refused before a session was begun (livekit-server, rtcservice.go `validate`).
-                self._expected = self._made
+                self._not_made()
             case UpgradeUnanswered(answer=NoAnswer(problem=Silence.NOT_CONNECTED)):
-                self._expected = self._made
+                self._not_made()
             case UpgradeUnanswered(answer=NoAnswer(problem=Silence.TIMEOUT)):
                 # Nobody has answered anything; a dead host must not cost two deadlines.
                 self._grace = min(self._grace, SILENT_GRACE)
             case _:
                 pass
+
+    def _not_made(self) -> None:
+        self._asked -= 1
+        self._expected = self._made or self._asked > 0
 
     async def __aenter__(self) -> Self:
         return self
@@ -91,7 +97,7 @@ class ThrowAwayRoom:
     async def __aexit__(self, ended_by: type[BaseException] | None, *_: object) -> None:
         if not self._expected:
             return
-        if ended_by is not None and self._in_doubt:
+        if ended_by is not None and self._asked:
             # Whoever pressed Ctrl-C waits no longer for a server that has not answered yet.
             self._grace = min(self._grace, SILENT_GRACE)
         try:
@@ -113,9 +119,14 @@ class ThrowAwayRoom:
             problem = twirp.done(answer, _evidence(answer))
             if problem is None:
                 self.clean_up = CleanUp(self.name, removed=True)
+                if self._asked > 1:
+                    # One of several joins has made it; the others may make it once more.
+                    self._asked -= 1
+                    await asyncio.sleep(pause)
+                    continue
             elif not isinstance(problem, TwirpError) or problem.code != "not_found":
                 self.clean_up = CleanUp(self.name, removed=False, detail=_why(problem))
-            elif self._in_doubt:
+            elif self._asked:
                 # The join may still be on its way: look again before believing it.
                 self.clean_up = CleanUp(self.name, removed=True, detail="it was never made")
                 await asyncio.sleep(pause)

@@ -170,7 +170,7 @@ def joined(**changed: object) -> Joined:
         pytest.param(
             {"repeats": (Repeat(170.0, "joined"), Repeat(None, "closed"), Repeat(180.0, "joined"))},
             "CONNECTIONS",
-            "number 2: closed",
+            "1 failed: closed",
             id="one of several connections failed",
         ),
     ],
@@ -206,7 +206,7 @@ def test_repeats_are_summed_up() -> None:
     seen = (Repeat(170.0, "joined"), Repeat(None, "closed"), Repeat(180.0, "joined"))
     assert list(details.repeats(seen)) == [
         ("connections", "2 of 3 joined   min 170.0   median 175.0   max 180.0 ms"),
-        ("connections", "number 2: closed"),
+        ("connections", "1 failed: closed"),
     ]
 
 

@@ -5,6 +5,7 @@ from judged import broken, causes, only, status, the_finding
 
 from lkdoctor.facts import Facts
 from lkdoctor.facts.network import (
+    AddressLook,
     Direct,
     Family,
     NameNotFound,
@@ -304,3 +305,42 @@ def test_the_checks_say_which_way_was_taken() -> None:
 )
 def test_what_listens_on_loopback_alone(loopback: Exchange | None, codes: list[str]) -> None:
     assert causes(stopped(REFUSED, loopback=loopback)) == codes
+
+
+V4B = "203.0.113.11"
+OK, SUCCESS = answer(200, "OK"), answer(200, "success")
+GOOD = AddressLook(V4, OPEN, "established", "", OK, SUCCESS)
+SHOP = answer(200, "<html>", content_type="text/html")
+
+
+@pytest.mark.parametrize(
+    ("other", "codes"),
+    [
+        pytest.param(GOOD._replace(address=V4B), [], id="the same"),
+        pytest.param(GOOD._replace(root=SHOP), [], id="a landing page in front of one"),
+        pytest.param(
+            AddressLook(V4B, OPEN, "established", "", SHOP, answer(404, "<html>")),
+            ["dns-wrong-target"],
+            id="another site",
+        ),
+        pytest.param(
+            AddressLook(V4B, OPEN, "distrusted", "CN=shop.example"),
+            ["dns-wrong-target"],
+            id="another certificate",
+        ),
+        pytest.param(AddressLook(V6, NO_ROUTE), [], id="no IPv6 here"),
+        pytest.param(AddressLook(V4B, None), [], id="no time was left"),
+        pytest.param(
+            GOOD._replace(address=V4B, validation=answer(401, "invalid API key: x")),
+            ["server-multi-node-routing"],
+            id="LiveKit with other keys",
+        ),
+    ],
+)
+def test_every_address_by_itself(other: AddressLook, codes: list[str]) -> None:
+    assert causes(broken("network", each=(GOOD, other))) == codes
+
+
+def test_where_no_address_is_livekits_nothing_differs() -> None:
+    shop = AddressLook(V4, OPEN, "established", "", SHOP, answer(404, "<html>"))
+    assert causes(broken("network", each=(shop, shop))) == []

@@ -9,6 +9,7 @@ from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer, ServerFact, Si
 from lkdoctor.facts.signal import (
     LeftAtOnce,
     SignalFact,
+    Tally,
     UpgradeAttempt,
     UpgradeRefused,
     UpgradeUnanswered,
@@ -375,3 +376,22 @@ def test_a_server_that_drains() -> None:
     leave = LeftAtOnce(2.0, "SERVER_SHUTDOWN", "RECONNECT")
     signal = facts.signal._replace(first=leave, pings=None, goodbye=None)
     assert causes(facts._replace(signal=signal)) == ["server-restart-drain"]
+
+
+@pytest.mark.parametrize(
+    ("again", "codes"),
+    [
+        pytest.param((SUCCESS,), [], id="always the same"),
+        pytest.param(
+            (SUCCESS, answer(401, "invalid API key: x")), ["server-multi-node-routing"], id="keys"
+        ),
+        pytest.param(
+            (SUCCESS, answer(404, "requested room does not exist")),
+            ["server-multi-node-routing"],
+            id="rooms",
+        ),
+        pytest.param((SUCCESS, answer(429, "slow down")), [], id="a limit of the proxy's"),
+    ],
+)
+def test_what_is_asked_again(again: tuple[HttpAnswer, ...], codes: list[str]) -> None:
+    assert causes(broken("signal", again=tuple(Tally(one, 3) for one in again))) == codes

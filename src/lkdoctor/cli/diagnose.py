@@ -46,6 +46,9 @@ def diagnose(
     offline: Annotated[
         bool, typer.Option("--offline", help="Judge the configuration; dial nothing.")
     ] = False,
+    all_addresses: Annotated[
+        bool, typer.Option("--all-addresses", help="Ask every address of the name by itself, too.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be dialled and joined; touch nothing.")
     ] = False,
@@ -102,7 +105,7 @@ def diagnose(
         offline=offline,
         only=tuple(only or ()),
         skip=tuple(skip or ()),
-        how=inputs.how(network),
+        how=inputs.how(network)._replace(all_addresses=all_addresses),
         fail_on_warnings=warn,
     )
     if dry_run:

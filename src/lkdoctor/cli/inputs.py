@@ -13,7 +13,7 @@ from lkdoctor.report.layout import line
 
 if TYPE_CHECKING:
     from lkdoctor.booking import BookingRules, Seat
-    from lkdoctor.diagnosis.how import How, RtcPath
+    from lkdoctor.diagnosis.how import How
     from lkdoctor.wire.proxy import Proxy
 
 
@@ -110,15 +110,13 @@ def booking_rules() -> "BookingRules":
     return booking.parse(project.table, project.origin)
 
 
-def how(
-    options: NetworkOptions, *, pings: int = 3, repeat: int = 1, path: "RtcPath | None" = None
-) -> "How":
+def how(options: NetworkOptions) -> "How":
     """How to go there.
 
     Raises:
         UsageError: the options contradict each other.
     """
-    from lkdoctor.diagnosis.how import How, RtcPath
+    from lkdoctor.diagnosis.how import How
     from lkdoctor.facts.network import Family
 
     if options.ipv4 and options.ipv6:
@@ -136,9 +134,6 @@ def how(
         family=family,
         insecure=options.insecure,
         ca_file=None if options.ca_file is None else str(options.ca_file),
-        pings=pings,
-        repeat=repeat,
-        path=path or RtcPath.RTC,
         proxy=None if options.proxy is None else _proxy(options.proxy),
         no_proxy=options.no_proxy,
     )

@@ -25,6 +25,11 @@ class How(NamedTuple):
     ca_file: str | None = None
     pings: int = 3
     repeat: int = 1
+    concurrency: int = 1
+    """How many of the repeated connections at a time."""
+    hold_s: float = 0.0
+    """How long the session is kept open."""
+    all_addresses: bool = False
     path: RtcPath = RtcPath.RTC
     proxy: Proxy | None = None
     """``--proxy``: in place of what the environment says, and for any host."""

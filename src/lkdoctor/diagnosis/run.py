@@ -5,7 +5,7 @@ either case (`lkdoctor.actions`).
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple, assert_never
 
 from lkdoctor import actions
@@ -20,8 +20,8 @@ from lkdoctor.diagnosis.plan import STEP_OF, Plan, Step
 from lkdoctor.facts import Facts
 from lkdoctor.facts.api import ApiFact, ForeignAnswer, RoomsAnswer, RoomsListed
 from lkdoctor.facts.clock import ClockFact
-from lkdoctor.facts.network import NetworkFact, TcpRefused
-from lkdoctor.facts.server import HttpAnswer, NoAnswer
+from lkdoctor.facts.network import AddressLook, NetworkFact, Resolved, TcpRefused
+from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer
 from lkdoctor.facts.signal import (
     CleanUp,
     Joined,
@@ -30,6 +30,7 @@ from lkdoctor.facts.signal import (
     Phase,
     Repeat,
     SignalFact,
+    Tally,
     UpgradeAttempt,
     Upgraded,
     UpgradeRefused,
@@ -40,7 +41,7 @@ from lkdoctor.facts.tls import TlsFact
 from lkdoctor.facts.url import HostKind, ParsedUrl
 from lkdoctor.probes import api, network, server, signal
 from lkdoctor.probes.base import Deadline, Stopwatch
-from lkdoctor.probes.route import Endpoint, Route, dial, look_past
+from lkdoctor.probes.route import Endpoint, Route, dial, look_past, only
 from lkdoctor.probes.signal import Session
 from lkdoctor.redact import Secret, safe
 from lkdoctor.report.model import SkipReason
@@ -54,6 +55,11 @@ PROBE_TTL_S: Final = 60.0
 _RESERVE: Final = 0.2
 """The share of the time that is kept for removing the throw-away room, so that a silent host
 costs one ``--timeout`` and no more."""
+
+
+MAX_ADDRESSES: Final = 16
+MAX_AGAIN: Final = 100
+"""Times that validate is asked again: enough to meet every backend behind one address."""
 
 
 class Observed(NamedTuple):
@@ -124,6 +130,8 @@ class _Run:
         self._clean_up: CleanUp | None = None
         self._room_minted: str | None = None
         self._api: ApiFact | None = None
+        self._each: tuple[AddressLook, ...] = ()
+        self._again: tuple[Tally, ...] = ()
 
     # ------------------------------------------------------------ the steps
 
@@ -141,28 +149,96 @@ class _Run:
                     self._phases = signal.not_reached(route.phases)
                     await self._look_at_loopback()
                     return
-                if Step.JOIN in self._plan.steps:
-                    # First, so that the connection that was dialled with is the join's: its
-                    # phases are then those of one socket, from DNS to the first message.
-                    group.create_task(self._join(route))
-                if Step.ROOT in self._plan.steps:
-                    group.create_task(self._root(route))
-                if Step.VALIDATE in self._plan.steps:
-                    group.create_task(self._validate(route))
-                if Step.UPGRADE in self._plan.steps:
-                    group.create_task(self._upgrade(route))
-                if Step.API in self._plan.steps:
-                    group.create_task(self._ask_api(route))
+                for task in self._tasks(route):
+                    group.create_task(task)
             if self._server is not None and self._key_unknown_nearby():
                 dev_mode = await server.in_dev_mode(route, self._deadline)
                 found = self._server.server._replace(dev_mode=dev_mode)
                 self._server = self._server._replace(server=found)
+
+    def _tasks(self, route: Route) -> Iterator[Coroutine[None, None, None]]:
+        """What is done at the same time once there is somebody to talk to."""
+        steps = self._plan.steps
+        if Step.JOIN in steps:
+            # First, so that the connection that was dialled with is the join's: its phases are
+            # then those of one socket, from DNS to the first message.
+            yield self._join(route)
+        if Step.ROOT in steps:
+            yield self._root(route)
+        if Step.VALIDATE in steps:
+            yield self._validate(route)
+        if Step.UPGRADE in steps:
+            yield self._upgrade(route)
+        if Step.API in steps:
+            yield self._ask_api(route)
+        if self._how.all_addresses:
+            yield self._each_address()
+        if self._how.repeat > 1 and Step.VALIDATE in steps:
+            yield self._validate_again(route)
 
     async def _look_past(self) -> None:
         """What clients find that do not honour the proxy."""
         direct = await look_past(self._endpoint, self._deadline)
         if self._network is not None:
             self._network = self._network._replace(direct=direct)
+
+    async def _each_address(self) -> None:
+        """Every address of the name by itself, all at once."""
+        net = self._network
+        if net is None or net.through is not None or not isinstance(net.dns, Resolved):
+            return
+        async with asyncio.TaskGroup() as group:
+            looks = [
+                group.create_task(self._at_address(address))
+                for address in net.dns.addresses[:MAX_ADDRESSES]
+            ]
+        self._each = tuple(task.result() for task in looks)
+
+    async def _at_address(self, address: str) -> AddressLook:
+        async with dial(self._endpoint, self._deadline, only(address)) as route:
+            attempt = route.tls.attempt if route.tls is not None else None
+            certificate = getattr(attempt, "certificate", None)
+            look = AddressLook(
+                address=address,
+                tcp=route.network.tcp[-1] if route.network.tcp else None,
+                tls="" if attempt is None else attempt.kind,
+                certificate="" if certificate is None else certificate.subject,
+            )
+            if not route.ready:
+                return look
+            whose, token = self._tokens()[-1] if self._tokens() else (Whose.NONE, None)
+            async with asyncio.TaskGroup() as group:
+                root = group.create_task(server.look(route, self._deadline))
+                asked = group.create_task(signal.validate(route, token, whose, self._deadline))
+            return look._replace(root=root.result().server.root, validation=asked.result().answer)
+
+    async def _validate_again(self, route: Route) -> None:
+        """The same question as often as there are connections: do all backends say the same?"""
+        if not self._tokens():
+            return
+        whose, token = self._tokens()[-1]
+        at_a_time = asyncio.Semaphore(max(4, self._how.concurrency))
+
+        async def ask() -> Exchange:
+            async with at_a_time:
+                path = self._validate_path
+                return (
+                    await signal.validate(route, token, whose, self._deadline, path=path)
+                ).answer
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(ask()) for _ in range(min(self._how.repeat, MAX_AGAIN))]
+        self._again = _tallied(task.result() for task in tasks)
+
+    def _tokens(self) -> list[tuple[Whose, Secret]]:
+        """Whose tokens are asked about: the user's first, then our own."""
+        tokens: list[tuple[Whose, Secret]] = []
+        if self._case.token is not None:
+            tokens.append((Whose.GIVEN, self._case.token.value))
+        pair = self._case.target.key_pair
+        if pair is not None:
+            tokens.append((Whose.MINTED, self._probe_token(pair)))
+        return tokens
 
     async def _look_at_loopback(self) -> None:
         """Whether a server that this machine's own address refuses is there on loopback."""
@@ -187,12 +263,7 @@ class _Run:
     async def _validate(self, route: Route) -> None:
         self._start(Step.VALIDATE, "asking /rtc/validate")
         watch = Stopwatch(self._clock)
-        tokens: list[tuple[Whose, Secret]] = []
-        if self._case.token is not None:
-            tokens.append((Whose.GIVEN, self._case.token.value))
-        pair = self._case.target.key_pair
-        if pair is not None:
-            tokens.append((Whose.MINTED, self._probe_token(pair)))
+        tokens = self._tokens()
         async with asyncio.TaskGroup() as group:
             asked = [
                 group.create_task(
@@ -231,7 +302,7 @@ class _Run:
         pair = self._case.target.key_pair
         if pair is None:
             return
-        token = self._probe_token(pair)
+        self._probe_token(pair)
         remover = self._sign(pair, {"roomCreate": True})
         room = self._room_minted or ""
 
@@ -242,12 +313,26 @@ class _Run:
         kept = actions.ThrowAwayRoom(room, self._endpoint.url, remover, ask, grace=self._grace)
         try:
             async with kept:
-                for _ in range(self._how.repeat):
-                    kept.joining()
-                    session = await self._connect(route, token, Whose.MINTED)
-                    kept.joined(session.attempt.result)
+                numbers = iter(range(self._how.repeat))
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(min(self._how.concurrency, self._how.repeat)):
+                        group.create_task(self._join_some(route, pair, numbers, kept))
         finally:
             self._clean_up = kept.clean_up
+
+    async def _join_some(
+        self,
+        route: Route,
+        pair: KeyPair,
+        numbers: Iterator[int],
+        kept: actions.ThrowAwayRoom,
+    ) -> None:
+        """One connection after the other, until as many were made as were asked for."""
+        for number in numbers:
+            kept.joining()
+            token = self._probe_token(pair, number)
+            session = await self._connect(route, token, Whose.MINTED)
+            kept.joined(session.attempt.result)
 
     async def _join_as_given(self, route: Route, token: Secret) -> None:
         asked = await signal.validate(
@@ -282,11 +367,15 @@ class _Run:
 
     async def _connect(self, route: Route, token: Secret, whose: Whose) -> Session:
         path = CLASSIC_PATH if self._how.path is RtcPath.RTC else V1_PATH
-        pings = self._how.pings
-        session = await signal.join(route, token, whose, self._deadline, path=path, pings=pings)
+        pings, hold = self._how.pings, self._how.hold_s
+        session = await signal.join(
+            route, token, whose, self._deadline, path=path, pings=pings, hold_s=hold
+        )
         if self._how.path is RtcPath.AUTO and _unknown_path(session):
             self._without_v1 = True
-            session = await signal.join(route, token, whose, self._deadline, pings=pings)
+            session = await signal.join(
+                route, token, whose, self._deadline, pings=pings, hold_s=hold
+            )
         if self._how.repeat > 1:
             self._repeats.append(_repeat(session))
         if self._session is None or _went_well(self._session):
@@ -340,8 +429,12 @@ class _Run:
 
     # ------------------------------------------------------------ tokens of our own
 
-    def _probe_token(self, pair: KeyPair) -> Secret:
-        """Joins a room that nobody else can know of, may do nothing there."""
+    def _probe_token(self, pair: KeyPair, number: int = 0) -> Secret:
+        """Joins a room that nobody else can know of, may do nothing there.
+
+        Those who are there at the same time have identities of their own: LiveKit lets an
+        identity in once.
+        """
         if self._room_minted is None:
             self._room_minted = f"lkdoctor-{self._clock.token_hex(8)}"
         return self._sign(
@@ -355,7 +448,8 @@ class _Run:
                 "canPublish": False,
                 "canPublishData": False,
             },
-            identity=self._room_minted.replace("lkdoctor-", "lkdoctor-probe-"),
+            identity=self._room_minted.replace("lkdoctor-", "lkdoctor-probe-")
+            + (f"-{number}" if number and self._how.concurrency > 1 else ""),
         )
 
     def _sign(
@@ -377,7 +471,7 @@ class _Run:
 
     def observed(self) -> Observed:
         facts = self._case.facts._replace(
-            network=self._network,
+            network=None if self._network is None else self._network._replace(each=self._each),
             tls=self._tls,
             clock=self._best_clock(),
             signal=self._signal(),
@@ -404,6 +498,8 @@ class _Run:
             repeats=tuple(self._repeats),
             without_v1=self._without_v1,
             room_minted=self._room_minted if self._plan.joins is Whose.MINTED else None,
+            held=session.held if session else None,
+            again=self._again,
         )
 
     def _best_clock(self) -> ClockFact | None:
@@ -443,13 +539,31 @@ def _went_well(session: Session) -> bool:
     return isinstance(session.first, Joined) and session.cut is None
 
 
+def _tallied(answers: Iterable[Exchange]) -> tuple[Tally, ...]:
+    """The answers that differ in what they say, however long each took."""
+    found: dict[tuple[object, ...], list[Exchange]] = {}
+    for answer in answers:
+        said = (
+            (answer.status, answer.body)
+            if isinstance(answer, HttpAnswer)
+            else (answer.problem, answer.detail)
+        )
+        found.setdefault(said, []).append(answer)
+    tallies = (Tally(same[0], len(same)) for same in found.values())
+    return tuple(sorted(tallies, key=lambda tally: -tally.times))
+
+
 def _repeat(session: Session) -> Repeat:
     if session.cut is not None:
-        return Repeat(None, f"joined, then {session.cut.how}")
+        return Repeat(None, f"joined, then {session.cut.how}", session.phases)
+    return _outcome(session)._replace(phases=session.phases)
+
+
+def _outcome(session: Session) -> Repeat:
     match session.first:
-        case Joined():
+        case Joined(node_id=node):
             last = session.phases[-1]
-            return Repeat(last.start_ms + last.took_ms, "joined")
+            return Repeat(last.start_ms + last.took_ms, "joined", node=node)
         case LeftAtOnce(reason=reason):
             return Repeat(None, f"leave {reason}")
         case NoFirstMessage(problem=problem):

@@ -110,6 +110,22 @@ class Direct(NamedTuple):
         return any(isinstance(attempt, TcpConnected) for attempt in self.tcp)
 
 
+class AddressLook(NamedTuple):
+    """One address of the name, asked by itself."""
+
+    address: str
+    tcp: TcpAttempt | None
+    """None: the time was over before it was its turn."""
+    tls: str = ""
+    """``established``, or how the handshake ended; empty without TLS."""
+    certificate: str = ""
+    """Whose it shows."""
+    root: Exchange | None = None
+    """``GET /``"""
+    validation: Exchange | None = None
+    """``/rtc/validate`` with the same token for each address."""
+
+
 class NetworkFact(NamedTuple):
     """The way to the signalling port, as a client would go it."""
 
@@ -127,6 +143,8 @@ class NetworkFact(NamedTuple):
     """The proxy that was taken."""
     direct: Direct | None = None
     """The way without the proxy that was taken."""
+    each: tuple[AddressLook, ...] = ()
+    """Every address by itself (``--all-addresses``)."""
     loopback: Exchange | None = None
     """``GET /`` of the same port on loopback, asked where an address of this very machine refuses."""
 

@@ -378,14 +378,20 @@ def _answers(signal: SignalFact, *, verbose: int) -> Iterator[tuple[str, str]]:
         yield "PING", details.pings(signal.pings)
     if signal.cut:
         yield "ENDED", details.cut(signal.cut)
-    for _, text in details.repeats(signal.repeats) if signal.repeats else ():
-        yield "CONNECTIONS", text
+    for label, text in details.repeats(signal.repeats) if signal.repeats else ():
+        yield label.upper(), text
+    for tally in signal.again if len(signal.again) > 1 else ():
+        yield "VALIDATED", f"{tally.times} times: {details.exchange(tally.answer)}"
+    if signal.held is not None:
+        yield "HELD", details.held(signal.held)
 
 
 def _addresses(network: NetworkFact) -> Iterator[tuple[str, str]]:
     # A single attempt is in the waterfall.
     if len(network.tcp) > 1:
         yield "ADDRESSES", "   ".join(map(details.tcp, network.tcp))
+    for look in network.each:
+        yield "ADDRESS", f"{look.address}: {details.address(look)}"
     if network.direct is not None:
         yield "DIRECTLY", details.direct(network.direct)
 

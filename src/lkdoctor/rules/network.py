@@ -5,6 +5,7 @@ from typing import Final, assert_never
 
 from lkdoctor.facts import Facts
 from lkdoctor.facts.network import (
+    AddressLook,
     Direct,
     DnsAnswer,
     Family,
@@ -22,7 +23,15 @@ from lkdoctor.facts.network import (
 from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer, Silence
 from lkdoctor.facts.url import HostKind, ParsedUrl, UrlFact
 from lkdoctor.findings import Confidence, Evidence, FixStep, Layer, Severity, Snippet
-from lkdoctor.rules.answers import duration, fitting, is_pasteable, is_root_ok, one_line, said
+from lkdoctor.rules.answers import (
+    duration,
+    fitting,
+    is_livekit,
+    is_pasteable,
+    is_root_ok,
+    one_line,
+    said,
+)
 from lkdoctor.rules.base import Check, Effect, Judgement, Rule, Unsure
 from lkdoctor.rules.examples import answer, healthy, no_answer
 
@@ -132,6 +141,61 @@ def _resolver_failed(network: NetworkFact) -> Iterator[Judgement]:
             ),
             *_proxy(network),
         )
+    )
+
+
+# dns-wrong-target
+
+
+def _at(look: AddressLook) -> Evidence:
+    """What one address said."""
+    port = look.tcp.port if look.tcp is not None else 0
+    where = f"[{look.address}]:{port}" if ":" in look.address else f"{look.address}:{port}"
+    if look.tcp is None:
+        return Evidence(where, "not tried: no time was left", None, "net")
+    parts: list[str] = [] if isinstance(look.tcp, TcpConnected) else [_outcome(look.tcp)]
+    if look.tls and look.tls != "established":
+        named = f" ({one_line(look.certificate, 60)})" if look.certificate else ""
+        parts.append(f"TLS {look.tls}{named}")
+    if look.root is not None:
+        parts.append(f"GET / {one_line(said(look.root), 60)}")
+    if look.validation is not None:
+        parts.append(f"validate {one_line(said(look.validation), 60)}")
+    return Evidence(where, "; ".join(parts), "LiveKit's own answers", "net")
+
+
+def _is_there(look: AddressLook) -> bool:
+    """Whether LiveKit answered at this address."""
+    return any(
+        exchange is not None and (is_root_ok(exchange) or is_livekit(exchange))
+        for exchange in (look.root, look.validation)
+    )
+
+
+def _wrong_target(network: NetworkFact) -> Iterator[Judgement]:
+    there = [look for look in network.each if _is_there(look)]
+    elsewhere = [
+        look
+        for look in network.each
+        # A machine without IPv6 is no fault of the server's, nor is localhost on IPv4 alone.
+        if isinstance(look.tcp, TcpConnected) and not _is_there(look)
+    ]
+    if not there or not elsewhere:
+        return
+    host = network.host if is_pasteable(network.host) else "YOUR-HOST"
+    yield Judgement(
+        tuple(_at(look) for look in network.each),
+        title=fitting(f"One address of {network.host} is not LiveKit's")
+        if len(elsewhere) == 1
+        else fitting(f"{len(elsewhere)} addresses of {network.host} are not LiveKit's"),
+        fix=(
+            FixStep(
+                f"Remove the record of {', '.join(one_line(look.address, 40) for look in elsewhere)}, or "
+                "let LiveKit answer there, too:",
+                command=f"dig +short A {host}; dig +short AAAA {host}",
+            ),
+            FixStep("Test every address again:", command="lkdoctor ws-probe --all-addresses"),
+        ),
     )
 
 
@@ -578,6 +642,21 @@ def _by_proxy(*, direct: bool) -> Facts:
     return healthy()._replace(network=_through(_TUNNEL, direct=direct))
 
 
+def _two_addresses(second: HttpAnswer) -> Facts:
+    """A name with two addresses; the second answers ``GET /`` so."""
+    success = answer(200, "success")
+    addresses = ("203.0.113.10", "203.0.113.11")
+    looks = tuple(
+        AddressLook(address, TcpConnected(address, 443, 24.0), "established", "", root, validation)
+        for address, root, validation in (
+            (addresses[0], answer(200, "OK"), success),
+            (addresses[1], second, success if second.status == 200 else second),
+        )
+    )
+    found = _network(Resolved(addresses, 12.0), TcpConnected(addresses[0], 443, 24.0))
+    return healthy()._replace(network=found._replace(each=looks))
+
+
 _HONOURED_BY: Final = (
     "RFC 9110 §9.3.6, livekit/rust-sdks livekit-net/src/native/proxy.rs, livekit/rust-sdks#623, "
     "livekit/agents livekit-agents/livekit/agents/worker.py (http_proxy), livekit/python-sdks "
@@ -970,5 +1049,35 @@ RULES: Final = (
         healthy=healthy,
         explains=("tcp-refused",),
         related=("tcp-refused", "env-internal-vs-public-url"),
+    ),
+    Rule(
+        code="dns-wrong-target",
+        check="net.dns",
+        layer=Layer.NETWORK,
+        severity=Severity.ERROR,
+        confidence=Confidence.CERTAIN,
+        title="One address of the name is not LiveKit's",
+        symptoms=(
+            "it works for some users and not for others",
+            _FAILED_TO_FETCH,
+            "net::ERR_CERT_COMMON_NAME_INVALID",
+        ),
+        cause="The name has several addresses, and something else answers at one of them: a record that was "
+        "left behind, an AAAA record of another machine (users with IPv6 get there first), a node in the "
+        "round robin on which LiveKit does not run.",
+        how="With --all-addresses every A and AAAA is asked by itself: TCP, TLS, GET / and /rtc/validate; the "
+        "answers differ.",
+        fix=(
+            FixStep(
+                "Remove the record that is wrong, and wait for its TTL:",
+                command="dig +short A rtc.example.com; dig +short AAAA rtc.example.com",
+            ),
+        ),
+        source="RFC 8305 §4, livekit/livekit#4476",
+        judge=_wrong_target,
+        sick=lambda: _two_addresses(answer(404, "not here", server="nginx")),
+        healthy=lambda: _two_addresses(answer(200, "OK")),
+        explains=("url-not-livekit", "http-closed-early", "server-refused", "signal-refused"),
+        related=("server-multi-node-routing", "tls-hostname"),
     ),
 )

@@ -5,10 +5,12 @@ from typing import Final, NamedTuple
 
 from lkdoctor.facts import Facts
 from lkdoctor.facts.api import ApiFact, RoomsListed, TwirpError
+from lkdoctor.facts.network import NetworkFact
 from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer, ServerFact, Silence
 from lkdoctor.facts.signal import (
     LeftAtOnce,
     SignalFact,
+    Tally,
     UpgradeAttempt,
     Upgraded,
     UpgradeRefused,
@@ -26,6 +28,7 @@ from lkdoctor.rules.answers import (
     heard,
     is_gate,
     is_html,
+    is_livekit,
     is_pasteable,
     is_root_ok,
     lacks_websocket_header,
@@ -249,6 +252,32 @@ def _no_nodes(signal: SignalFact | None = None, api: ApiFact | None = None) -> I
         yield Judgement(tuple(proof))
 
 
+# server-multi-node-routing
+
+
+def _backends(
+    signal: SignalFact | None = None, network: NetworkFact | None = None
+) -> Iterator[Judgement]:
+    answers = [
+        (f"/rtc/validate, {tally.times} times", tally.answer)
+        for tally in (signal.again if signal is not None else ())
+    ]
+    answers += [
+        (f"/rtc/validate at {one_line(look.address, 40)}", look.validation)
+        for look in (network.each if network is not None else ())
+        if look.validation is not None
+    ]
+    own = [
+        (label, answer_)
+        for label, answer_ in answers
+        if isinstance(answer_, HttpAnswer) and is_livekit(answer_)
+    ]
+    if len({answer_.status for _, answer_ in own}) > 1:
+        yield Judgement(
+            tuple(Evidence(label, one_line(said(a), 100), "one answer", "net") for label, a in own)
+        )
+
+
 # server-restart-drain
 
 
@@ -331,6 +360,16 @@ def _upgraded(result: UpgradeRefused | Upgraded, first: LeftAtOnce | None = None
     success = Validation(Whose.MINTED, "/rtc/validate", answer(200, "success"))
     attempt = UpgradeAttempt(Whose.MINTED, "/rtc", result)
     return healthy()._replace(signal=SignalFact((success,), (attempt,), first))
+
+
+def _asked_again(*answers: HttpAnswer) -> Facts:
+    """Validate was asked several times, and said each of these."""
+    facts = healthy()
+    if facts.signal is None:
+        return facts
+    return facts._replace(
+        signal=facts.signal._replace(again=tuple(Tally(answer_, 5) for answer_ in answers))
+    )
 
 
 def _room_with(**timeouts: int) -> Facts:
@@ -755,5 +794,50 @@ RULES: Final = (
         sick=lambda: _room_with(departure_timeout_s=2),
         healthy=lambda: _room_with(departure_timeout_s=20),
         related=("room-not-found",),
+    ),
+    Rule(
+        code="server-multi-node-routing",
+        check="signal.validate",
+        layer=Layer.SERVER,
+        severity=Severity.ERROR,
+        confidence=Confidence.CERTAIN,
+        title="Not all nodes behind this address say the same",
+        symptoms=(
+            "it works after some attempts",
+            "could not establish signal connection: invalid API key",
+            "room connection has timed out (signal)",
+        ),
+        cause="One name leads to several servers, and they do not agree on the same token: they have different "
+        "keys, or are not one cluster at all (no common Redis), so that it is luck who is let in and who "
+        "meets whom.",
+        how="/rtc/validate is asked for the same token again and again (--repeat), or at every address "
+        "(--all-addresses), and LiveKit itself answers now so, now otherwise.",
+        fix=(
+            FixStep(
+                "Give all nodes the same keys: and the same redis:, and restart them.",
+                destructive=True,
+            ),
+            FixStep(
+                "Compare what each says:", command="lkdoctor ws-probe --repeat 20 --concurrency 4"
+            ),
+            FixStep(
+                "Take nodes that belong to another cluster out of the load balancer and of DNS."
+            ),
+        ),
+        source="livekit-server pkg/routing/redisrouter.go, livekit/livekit#3258, agence104/livekit-server-sdk-php#48",
+        judge=_backends,
+        sick=lambda: _asked_again(answer(200, "success"), answer(401, "invalid API key: APIab")),
+        healthy=lambda: _asked_again(answer(200, "success")),
+        explains=(
+            "env-project-mismatch",
+            "env-cloud-key-on-local-server",
+            "token-unknown-key",
+            "token-bad-signature",
+            "room-not-found",
+            "signal-refused",
+            "signal-test-room-left",
+            "api-refused",
+        ),
+        related=("dns-wrong-target", "signal-5xx-bus"),
     ),
 )
