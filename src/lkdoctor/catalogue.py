@@ -26,6 +26,7 @@ LAYERS: Final = (
     Layer.SIGNAL,
     Layer.SERVER,
     Layer.API,
+    Layer.CLOUD,
 )
 """The layers that have rules; each is a module of `lkdoctor.rules` with ``CHECKS`` and ``RULES``."""
 

@@ -49,6 +49,10 @@ def diagnose(
     all_addresses: Annotated[
         bool, typer.Option("--all-addresses", help="Ask every address of the name by itself, too.")
     ] = False,
+    follow_regions: Annotated[
+        bool,
+        typer.Option("--follow-regions", help="Ask LiveKit Cloud's regions, too; nobody joins."),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be dialled and joined; touch nothing.")
     ] = False,
@@ -105,7 +109,9 @@ def diagnose(
         offline=offline,
         only=tuple(only or ()),
         skip=tuple(skip or ()),
-        how=inputs.how(network)._replace(all_addresses=all_addresses),
+        how=inputs.how(network)._replace(
+            all_addresses=all_addresses, follow_regions=follow_regions
+        ),
         fail_on_warnings=warn,
     )
     if dry_run:

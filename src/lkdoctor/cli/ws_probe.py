@@ -63,6 +63,10 @@ def ws_probe(
     all_addresses: Annotated[
         bool, typer.Option("--all-addresses", help="Ask every address of the name by itself, too.")
     ] = False,
+    follow_regions: Annotated[
+        bool,
+        typer.Option("--follow-regions", help="Ask LiveKit Cloud's regions, too; nobody joins."),
+    ] = False,
     path: Annotated[
         RtcPath, typer.Option("--path", help="rtc, rtc/v1, or auto: rtc/v1 first, as browsers do.")
     ] = RtcPath.RTC,
@@ -92,13 +96,16 @@ def ws_probe(
     request = doctor.Request(
         command="ws-probe",
         join=join,
-        only=ONLY + (WHO_IS_THERE if case.token and case.target.key_pair else ()),
+        only=ONLY
+        + (WHO_IS_THERE if case.token and case.target.key_pair else ())
+        + (("cloud",) if follow_regions else ()),
         how=inputs.how(network)._replace(
             pings=pings,
             repeat=repeat,
             concurrency=concurrency,
             hold_s=hold,
             all_addresses=all_addresses,
+            follow_regions=follow_regions,
             path=path,
         ),
         fail_on_warnings=output.fail_on is FailOn.WARN,

@@ -30,6 +30,8 @@ class How(NamedTuple):
     hold_s: float = 0.0
     """How long the session is kept open."""
     all_addresses: bool = False
+    follow_regions: bool = False
+    """Ask for LiveKit Cloud's regions, and look at each."""
     path: RtcPath = RtcPath.RTC
     proxy: Proxy | None = None
     """``--proxy``: in place of what the environment says, and for any host."""

@@ -20,6 +20,7 @@ from lkdoctor.diagnosis.plan import STEP_OF, Plan, Step
 from lkdoctor.facts import Facts
 from lkdoctor.facts.api import ApiFact, ForeignAnswer, RoomsAnswer, RoomsListed
 from lkdoctor.facts.clock import ClockFact
+from lkdoctor.facts.cloud import CloudFact
 from lkdoctor.facts.network import AddressLook, NetworkFact, Resolved, TcpRefused
 from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer
 from lkdoctor.facts.signal import (
@@ -39,7 +40,7 @@ from lkdoctor.facts.signal import (
 )
 from lkdoctor.facts.tls import TlsFact
 from lkdoctor.facts.url import HostKind, ParsedUrl
-from lkdoctor.probes import api, network, server, signal
+from lkdoctor.probes import api, cloud, network, server, signal
 from lkdoctor.probes.base import Deadline, Stopwatch
 from lkdoctor.probes.route import Endpoint, Route, dial, look_past, only
 from lkdoctor.probes.signal import Session
@@ -132,6 +133,7 @@ class _Run:
         self._api: ApiFact | None = None
         self._each: tuple[AddressLook, ...] = ()
         self._again: tuple[Tally, ...] = ()
+        self._cloud: CloudFact | None = None
 
     # ------------------------------------------------------------ the steps
 
@@ -173,6 +175,8 @@ class _Run:
             yield self._ask_api(route)
         if self._how.all_addresses:
             yield self._each_address()
+        if self._how.follow_regions:
+            yield self._follow_regions(route)
         if self._how.repeat > 1 and Step.VALIDATE in steps:
             yield self._validate_again(route)
 
@@ -181,6 +185,10 @@ class _Run:
         direct = await look_past(self._endpoint, self._deadline)
         if self._network is not None:
             self._network = self._network._replace(direct=direct)
+
+    async def _follow_regions(self, route: Route) -> None:
+        whose, token = self._tokens()[-1] if self._tokens() else (Whose.NONE, None)
+        self._cloud = await cloud.look(route, token, whose, self._deadline)
 
     async def _each_address(self) -> None:
         """Every address of the name by itself, all at once."""
@@ -477,6 +485,7 @@ class _Run:
             signal=self._signal(),
             server=self._server.server if self._server else None,
             api=self._api,
+            cloud=self._cloud,
         )
         return Observed(facts, self._unreached(), _durations(facts), self.interrupted_by)
 

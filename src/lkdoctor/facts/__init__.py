@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:  # an offline command must not pay for the layers that it does not look at
     from lkdoctor.facts.api import ApiFact
     from lkdoctor.facts.clock import ClockFact
+    from lkdoctor.facts.cloud import CloudFact
     from lkdoctor.facts.env import EnvFact
     from lkdoctor.facts.name import NameFact
     from lkdoctor.facts.network import NetworkFact
@@ -31,6 +32,7 @@ class Facts(NamedTuple):
     signal: "SignalFact | None" = None
     server: "ServerFact | None" = None
     api: "ApiFact | None" = None
+    cloud: "CloudFact | None" = None
 
 
 NO_FACTS = Facts()

@@ -9,6 +9,7 @@ from typing import Final, assert_never
 from lkdoctor.facts import Facts
 from lkdoctor.facts.api import ApiFact, ForeignAnswer, ParticipantsListed, RoomsListed, TwirpError
 from lkdoctor.facts.clock import ClockFact
+from lkdoctor.facts.cloud import CloudFact, RegionLook
 from lkdoctor.facts.network import (
     AddressLook,
     Direct,
@@ -91,6 +92,8 @@ def of(layer: Layer, facts: Facts) -> Rows:
         yield from server(facts.server)
     elif layer is Layer.API and facts.api:
         yield from api(facts.api)
+    elif layer is Layer.CLOUD and facts.cloud:
+        yield from cloud(facts.cloud)
 
 
 def url(fact: UrlFact) -> Rows:
@@ -283,6 +286,25 @@ def api(fact: ApiFact) -> Rows:
                 yield label, f"not the API's: {exchange(answer.exchange)}"
             case _:
                 assert_never(answer)
+
+
+def cloud(fact: CloudFact) -> Rows:
+    yield "regions", short(fact.asked)
+    for look in fact.regions:
+        yield look.name or "a region", region(look)
+
+
+def region(look: RegionLook) -> str:
+    """As in ``reached in 70 ms, GET / 200 OK, validate 200 OK``."""
+    if look.ready_ms is None:
+        stopped = look.tls or (
+            look.tcp.kind if look.tcp else look.dns.kind if look.dns else "no URL"
+        )
+        return f"not reached: {stopped}   {look.url}"
+    parts = [f"reached in {milliseconds(look.ready_ms)}"]
+    parts += [f"GET / {short(look.root)}"] if look.root else []
+    parts += [f"validate {short(look.validation)}"] if look.validation else []
+    return ", ".join(parts)
 
 
 def signal(fact: SignalFact) -> Rows:

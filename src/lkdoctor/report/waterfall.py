@@ -352,6 +352,8 @@ def _told(report: Report, *, verbose: int) -> Iterator[tuple[str, str]]:
             yield from _session(facts.signal.first)
         for candidate in facts.signal.candidates:
             yield "CANDIDATE", details.candidate(candidate)
+    for label, text in details.cloud(facts.cloud) if facts.cloud is not None else ():
+        yield label.upper(), text
     if facts.clock is not None and facts.clock.server is not None:
         yield "CLOCK", details.clock(facts.clock)
     if facts.signal is not None and facts.signal.clean_up is not None:
