@@ -12,7 +12,6 @@ from lkdoctor.diagnosis.how import How
 from lkdoctor.diagnosis.plan import Inputs, Plan
 from lkdoctor.diagnosis.run import run
 from lkdoctor.facts.signal import Whose
-from lkdoctor.findings import Layer
 from lkdoctor.report import model
 from lkdoctor.report.model import Report, RunInfo
 
@@ -61,7 +60,6 @@ async def diagnose(case: Case, request: Request, clock: Clock, listen: Listener 
             interrupted_by=observed.interrupted_by,
         ),
         target=case.info(),
-        layers=_layers(cloud=request.how.follow_regions),
         skipped={**observed.skipped, **plan.skipped},
         durations=observed.durations,
         fail_on_warnings=request.fail_on_warnings,
@@ -86,7 +84,6 @@ def judge_again(saved: object, *, fail_on_warnings: bool = False) -> Report:
         run_before.facts,
         run=run_before.run,
         target=run_before.target,
-        layers=_layers(cloud=run_before.facts.cloud is not None),
         skipped={
             check: Skip(reason, blocked_by, words)
             for check, reason, blocked_by, words in run_before.skipped
@@ -95,11 +92,6 @@ def judge_again(saved: object, *, fail_on_warnings: bool = False) -> Report:
         fail_on_warnings=fail_on_warnings,
         not_tested=run_before.not_tested,
     )
-
-
-def _layers(*, cloud: bool) -> tuple[Layer, ...]:
-    """All layers, but for the one that is looked at on request alone."""
-    return tuple(layer for layer in catalogue.LAYERS if cloud or layer is not Layer.CLOUD)
 
 
 def _plan(case: Case, request: Request) -> tuple[Plan, Inputs]:
