@@ -378,6 +378,11 @@ def _answers(signal: SignalFact, *, verbose: int) -> Iterator[tuple[str, str]]:
         yield "PATH", signal.upgrades[-1].path
     if signal.pings and signal.pings.sent:
         yield "PING", details.pings(signal.pings)
+    yield from _measured(signal)
+
+
+def _measured(signal: SignalFact) -> Iterator[tuple[str, str]]:
+    """How the session ended, and what many of them came to."""
     if signal.cut:
         yield "ENDED", details.cut(signal.cut)
     for label, text in details.repeats(signal.repeats) if signal.repeats else ():
