@@ -41,7 +41,7 @@ def _regions(cloud: CloudFact, url: UrlFact | None = None) -> Iterator[Judgement
         )
     elif cloud.unreadable:
         yield Judgement(
-            (proof, Evidence("the answer", cloud.unreadable, "a list of regions", "net"))
+            (proof, Evidence("the answer", cloud.unreadable, "a list of regions", "cloud"))
         )
     else:
         yield Judgement(
@@ -71,7 +71,7 @@ def _way(look: RegionLook) -> Evidence:
         observed = f"no answer in {duration(look.tcp.took_ms)}"
     else:
         observed = "not tried" if look.tcp is None else look.tcp.kind
-    return Evidence(label, observed, "reached", "net")
+    return Evidence(label, observed, "reached", "cloud")
 
 
 def _cut_off(cloud: CloudFact) -> Iterator[Judgement]:

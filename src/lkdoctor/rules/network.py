@@ -152,7 +152,7 @@ def _at(look: AddressLook) -> Evidence:
     port = look.tcp.port if look.tcp is not None else 0
     where = f"[{look.address}]:{port}" if ":" in look.address else f"{look.address}:{port}"
     if look.tcp is None:
-        return Evidence(where, "not tried: no time was left", None, "net")
+        return Evidence(f"TCP {where}", "not tried: no time was left", None, "net")
     parts: list[str] = [] if isinstance(look.tcp, TcpConnected) else [_outcome(look.tcp)]
     if look.tls and look.tls != "established":
         named = f" ({one_line(look.certificate, 60)})" if look.certificate else ""
@@ -161,7 +161,7 @@ def _at(look: AddressLook) -> Evidence:
         parts.append(f"GET / {one_line(said(look.root), 60)}")
     if look.validation is not None:
         parts.append(f"validate {one_line(said(look.validation), 60)}")
-    return Evidence(where, "; ".join(parts), "LiveKit's own answers", "net")
+    return Evidence(f"TCP {where}", "; ".join(parts), "LiveKit's own answers", "net")
 
 
 def _is_there(look: AddressLook) -> bool:
@@ -299,8 +299,7 @@ def _to_proxy(network: NetworkFact, through: Tunnel) -> tuple[Evidence, ...]:
     named = Evidence("proxy", _named(through), None, "env")
     if isinstance(network.dns, Resolved):
         attempts = (
-            Evidence(f"TCP {_endpoint(a)} (the proxy)", _outcome(a), "open", "net")
-            for a in network.tcp
+            Evidence(f"TCP {_endpoint(a)}", _outcome(a), "open", "net") for a in network.tcp
         )
         return (named, *attempts)
     error = one_line(network.dns.error) or "no answer"

@@ -162,10 +162,14 @@ def _idle_cut(signal: SignalFact) -> Iterator[Judgement]:
     interval = joined.ping_interval_s if isinstance(joined, Joined) else 0
     yield Judgement(
         (
-            Evidence("open session", how, f"open for {held.asked_s:g} s", "net"),
-            Evidence("how it ended", one_line(held.detail, 100) or held.ended, None, "net"),
-            Evidence("last message before that", f"{held.quiet_s:.1f} s", None, "net"),
-            *((Evidence("clients ping every", f"{interval} s", None, "net"),) if interval else ()),
+            Evidence("session", how, f"open for {held.asked_s:g} s", "net"),
+            Evidence("session", one_line(held.detail, 100) or held.ended, None, "net"),
+            Evidence("session", f"quiet for the last {held.quiet_s:.1f} s", None, "net"),
+            *(
+                (Evidence("pings", f"clients send one every {interval} s", None, "net"),)
+                if interval
+                else ()
+            ),
             *((Evidence("Server header", one_line(named, 60), None, "net"),) if named else ()),
         ),
         title=f"An idle session is cut after {held.quiet_s:.0f} s"

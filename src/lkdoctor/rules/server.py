@@ -247,7 +247,7 @@ def _no_nodes(signal: SignalFact | None = None, api: ApiFact | None = None) -> I
     for answer_ in (api.rooms, api.participants) if api is not None else ():
         if isinstance(answer_, TwirpError) and any(words in answer_.msg for words in _NO_NODES):
             said_ = one_line(f"{answer_.status} {answer_.msg}")
-            proof.append(Evidence("server API", said_, "200", "api"))
+            proof.append(Evidence("ListRooms", said_, "200", "api"))
     if proof:
         yield Judgement(tuple(proof))
 
@@ -259,11 +259,11 @@ def _backends(
     signal: SignalFact | None = None, network: NetworkFact | None = None
 ) -> Iterator[Judgement]:
     answers = [
-        (f"/rtc/validate, {tally.times} times", tally.answer)
+        ("GET /rtc/validate again", tally.answer)
         for tally in (signal.again if signal is not None else ())
     ]
     answers += [
-        (f"/rtc/validate at {one_line(look.address, 40)}", look.validation)
+        (f"GET /rtc/validate at {one_line(look.address, 40)}", look.validation)
         for look in (network.each if network is not None else ())
         if look.validation is not None
     ]
@@ -301,7 +301,7 @@ def _room_timeouts(api: ApiFact) -> Iterator[Judgement]:
     if room is None:
         return
     proof = [
-        Evidence(f"{name} of {one_line(room.name, 40)}", f"{seconds} s", usual, "api")
+        Evidence(f"ListRooms {one_line(room.name, 40)}", f"{name} {seconds} s", usual, "api")
         for name, seconds, short, usual in (
             ("departure_timeout", room.departure_timeout_s, _SHORT_DEPARTURE_S, "20 s by default"),
             ("empty_timeout", room.empty_timeout_s, _SHORT_EMPTY_S, "300 s by default"),

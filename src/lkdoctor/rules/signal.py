@@ -368,7 +368,7 @@ def _old_server(signal: SignalFact) -> Iterator[Judgement]:
     version: tuple[Evidence, ...] = ()
     if isinstance(first, Joined) and first.server_version:
         said_by_join = one_line(first.server_version, 20)
-        version = (Evidence("server", said_by_join, "1.9.10 or later", "net"),)
+        version = (Evidence("session", f"server {said_by_join}", "1.9.10 or later", "net"),)
     own = isinstance(absent[0].answer, HttpAnswer) and absent[0].answer.body.startswith(_GO_404)
     yield Judgement(
         (*shown, *version),
@@ -406,7 +406,7 @@ def _hidden_400(signal: SignalFact) -> Iterator[Judgement]:
     yield Judgement(
         (
             *(evidence(asked.heard, "success") for asked in told[:2]),
-            Evidence("livekit-client 2.17+ shows", _HIDDEN[1], words, "net"),
+            Evidence("livekit-client 2.17+ shows", _HIDDEN[1], words),
         ),
         title=fitting(f"LiveKit says 400, unseen in browsers: {one_line(words, 25)}"),
         fix=_BY_400.get(next((w for w in _BY_400 if words.startswith(w)), ""), ()),
@@ -474,7 +474,7 @@ def _bus(signal: SignalFact, api: ApiFact | None = None) -> Iterator[Judgement]:
             *(evidence(heard, "success") for heard in fine[:1]),
             *(evidence(asked.heard, "101") for asked, _ in failed),
             *(
-                Evidence("server API", one_line(f"{a.status} {a.msg}"), "200", "api")
+                Evidence("ListRooms", one_line(f"{a.status} {a.msg}"), "200", "api")
                 for a in told[:1]
             ),
         ),
