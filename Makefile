@@ -45,7 +45,7 @@ docs: .venv/dev.stamp  ## write what is generated: pages, schema, picture, READM
 	LKDOCTOR_UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/report
 
 bench: .venv/dev.stamp  ## benchmarks: ratios in one run
-	for b in startup ws_probe rooms_list project_dir; do $(BIN)/python benchmarks/$$b.py || exit 1; done
+	for b in startup ws_probe diagnose rooms_list project_dir; do $(BIN)/python benchmarks/$$b.py || exit 1; done
 
 servers: .venv/run.stamp  ## install the real livekit-servers that tests compare with (needs Go)
 	$(BIN)/python scripts/install_servers.py --all

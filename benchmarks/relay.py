@@ -20,16 +20,21 @@ class Relay:
         self._delay = round_trip_ms / 2000
         self.port = 0
         self.turns = 0
+        self.turns_of: list[int] = []
+        """The turns of each connection, in the order in which they were opened."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # Cancelled when the relay's block ends before its callers have gone.
         with contextlib.suppress(OSError, asyncio.CancelledError):
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
             spoken = False
+            mine = len(self.turns_of)
+            self.turns_of.append(0)
 
             def speaks() -> None:
                 nonlocal spoken
                 self.turns += not spoken
+                self.turns_of[mine] += not spoken
                 spoken = True
 
             def hears() -> None:

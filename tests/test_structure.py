@@ -34,6 +34,7 @@ TESTED_IN = {
     "rules/answers.py": "rules/test_network.py",
     "wire/base.py": "wire/test_http.py",
     "probes/route.py": "probes/test_server.py",
+    "probes/cloud.py": "faults/test_regions.py",
     "report/areas.py": "report/test_human.py",
     "report/names.py": "cli/test_check_room.py",
     "report/jsonfile.py": "report/test_json.py",

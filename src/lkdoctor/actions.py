@@ -16,10 +16,13 @@ from lkdoctor.facts.signal import CleanUp, Upgrade, Upgraded, UpgradeRefused, Up
 from lkdoctor.facts.url import ParsedUrl
 from lkdoctor.redact import Secret, safe
 from lkdoctor.wire import http, twirp
+from lkdoctor.wire.proxy import Proxy
 from lkdoctor.wire.url import http_url
 
 if TYPE_CHECKING:
     import ssl
+
+    from aiohttp import BasicAuth
 
 Ask = Callable[[bytes], Awaitable[http.Answer | NoAnswer]]
 """Sends a request over a connection of its own and returns what came."""
@@ -59,28 +62,34 @@ class ThrowAwayRoom:
         self._grace = grace
         self._expected = False
         self._made = False
-        self._in_doubt = False
+        self._asked = 0
+        """Joins that were asked for and have not been answered."""
 
     def joining(self) -> None:
         """A join is about to be asked for; from here on the room may be there."""
-        self._expected = self._in_doubt = True
+        self._expected = True
+        self._asked += 1
 
     def joined(self, upgrade: Upgrade) -> None:
         """What the join was answered, which says how sure the room's existence is."""
         match upgrade:
             case Upgraded():
-                self._made = True
-                self._in_doubt = False
+                self._made = self._expected = True
+                self._asked -= 1
             case UpgradeRefused(answer=HttpAnswer(status=status)) if 300 <= status < 500:
                 # Refused before a session was begun (livekit-server, rtcservice.go `validate`).
-                self._expected = self._made
+                self._not_made()
             case UpgradeUnanswered(answer=NoAnswer(problem=Silence.NOT_CONNECTED)):
-                self._expected = self._made
+                self._not_made()
             case UpgradeUnanswered(answer=NoAnswer(problem=Silence.TIMEOUT)):
                 # Nobody has answered anything; a dead host must not cost two deadlines.
                 self._grace = min(self._grace, SILENT_GRACE)
             case _:
                 pass
+
+    def _not_made(self) -> None:
+        self._asked -= 1
+        self._expected = self._made or self._asked > 0
 
     async def __aenter__(self) -> Self:
         return self
@@ -88,7 +97,7 @@ class ThrowAwayRoom:
     async def __aexit__(self, ended_by: type[BaseException] | None, *_: object) -> None:
         if not self._expected:
             return
-        if ended_by is not None and self._in_doubt:
+        if ended_by is not None and self._asked:
             # Whoever pressed Ctrl-C waits no longer for a server that has not answered yet.
             self._grace = min(self._grace, SILENT_GRACE)
         try:
@@ -110,9 +119,14 @@ class ThrowAwayRoom:
             problem = twirp.done(answer, _evidence(answer))
             if problem is None:
                 self.clean_up = CleanUp(self.name, removed=True)
+                if self._asked > 1:
+                    # One of several joins has made it; the others may make it once more.
+                    self._asked -= 1
+                    await asyncio.sleep(pause)
+                    continue
             elif not isinstance(problem, TwirpError) or problem.code != "not_found":
                 self.clean_up = CleanUp(self.name, removed=False, detail=_why(problem))
-            elif self._in_doubt:
+            elif self._asked:
                 # The join may still be on its way: look again before believing it.
                 self.clean_up = CleanUp(self.name, removed=True, detail="it was never made")
                 await asyncio.sleep(pause)
@@ -155,7 +169,9 @@ async def end_room(
     token: Secret,
     room: str,
     seconds: float,
+    *,
     trust: "ssl.SSLContext | None" = None,
+    proxy: Proxy | None = None,
 ) -> RoomEnd:
     """End a room and disconnect everybody in it, through livekit-api.
 
@@ -165,6 +181,7 @@ async def end_room(
         room: its exact name.
         seconds: for all of it.
         trust: which certificates are taken; the system's where None.
+        proxy: the forward proxy to go through; livekit-api itself knows of none.
     """
     import aiohttp
     from livekit.api import LiveKitAPI, ServerError
@@ -179,6 +196,8 @@ async def end_room(
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=trust if trust is not None else True),
         trace_configs=[watch],
+        proxy=None if proxy is None else proxy.address,
+        proxy_auth=_basic(proxy),
     )
     async with session:
         # Failover would hide which server said no.
@@ -197,6 +216,15 @@ async def end_room(
             detail = safe(str(problem), 300) or "no answer in the time given"
             return RoomEnd(shown, Outcome.FAILED, detail)
     return RoomEnd(shown, Outcome.ENDED)
+
+
+def _basic(proxy: Proxy | None) -> "BasicAuth | None":
+    from aiohttp import BasicAuth
+
+    if proxy is None or proxy.credentials is None:
+        return None
+    user, _, password = proxy.credentials.reveal().partition(":")
+    return BasicAuth(user, password, "utf-8")
 
 
 async def remove_if_empty(room: str, url: ParsedUrl, token: Secret, ask: Ask) -> CleanUp:

@@ -27,6 +27,7 @@ LAYERS: Final = (
     Layer.SERVER,
     Layer.API,
     Layer.APP,
+    Layer.CLOUD,
 )
 """The layers that have rules."""
 

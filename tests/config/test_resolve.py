@@ -84,13 +84,48 @@ def test_a_name_that_has_nothing_to_do_with_it(variable: str) -> None:
             {"HTTPS_PROXY": "p", "NO_PROXY": "*"}, "a.example", True, None, id="everything"
         ),
         pytest.param({"HTTPS_PROXY": " "}, "a.example", True, None, id="blank"),
+        pytest.param({"HTTPS_PROXY": "p"}, "localhost", True, None, id="this machine, by name"),
+        pytest.param({"ALL_PROXY": "p"}, "127.0.0.1", False, None, id="this machine, IPv4"),
+        pytest.param({"ALL_PROXY": "p"}, "::1", False, None, id="this machine, IPv6"),
+        pytest.param(
+            {"HTTP_PROXY": "p", "NO_PROXY": "192.0.2.7"}, "192.0.2.7", False, None, id="an address"
+        ),
+        pytest.param(
+            {"HTTP_PROXY": "p", "NO_PROXY": "192.0.2.7:7880"},
+            "192.0.2.7",
+            False,
+            None,
+            id="an address with a port",
+        ),
+        pytest.param(
+            {"HTTP_PROXY": "p", "NO_PROXY": "192.0.2.0/24"},
+            "192.0.2.7",
+            False,
+            None,
+            id="a network",
+        ),
+        pytest.param(
+            {"HTTP_PROXY": "p", "NO_PROXY": "2001:db8::/32"},
+            "2001:db8::7",
+            False,
+            None,
+            id="a network of IPv6",
+        ),
+        pytest.param(
+            {"HTTP_PROXY": "p", "NO_PROXY": "198.51.100.0/24 x.example"},
+            "192.0.2.7",
+            False,
+            "HTTP_PROXY",
+            id="another network",
+        ),
     ],
 )
 def test_the_proxy_that_clients_would_use(
     variables: dict[str, str], host: str, *, secure: bool, expected: str | None
 ) -> None:
     proxies = [Setting(value, name) for name, value in variables.items()]
-    assert proxy_for(proxies, host, secure=secure) == expected
+    found = proxy_for(proxies, host, secure=secure)
+    assert (found and found.origin) == expected
 
 
 def test_what_a_command_needs_is_asked_for() -> None:

@@ -6,8 +6,11 @@ first; `test_healthy.py` holds the other side.
 
 import contextlib
 import json
+import shlex
+import shutil
 import socket
 import ssl
+import subprocess
 import sys
 import urllib.request
 import uuid
@@ -77,7 +80,9 @@ def test_the_cause_is_named_first(
     report = told.json()
     seen = [(f["code"], f["severity"], f["confidence"]) for f in report["findings"]]
     assert report["findings"], told.out[:2000]
-    assert (seen[0][0], report["summary"]["primary"]) == (code, code), seen
+    # A note is no verdict; it stands first only where nothing is wrong.
+    primary = None if seen[0][1] == "info" else code
+    assert (seen[0][0], report["summary"]["primary"]) == (code, primary), seen
     assert verdict_on_screen(shown.out) == code, shown.out
     assert (told.code, shown.code) == (report["summary"]["exit_code"],) * 2
     if seen[0][1] == "error":
@@ -111,6 +116,35 @@ def beside(handler: peers.Handler, *arguments: str) -> Iterator[Setup]:
     """Diagnose a misbehaving server."""
     with peers.peer(handler) as port:
         yield Setup(("--timeout", "3", *arguments), made_up(port))
+
+
+@contextlib.contextmanager
+def redis(folder: Path) -> Iterator[tuple[int, Callable[[], None]]]:
+    """A redis-server on loopback, and what stops it."""
+    binary = shutil.which("redis-server")
+    if binary is None:
+        pytest.skip("needs redis-server: apt install redis-server (Debian, Ubuntu)")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    words = f"--port {port} --bind 127.0.0.1 --dir {folder} --save '' --appendonly no"
+    running = subprocess.Popen(
+        [binary, *shlex.split(words)], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL
+    )
+
+    def stop() -> None:
+        running.kill()
+        running.communicate()
+
+    try:
+        assert running.stdout is not None
+        for line in running.stdout:
+            if b"ready to accept connections" in line.lower():
+                break
+        yield port, stop
+    finally:
+        if running.poll() is None:
+            stop()
 
 
 def token(server: RunningServer, **changes: Any) -> str:
@@ -638,6 +672,123 @@ def _(_: RunningServer, __: Path) -> Iterator[Setup]:
 def _(_: RunningServer, __: Path) -> Iterator[Setup]:
     with beside(peers.like_livekit(upgrade=lambda connection, _: connection.close())) as setup:
         yield setup
+
+
+# ------------------------------------------------------------------ versions, nodes, rooms
+
+
+@fault("signal-v1-vs-old-server")
+def _(_: RunningServer, __: Path) -> Iterator[Setup]:
+    with livekit_server("1.8.4") as old:
+        yield Setup(env=real(old))
+
+
+@fault("signal-400-hidden")
+def _(_: RunningServer, __: Path) -> Iterator[Setup]:
+    with livekit_server(config={"limit": {"max_room_name_length": 4}}) as strict:
+        yield with_token(strict, token(strict))
+
+
+@fault("signal-5xx-bus")
+def _(_: RunningServer, folder: Path) -> Iterator[Setup]:
+    """Redis is there when the server starts, and then no more."""
+    with (
+        redis(folder) as (port, stop),
+        livekit_server(config={"redis": {"address": f"127.0.0.1:{port}"}}) as server,
+    ):
+        stop()
+        yield Setup(env=real(server))
+
+
+@fault("server-no-nodes")
+def _(_: RunningServer, __: Path) -> Iterator[Setup]:
+    full = peers.reply("500 Internal Server Error", b"could not find any available nodes")
+    with beside(peers.like_livekit(upgrade=peers.saying(full))) as setup:
+        yield setup
+
+
+@fault("server-restart-drain")
+def _(_: RunningServer, __: Path) -> Iterator[Setup]:
+    from livekit.protocol.models import DisconnectReason
+    from livekit.protocol.rtc import LeaveRequest, SignalResponse
+
+    leave = SignalResponse(leave=LeaveRequest(reason=DisconnectReason.SERVER_SHUTDOWN))
+    sent = peers.frame(2, leave.SerializeToString())
+    with beside(peers.like_livekit(upgrade=peers.then(sent))) as setup:
+        yield setup
+
+
+@fault("server-room-timeouts")
+def _(server: RunningServer, _: Path) -> Iterator[Setup]:
+    room = f"short-{uuid.uuid4()}"
+    video = {"roomCreate": True, "room": room}
+    made = urllib.request.Request(
+        f"{server.http_url}/twirp/livekit.RoomService/CreateRoom",
+        data=json.dumps({"name": room, "departure_timeout": 2}).encode(),
+        headers={
+            "Content-Type": "application/json",
+            "Authorization": f"Bearer {token(server, video=video)}",
+        },
+    )
+    with urllib.request.urlopen(made, timeout=10) as answered:
+        assert answered.status == 200
+    yield Setup(("--room", room), real(server))
+
+
+# ------------------------------------------------------------------ what a token does not allow
+
+
+WATCHING = """\
+[roles.client]
+roomJoin = true
+canPublish = {publish}
+canSubscribe = {subscribe}
+hidden = {hidden}
+"""
+
+
+def as_client(server: RunningServer, **grants: str) -> Setup:
+    """A booking whose client gets these grants."""
+    allowed = {"publish": "true", "subscribe": "true", "hidden": "false"} | grants
+    arguments = ("--booking", "b1", "--user", "u1", "--role", "client")
+    return Setup(arguments, real(server), {"lkdoctor.toml": WATCHING.format(**allowed)})
+
+
+@fault("token-publish-denied")
+def _(server: RunningServer, _: Path) -> Iterator[Setup]:
+    yield as_client(server, publish="false")
+
+
+@fault("token-publish-denied", "of nobody knows whom")
+def _(server: RunningServer, _: Path) -> Iterator[Setup]:
+    video = {"roomJoin": True, "room": "faults", "canPublish": False}
+    yield with_token(server, token(server, video=video))
+
+
+@fault("token-subscribe-denied")
+def _(server: RunningServer, _: Path) -> Iterator[Setup]:
+    yield as_client(server, subscribe="false")
+
+
+@fault("token-hidden-or-recorder")
+def _(server: RunningServer, _: Path) -> Iterator[Setup]:
+    yield as_client(server, hidden="true")
+
+
+@fault("token-auth-header")
+def _(server: RunningServer, _: Path) -> Iterator[Setup]:
+    yield Setup(env=real(server, LIVEKIT_URL=f"ws://anna:made-up@127.0.0.1:{server.port}"))
+
+
+@fault("token-prefetched-short-ttl")
+def _(server: RunningServer, _: Path) -> Iterator[Setup]:
+    now = int(datetime.now(UTC).timestamp())
+    yield with_token(server, token(server, nbf=now - 570, exp=now + 50))
+
+
+@fault("env-lk-default-localhost")
+def _(server: RunningServer, _: Path) -> Iterator[Setup]:
+    yield Setup(env=real(server, LIVEKIT_URL="", LIVEKIT_WS_URL=server.url))
 
 
 # ------------------------------------------------------------------ below HTTP

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from servers import NEWEST, find_server
 
 from faults.doctor import SECONDS, verdict_on_screen
 
@@ -108,3 +109,38 @@ def test_the_cause_is_named_first(
     assert (report["summary"]["primary"], report["findings"][0]["code"]) == (code, code)
     assert verdict_on_screen(shown.stdout) == code
     assert (told.returncode, shown.returncode) == (1, 1)
+
+
+@needs_a_host
+def test_a_dev_server_is_seen_to_listen_on_loopback_alone(tmp_path: Path) -> None:
+    binary = find_server(NEWEST)
+    if binary is None:
+        pytest.skip("needs a real livekit-server: make servers")
+    with dead_end() as there:
+        # It would ask public servers for its address, and the host has no way to them.
+        server = subprocess.Popen(
+            [*there, str(binary), "--dev", "--node-ip", "127.0.0.1"],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            assert server.stdout is not None
+            for line in server.stdout:
+                if b"starting LiveKit server" in line:
+                    break
+            words = [*there, sys.executable, "-m", "lkdoctor", "diagnose"]
+            told = subprocess.run(
+                [*words, "--url", "ws://203.0.113.2:7880", "-o", "json"],
+                cwd=tmp_path,
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+                check=False,
+            )
+        finally:
+            server.kill()
+            server.communicate()
+    report = json.loads(told.stdout)
+    assert report["findings"][0]["code"] == "dev-bind-loopback"
+    assert report["findings"][0]["consequences"] == ["tcp-refused"]

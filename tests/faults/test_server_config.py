@@ -175,7 +175,7 @@ def test_every_cause_of_a_configuration_has_its_fault() -> None:
         "config-key-unknown",
         "config-secret-differs",
         "config-port-differs",
-        "dev-bind-loopback",
+        "config-bind-loopback",
         "ice-private-candidates",
         "ice-external-ip-discovery",  # a real server would ask the outside: the rules' tests have it
         "env-server-var-ignored",
@@ -250,7 +250,7 @@ def beside(tmp_path: Path, text: str, env: Mapping[str, str]) -> str:
     [
         ("config-port-differs", "port: 7890\n", {"LIVEKIT_URL": "ws://192.168.0.9:7880"}),
         (
-            "dev-bind-loopback",
+            "config-bind-loopback",
             "bind_addresses: [127.0.0.1]\n",
             {"LIVEKIT_URL": "ws://192.168.0.9:7880"},
         ),

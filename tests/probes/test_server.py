@@ -142,7 +142,7 @@ async def test_closed_before_we_could_ask() -> None:
 async def test_nobody_listens() -> None:
     there = address(free_port())
     deadline = soon()
-    async with dial(Endpoint(there, proxy="HTTPS_PROXY"), deadline) as route:
+    async with dial(Endpoint(there, unused_proxy="HTTPS_PROXY"), deadline) as route:
         assert not route.ready
         assert timeless(route.network) == NetworkFact(
             "127.0.0.1",

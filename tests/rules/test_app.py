@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from lkdoctor import catalogue
 from lkdoctor.config.manifests import Ecosystem, Package
 from lkdoctor.facts import Facts
 from lkdoctor.facts.app import (
@@ -49,8 +50,12 @@ def on(version: str, *packages: Package) -> Facts:
     return before._replace(signal=before.signal._replace(first=first))
 
 
+JUDGED = (*RULES, catalogue.by_code()["signal-v1-vs-old-server"])
+"""That one is signalling's, and judges by the app where there is one."""
+
+
 def found(given: Facts) -> list[Finding]:
-    return [finding for rule in RULES for finding in rule.findings(given)]
+    return [finding for rule in JUDGED for finding in rule.findings(given)]
 
 
 def judged(given: Facts) -> list[tuple[str, str, str]]:

@@ -103,6 +103,16 @@ TABLE = [
     pytest.param({}, variables("ws://localhost:7880", "mykey", "mysecret"), [], id="names of one's own"),
     pytest.param({}, {"LIVEKIT_URL": URL, "LIVEKIT_TOKEN": token()}, [], id="a token in place of a pair"),
     pytest.param(files(more="OTHER_KEY=<your key>\n"), {}, [], id="a sample of something else"),
+    # env-lk-default-localhost
+    pytest.param(
+        {".env": f"LIVEKIT_WS_URL={URL}\nLIVEKIT_API_KEY={KEY}\nLIVEKIT_API_SECRET={SECRET}\n"},
+        {},
+        [("env-lk-default-localhost", "info", "certain", None)],
+        id="a URL that lk does not read",
+    ),
+    pytest.param(
+        {".env": f"LIVEKIT_WS_URL={URL}\nLIVEKIT_TOKEN={token()}\n"}, {}, [], id="nothing for lk"
+    ),
     # env-missing
     pytest.param({}, {}, [("env-missing", *CERTAIN, None)], id="nothing set"),
     pytest.param(

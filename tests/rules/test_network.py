@@ -5,6 +5,8 @@ from judged import broken, causes, only, status, the_finding
 
 from lkdoctor.facts import Facts
 from lkdoctor.facts.network import (
+    AddressLook,
+    Direct,
     Family,
     NameNotFound,
     NetworkFact,
@@ -15,10 +17,12 @@ from lkdoctor.facts.network import (
     TcpRefused,
     TcpTimedOut,
     TcpUnreachable,
+    Tunnel,
 )
+from lkdoctor.facts.server import Exchange, Silence
 from lkdoctor.facts.url import HostKind, ParsedUrl, UrlFact
 from lkdoctor.findings import Confidence, Severity
-from lkdoctor.rules.examples import healthy
+from lkdoctor.rules.examples import answer, healthy, no_answer
 
 V4, V6 = "203.0.113.10", "2001:db8::10"
 OPEN = TcpConnected(V4, 443, 24.0)
@@ -200,3 +204,143 @@ def test_a_proxy_variable_is_evidence_where_nothing_answers() -> None:
 )  # fmt: skip
 def test_checks(facts: Facts, check: str, expected: tuple[str, str]) -> None:
     assert status(facts, check) == expected
+
+
+TO_PROXY = TcpConnected("192.0.2.80", 3128, 1.0)
+PROXYS = Resolved(("192.0.2.80",), 2.0)
+PAST = Direct(Resolved((V4,), 12.0), (OPEN,))
+FILTERED = Direct(Resolved((V4,), 12.0), (SILENT,))
+UNKNOWN = Direct(NameNotFound("Name or service not known", 18.0))
+LATE = Direct(Resolved((V4,), 12.0))
+
+
+def through(
+    reply: Exchange | None,
+    *tcp: TcpAttempt,
+    direct: Direct | None = PAST,
+    dns: Resolved | NameNotFound = PROXYS,
+    credentials: bool = False,
+) -> NetworkFact:
+    tunnel = Tunnel("HTTPS_PROXY", "proxy.example.com", 3128, credentials, reply)
+    return NetworkFact(
+        "rtc.example.com", 443, Family.ANY, dns, tcp or (TO_PROXY,), through=tunnel, direct=direct
+    )
+
+
+@pytest.mark.parametrize(
+    ("network", "codes"),
+    [
+        pytest.param(through(answer(200)), [], id="both ways"),
+        pytest.param(through(answer(200), direct=None), [], id="the other way was not looked at"),
+        pytest.param(through(answer(200), direct=LATE), [], id="no time was left for the other"),
+        pytest.param(
+            through(answer(200), direct=FILTERED), ["proxy-outbound-client"], id="only the proxy's"
+        ),
+        pytest.param(
+            through(answer(200), direct=UNKNOWN), ["proxy-outbound-client"], id="a name of its own"
+        ),
+        pytest.param(through(answer(403)), ["proxy-outbound-refused"], id="403"),
+        pytest.param(through(answer(502)), ["proxy-outbound-refused"], id="502"),
+        pytest.param(through(answer(407)), ["proxy-outbound-auth"], id="407"),
+        pytest.param(
+            through(answer(401), credentials=True), ["proxy-outbound-auth"], id="wrong credentials"
+        ),
+        pytest.param(through(answer(405)), ["proxy-outbound-invalid"], id="a web server"),
+        pytest.param(through(answer(302)), ["proxy-outbound-invalid"], id="a redirect"),
+        pytest.param(
+            through(no_answer(Silence.TIMEOUT)), ["proxy-outbound-invalid"], id="no answer"
+        ),
+        pytest.param(
+            through(None, TcpRefused("192.0.2.80", 3128, 1.0)),
+            ["proxy-outbound-unreachable"],
+            id="the proxy refuses the connection",
+        ),
+        pytest.param(
+            through(None, TcpTimedOut("192.0.2.80", 3128, 5000.0)),
+            ["proxy-outbound-unreachable"],
+            id="the proxy is silent",
+        ),
+        pytest.param(
+            through(None, NO_ROUTE), ["proxy-outbound-unreachable"], id="no route to the proxy"
+        ),
+        pytest.param(
+            through(None, dns=NameNotFound("no such name", 1.0))._replace(tcp=()),
+            ["proxy-outbound-unreachable"],
+            id="the proxy has no address",
+        ),
+    ],
+)
+def test_a_proxy_on_the_way(network: NetworkFact, codes: list[str]) -> None:
+    facts = healthy()._replace(network=network)
+    if network.through is not None and not network.through.open:
+        facts = only(network=network)
+    assert causes(facts) == codes
+
+
+def test_the_way_past_a_proxy_is_a_fix_only_where_there_is_one() -> None:
+    past = the_finding(only(network=through(None, TcpRefused("192.0.2.80", 3128, 1.0))))
+    assert past.fix[0].command == "export NO_PROXY=rtc.example.com${NO_PROXY:+,$NO_PROXY}"
+    refused = TcpRefused("192.0.2.80", 3128, 1.0)
+    none = the_finding(only(network=through(None, refused, direct=FILTERED)))
+    assert "NO_PROXY" not in (none.fix[0].command or "")
+
+
+def test_the_checks_say_which_way_was_taken() -> None:
+    facts = healthy()._replace(network=through(answer(200)))
+    assert status(facts, "net.dns") == (
+        "pass",
+        "left to the proxy (HTTPS_PROXY, proxy.example.com:3128)",
+    )
+    assert status(facts, "net.tcp") == ("pass", "the proxy opens port 443, 25 ms")
+
+
+@pytest.mark.parametrize(
+    ("loopback", "codes"),
+    [
+        pytest.param(answer(200, "OK"), ["dev-bind-loopback"], id="LiveKit is there"),
+        pytest.param(answer(200, "hello"), ["tcp-refused"], id="something else is there"),
+        pytest.param(no_answer(Silence.CLOSED), ["tcp-refused"], id="nothing that answers"),
+        pytest.param(None, ["tcp-refused"], id="nothing at all"),
+    ],
+)
+def test_what_listens_on_loopback_alone(loopback: Exchange | None, codes: list[str]) -> None:
+    assert causes(stopped(REFUSED, loopback=loopback)) == codes
+
+
+V4B = "203.0.113.11"
+OK, SUCCESS = answer(200, "OK"), answer(200, "success")
+GOOD = AddressLook(V4, OPEN, "established", "", OK, SUCCESS)
+SHOP = answer(200, "<html>", content_type="text/html")
+
+
+@pytest.mark.parametrize(
+    ("other", "codes"),
+    [
+        pytest.param(GOOD._replace(address=V4B), [], id="the same"),
+        pytest.param(GOOD._replace(root=SHOP), [], id="a landing page in front of one"),
+        pytest.param(
+            AddressLook(V4B, OPEN, "established", "", SHOP, answer(404, "<html>")),
+            ["dns-wrong-target"],
+            id="another site",
+        ),
+        pytest.param(
+            AddressLook(V4B, OPEN, "distrusted", "CN=shop.example"),
+            ["dns-wrong-target"],
+            id="another certificate",
+        ),
+        pytest.param(AddressLook(V6, NO_ROUTE), [], id="no IPv6 here"),
+        pytest.param(AddressLook(V4B, None), [], id="no time was left"),
+        pytest.param(
+            GOOD._replace(address=V4B, validation=answer(401, "invalid API key: x")),
+            ["server-multi-node-routing"],
+            id="LiveKit with other keys",
+        ),
+    ],
+)
+def test_every_address_by_itself(other: AddressLook, codes: list[str]) -> None:
+    assert causes(broken("network", each=(GOOD, other))) == codes
+
+
+def test_where_no_address_is_livekits_nothing_differs() -> None:
+    shop = AddressLook(V4, OPEN, "established", "", SHOP, answer(404, "<html>"))
+    assert causes(broken("network", each=(shop, shop))) == []

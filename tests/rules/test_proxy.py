@@ -1,12 +1,13 @@
 """Proxies: the upgrade that gets lost, and the upstream that is not there."""
 
 import pytest
-from judged import broken, causes, the_finding
+from judged import broken, causes, report, the_finding
 
 from lkdoctor.facts import Facts
 from lkdoctor.facts.api import ApiFact, ForeignAnswer
 from lkdoctor.facts.server import HttpAnswer, ServerFact, Silence
 from lkdoctor.facts.signal import (
+    Held,
     SignalFact,
     UpgradeAttempt,
     Upgraded,
@@ -73,7 +74,9 @@ def down(reply: HttpAnswer) -> Facts:
             id="an empty 404 of another site",
         ),
         pytest.param(
-            asked(SUCCESS, answer(400, "no room name")), ["signal-refused"], id="LiveKit's own 400"
+            asked(SUCCESS, answer(400, "no room name")),
+            ["signal-400-hidden"],
+            id="LiveKit's own 400",
         ),
         pytest.param(
             asked(SUCCESS, answer(404, "404 page not found")),
@@ -149,3 +152,30 @@ def test_an_upgrade_that_worked_or_hung_is_not_stripped() -> None:
     facts = broken("signal", upgrades=(UpgradeAttempt(Whose.MINTED, "/rtc", Upgraded(9.0)),))
     assert causes(facts) == []
     assert causes(healthy()._replace(server=ServerFact(no_answer(Silence.CLOSED)))) == []
+
+
+@pytest.mark.parametrize(
+    ("held", "titles"),
+    [
+        pytest.param(
+            Held(60.0, 31.0, "dropped", "no close frame", None, 30.0),
+            ["An idle session is cut after 30 s"],
+            id="idle",
+        ),
+        pytest.param(
+            Held(60.0, 31.0, "dropped", "no close frame", None, 0.2),
+            ["An open session is cut after 31 s"],
+            id="not idle",
+        ),
+        pytest.param(
+            Held(60.0, 31.0, "closed", "close code 1001", 1001, 30.0),
+            ["An idle session is cut after 30 s"],
+            id="with a close frame",
+        ),
+        pytest.param(Held(60.0, 60.0, pings=11), [], id="to its end"),
+        pytest.param(Held(60.0, 59.0, "leave JOIN_FAILURE", quiet_s=4.0), [], id="by LiveKit"),
+    ],
+)
+def test_a_session_that_is_held(held: Held, titles: list[str]) -> None:
+    found = report(broken("signal", held=held)).findings
+    assert [(f.code, f.title) for f in found] == [("proxy-idle-timeout", t) for t in titles]

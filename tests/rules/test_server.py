@@ -4,9 +4,12 @@ import pytest
 from judged import broken, causes, only, status, the_finding
 
 from lkdoctor.facts import Facts
+from lkdoctor.facts.api import ApiFact, RoomsListed, TwirpError
 from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer, ServerFact, Silence
 from lkdoctor.facts.signal import (
+    LeftAtOnce,
     SignalFact,
+    Tally,
     UpgradeAttempt,
     UpgradeRefused,
     UpgradeUnanswered,
@@ -335,3 +338,60 @@ def test_a_gate_is_not_taken_for_a_bad_token() -> None:
 )
 def test_check(facts: Facts, expected: tuple[str, str]) -> None:
     assert status(facts, "http.root") == expected
+
+
+def rooms_with(**changes: int) -> Facts:
+    facts = healthy()
+    assert facts.api is not None
+    assert isinstance(facts.api.rooms, RoomsListed)
+    (room,) = facts.api.rooms.rooms
+    rooms = RoomsListed((room._replace(**changes),))  # type: ignore[arg-type]  # its own fields
+    return facts._replace(api=facts.api._replace(rooms=rooms, room_asked=room.name))
+
+
+@pytest.mark.parametrize(
+    ("facts", "codes"),
+    [
+        pytest.param(rooms_with(departure_timeout_s=5), ["server-room-timeouts"], id="5 s"),
+        pytest.param(rooms_with(empty_timeout_s=30), ["server-room-timeouts"], id="30 s, empty"),
+        pytest.param(rooms_with(departure_timeout_s=6), [], id="6 s"),
+        pytest.param(rooms_with(departure_timeout_s=0), [], id="a server that does not tell"),
+    ],
+)
+def test_a_room_that_closes_soon(facts: Facts, codes: list[str]) -> None:
+    assert causes(facts) == codes
+
+
+@pytest.mark.parametrize(
+    "words", ["could not find any available nodes", "reached configured limit for node"]
+)
+def test_no_node_by_the_api(words: str) -> None:
+    api = ApiFact(rooms=TwirpError("unavailable", f"twirp: {words}", 503))
+    assert causes(healthy()._replace(api=api)) == ["server-no-nodes"]
+
+
+def test_a_server_that_drains() -> None:
+    facts = healthy()
+    assert facts.signal is not None
+    leave = LeftAtOnce(2.0, "SERVER_SHUTDOWN", "RECONNECT")
+    signal = facts.signal._replace(first=leave, pings=None, goodbye=None)
+    assert causes(facts._replace(signal=signal)) == ["server-restart-drain"]
+
+
+@pytest.mark.parametrize(
+    ("again", "codes"),
+    [
+        pytest.param((SUCCESS,), [], id="always the same"),
+        pytest.param(
+            (SUCCESS, answer(401, "invalid API key: x")), ["server-multi-node-routing"], id="keys"
+        ),
+        pytest.param(
+            (SUCCESS, answer(404, "requested room does not exist")),
+            ["server-multi-node-routing"],
+            id="rooms",
+        ),
+        pytest.param((SUCCESS, answer(429, "slow down")), [], id="a limit of the proxy's"),
+    ],
+)
+def test_what_is_asked_again(again: tuple[HttpAnswer, ...], codes: list[str]) -> None:
+    assert causes(broken("signal", again=tuple(Tally(one, 3) for one in again))) == codes

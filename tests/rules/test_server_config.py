@@ -195,12 +195,12 @@ ROWS: list[tuple[str, Facts, Facts]] = [
         at(example(port="7890"), "wss://127.0.0.1", HostKind.LOOPBACK, port=443),
     ),
     (
-        "dev-bind-loopback",
+        "config-bind-loopback",
         at(example(bind_addresses_LIST="127.0.0.1"), "ws://livekit", HostKind.SINGLE_LABEL),
         at(example(bind_addresses_LIST="0.0.0.0"), "ws://livekit", HostKind.SINGLE_LABEL),
     ),
     (
-        "dev-bind-loopback",
+        "config-bind-loopback",
         at(
             with_fact(keys=(), entries=example(development="true").server_config.entries),  # type: ignore[union-attr]  # example() has one
             "ws://livekit",
@@ -393,7 +393,7 @@ def test_a_loopback_server_is_certain_once_another_host_is_refused() -> None:
     facts = at(example(bind_addresses_LIST="::1"), "ws://livekit", HostKind.SINGLE_LABEL)
     assert the_finding(facts).confidence is Confidence.LIKELY
     refused = facts._replace(network=tcp(TcpRefused("127.0.0.1", 7880, 0.1)))
-    assert the_finding(refused).code == "dev-bind-loopback"
+    assert the_finding(refused).code == "config-bind-loopback"
     assert the_finding(refused).confidence is Confidence.CERTAIN
     assert the_finding(refused).consequences == ("tcp-refused",)
     assert causes(facts._replace(network=tcp(TcpConnected("127.0.0.1", 7880, 0.1)))) == []

@@ -1,7 +1,7 @@
 """Signalling: what each refusal, silence and first message means."""
 
 import pytest
-from judged import LAYERS, broken, causes, status, the_finding
+from judged import LAYERS, broken, causes, report, status, the_finding
 
 from lkdoctor import catalogue
 from lkdoctor.facts import Facts
@@ -280,7 +280,32 @@ def people(*identities: str) -> ParticipantsListed:
         pytest.param(asked(answer(414, "too long")), ["signal-refused"], id="414"),
         pytest.param(asked(answer(200, "hi")), ["signal-refused"], id="200, but not success"),
         pytest.param(asked(SUCCESS, answer(200, "hi")), ["signal-refused"], id="200 for 101"),
-        pytest.param(asked(SUCCESS, answer(503, "psrpc")), ["signal-refused"], id="no session"),
+        pytest.param(asked(SUCCESS, answer(503, "psrpc")), ["signal-5xx-bus"], id="no session"),
+        pytest.param(
+            asked(SUCCESS, answer(500, "could not get node for room: dial tcp 10.0.0.5:6379")),
+            ["signal-5xx-bus"],
+            id="Redis is gone",
+        ),
+        pytest.param(
+            asked(SUCCESS, answer(500, "oops", server="nginx")),
+            ["signal-refused"],
+            id="500 of something in front",
+        ),
+        pytest.param(
+            asked(SUCCESS, answer(500, "could not find any available nodes")),
+            ["server-no-nodes"],
+            id="no node",
+        ),
+        pytest.param(
+            asked(answer(400, "room name length exceeds limits: max length 4")),
+            ["signal-400-hidden"],
+            id="a limit of the server's own",
+        ),
+        pytest.param(
+            asked(answer(400, "no room name"))._replace(token=token(room="")),
+            ["signal-400-hidden"],
+            id="400, for a reason that only the token's rules tell",
+        ),
         pytest.param(
             asked(answer(401, "invalid authorization header. Must start with Bearer ")),
             ["signal-refused"],
@@ -314,13 +339,32 @@ def test_causes(facts: Facts, codes: list[str]) -> None:
     assert causes(facts) == codes
 
 
-def test_an_old_server_without_v1_is_in_order() -> None:
-    """The classic path answers; that the newer one is missing says only how old the server is."""
+@pytest.mark.parametrize(
+    ("reply", "titles"),
+    [
+        pytest.param(
+            answer(404, "404 page not found"),
+            ["This server is older than 1.9.10: it has no /rtc/v1"],
+            id="an old server",
+        ),
+        pytest.param(
+            answer(404, "<html></html>", content_type="text/html"),
+            ["Only /rtc leads to LiveKit, /rtc/v1 does not"],
+            id="a proxy's",
+        ),
+        pytest.param(SUCCESS, [], id="there"),
+    ],
+)
+def test_a_server_without_the_newer_path_gets_a_note(reply: HttpAnswer, titles: list[str]) -> None:
+    """The classic path answers, so nobody is locked out."""
     facts = asked(SUCCESS)
     assert facts.signal is not None
-    newer = Validation(Whose.GIVEN, "/rtc/v1/validate", answer(404, "404 page not found"))
+    newer = Validation(Whose.GIVEN, "/rtc/v1/validate", reply)
     signal = facts.signal._replace(validations=(*facts.signal.validations, newer))
-    assert causes(facts._replace(signal=signal)) == []
+    found = report(facts._replace(signal=signal)).findings
+    assert [(f.code, f.title, f.severity) for f in found] == [
+        ("signal-v1-vs-old-server", title, Severity.INFO) for title in titles
+    ]
 
 
 REFUSALS = [
@@ -423,7 +467,7 @@ def test_no_status_goes_without_a_cause(code: int, body: str, of_upgrade: bool) 
             id="too long",
         ),
         pytest.param(
-            asked(SUCCESS, answer(500, "oops")),
+            asked(SUCCESS, answer(500, "oops", server="nginx")),
             "The upgrade is answered with a server error",
             id="no session",
         ),
@@ -548,7 +592,6 @@ def test_an_upgrade_without_a_token_shows_that_the_wait_is_inside_livekit() -> N
     "reason",
     [
         "DUPLICATE_IDENTITY",
-        "SERVER_SHUTDOWN",
         "PARTICIPANT_REMOVED",
         "ROOM_DELETED",
         "ROOM_CLOSED",
@@ -591,8 +634,8 @@ def test_the_close_code_is_evidence() -> None:
         pytest.param(
             asked(answer(400, "no room name"))._replace(token=token(room="")),
             "signal.validate",
-            ("unknown", "400: no room name"),
-            id="refused, and another layer says why",
+            ("fail", "LiveKit says 400, unseen in browsers: no room name"),
+            id="refused, and browsers do not show why",
         ),
         pytest.param(
             asked(answer(503, "")),

@@ -171,6 +171,30 @@ OTHER = Key("project staging", "APIstaging", Secret("Vt4Bn8Mq2Xc6Lk0Pz9Rw3Jd7Hf1
         pytest.param(
             token(secret=OTHER.secret.reveal()), ["token-bad-signature"], id="another project's"
         ),
+        pytest.param(
+            token(with_video(canPublish=False)), ["token-publish-denied"], id="may not publish"
+        ),
+        pytest.param(token(with_video(canPublish=True)), [], id="may publish"),
+        pytest.param(
+            token(with_video(canPublishSources=["screen_share"])),
+            ["token-publish-denied"],
+            id="may share the screen alone",
+        ),
+        pytest.param(token(with_video(canPublishSources=["microphone"])), [], id="may speak alone"),
+        pytest.param(token(with_video(canPublishSources=[])), [], id="an empty list allows all"),
+        pytest.param(
+            token(with_video(canSubscribe=False)), ["token-subscribe-denied"], id="may not hear"
+        ),
+        pytest.param(token(with_video(hidden=True)), ["token-hidden-or-recorder"], id="hidden"),
+        pytest.param(token(with_video(recorder=True)), ["token-hidden-or-recorder"], id="recorder"),
+        pytest.param(token(with_video(hidden=False)), [], id="not hidden"),
+        pytest.param(
+            token(changed(nbf=NOW - 840, exp=NOW + 59)),
+            ["token-prefetched-short-ttl"],
+            id="a short-lived one that was kept",
+        ),
+        pytest.param(token(changed(nbf=NOW - 840, exp=NOW + 61)), [], id="with a minute left"),
+        pytest.param(token(changed(nbf=NOW - 7000, exp=NOW + 59)), [], id="a long-lived one"),
     ],
 )
 def test_one_fault_is_one_finding(text: str, expected: list[str]) -> None:

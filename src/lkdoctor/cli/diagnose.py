@@ -48,6 +48,13 @@ def diagnose(
     offline: Annotated[
         bool, typer.Option("--offline", help="Judge the configuration; dial nothing.")
     ] = False,
+    all_addresses: Annotated[
+        bool, typer.Option("--all-addresses", help="Ask every address of the name by itself, too.")
+    ] = False,
+    follow_regions: Annotated[
+        bool,
+        typer.Option("--follow-regions", help="Ask LiveKit Cloud's regions, too; nobody joins."),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be dialled and joined; touch nothing.")
     ] = False,
@@ -123,7 +130,9 @@ def diagnose(
         offline=offline,
         only=tuple(only or ()),
         skip=tuple(skip or ()),
-        how=inputs.how(network),
+        how=inputs.how(network)._replace(
+            all_addresses=all_addresses, follow_regions=follow_regions
+        ),
         fail_on_warnings=warn,
     )
     if dry_run:

@@ -15,8 +15,9 @@ from lkdoctor.report.layout import line
 if TYPE_CHECKING:
     from lkdoctor.booking import BookingRules, Seat
     from lkdoctor.config.server_files import ServerFiles
-    from lkdoctor.diagnosis.how import How, RtcPath
+    from lkdoctor.diagnosis.how import How
     from lkdoctor.facts.app import AppFact
+    from lkdoctor.wire.proxy import Proxy
 
 
 def resolution(
@@ -165,15 +166,13 @@ def booking_rules() -> "BookingRules":
     return booking.parse(project.table, project.origin)
 
 
-def how(
-    options: NetworkOptions, *, pings: int = 3, repeat: int = 1, path: "RtcPath | None" = None
-) -> "How":
+def how(options: NetworkOptions) -> "How":
     """How to go there.
 
     Raises:
         UsageError: the options contradict each other.
     """
-    from lkdoctor.diagnosis.how import How, RtcPath
+    from lkdoctor.diagnosis.how import How
     from lkdoctor.facts.network import Family
 
     if options.ipv4 and options.ipv6:
@@ -184,12 +183,25 @@ def how(
             "--insecure and --ca-file exclude each other",
             advice=["--ca-file alone: it trusts your own CA and still verifies"],
         )
+    if options.no_proxy and options.proxy is not None:
+        raise UsageError("--proxy and --no-proxy exclude each other", advice=["leave out one"])
     return How(
         timeout_s=options.timeout,
         family=family,
         insecure=options.insecure,
         ca_file=None if options.ca_file is None else str(options.ca_file),
-        pings=pings,
-        repeat=repeat,
-        path=path or RtcPath.RTC,
+        proxy=None if options.proxy is None else _proxy(options.proxy),
+        no_proxy=options.no_proxy,
     )
+
+
+def _proxy(value: str) -> "Proxy":
+    from lkdoctor.wire.proxy import UnusableProxy, parse
+
+    proxy = parse(value, "--proxy")
+    if isinstance(proxy, UnusableProxy):
+        raise UsageError(
+            f"--proxy: {proxy.reason}",
+            advice=["--proxy http://proxy.example.com:3128   with user:password@ where it asks"],
+        )
+    return proxy

@@ -132,6 +132,13 @@ class NetworkOptions(NamedTuple):
         bool,
         typer.Option("--curl", help="Show the commands that repeat what was seen (as -v does)."),
     ] = False
+    proxy: Annotated[
+        str | None,
+        typer.Option("--proxy", help="Go through this HTTP proxy, e.g. http://proxy:3128."),
+    ] = None
+    no_proxy: Annotated[
+        bool, typer.Option("--no-proxy", help="Go directly, whatever HTTPS_PROXY says.")
+    ] = False
 
 
 class BookingOptions(NamedTuple):

@@ -13,10 +13,16 @@ from lkdoctor.clock import Clock
 from lkdoctor.diagnosis import doctor
 from lkdoctor.diagnosis.case import Case
 from lkdoctor.diagnosis.events import Event, StepFinished, StepStarted
+from lkdoctor.diagnosis.how import How
 from lkdoctor.diagnosis.waiting import Attempt, until_healthy
 from lkdoctor.report.areas import TITLES
 from lkdoctor.report.layout import Canvas, Line, line
 from lkdoctor.report.model import ExitCode, Report, timestamp
+
+
+def _longest(how: How) -> float:
+    """Seconds that a run may take."""
+    return how.timeout_s + how.hold_s * how.repeat
 
 
 def carry_out(
@@ -44,7 +50,7 @@ def carry_out(
         UsageError: what was asked for cannot be done.
     """
     with Interruption() as interruption:
-        with Progress(streams, max(request.how.timeout_s, wait_s)) as progress:
+        with Progress(streams, max(_longest(request.how), wait_s)) as progress:
             events = _Events(request.command, streams) if output.format is _EVENTS else None
 
             def listen(happened: Event) -> None:

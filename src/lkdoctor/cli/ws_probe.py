@@ -22,6 +22,7 @@ from lkdoctor.config.target import need_url
 from lkdoctor.diagnosis import case as cases
 from lkdoctor.diagnosis import doctor
 from lkdoctor.diagnosis.how import RtcPath
+from lkdoctor.errors import UsageError
 from lkdoctor.report import waterfall
 from lkdoctor.report.layout import Canvas, Line, line
 from lkdoctor.report.model import ExitCode, Report
@@ -52,6 +53,20 @@ def ws_probe(
     repeat: Annotated[
         int, typer.Option("--repeat", min=1, max=1000, help="Connect this many times.")
     ] = 1,
+    concurrency: Annotated[
+        int, typer.Option("--concurrency", min=1, max=100, help="Of those, so many at a time.")
+    ] = 1,
+    hold: Annotated[
+        float,
+        typer.Option("--hold", min=0, max=3600, help="Keep the session open so many seconds."),
+    ] = 0.0,
+    all_addresses: Annotated[
+        bool, typer.Option("--all-addresses", help="Ask every address of the name by itself, too.")
+    ] = False,
+    follow_regions: Annotated[
+        bool,
+        typer.Option("--follow-regions", help="Ask LiveKit Cloud's regions, too; nobody joins."),
+    ] = False,
     path: Annotated[
         RtcPath, typer.Option("--path", help="rtc, rtc/v1, or auto: rtc/v1 first, as browsers do.")
     ] = RtcPath.RTC,
@@ -64,6 +79,11 @@ def ws_probe(
     With API key and secret it joins a throw-away room of its own, leaves, and removes it.
     A token of yours is only validated, unless --join is given.
     """
+    if concurrency > 1 and join:
+        raise UsageError(
+            "--concurrency and --join exclude each other",
+            advice=["one token is one identity, and LiveKit lets an identity in once"],
+        )
 
     def draw(report: Report, canvas: Canvas) -> Iterator[Line]:
         shown = repeatable(report, network, output)
@@ -76,8 +96,18 @@ def ws_probe(
     request = doctor.Request(
         command="ws-probe",
         join=join,
-        only=ONLY + (WHO_IS_THERE if case.token and case.target.key_pair else ()),
-        how=inputs.how(network, pings=pings, repeat=repeat, path=path),
+        only=ONLY
+        + (WHO_IS_THERE if case.token and case.target.key_pair else ())
+        + (("cloud",) if follow_regions else ()),
+        how=inputs.how(network)._replace(
+            pings=pings,
+            repeat=repeat,
+            concurrency=concurrency,
+            hold_s=hold,
+            all_addresses=all_addresses,
+            follow_regions=follow_regions,
+            path=path,
+        ),
         fail_on_warnings=output.fail_on is FailOn.WARN,
     )
     if dry_run:

@@ -7,6 +7,7 @@ the environment hides a file's value from every app. Only a name with a public p
 hides the plain name nor is hidden by it, and stands in only where no plain name is set.
 """
 
+import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -298,19 +299,44 @@ def _target(winners: Mapping[tuple[Meaning, bool], Value]) -> Target:
     )
 
 
-def proxy_for(proxies: Sequence[Setting], host: str, *, secure: bool) -> str | None:
-    """The proxy variable that clients on this machine would honour for a host, e.g. ``HTTPS_PROXY``.
+def proxy_for(proxies: Sequence[Setting], host: str, *, secure: bool) -> Setting | None:
+    """The proxy that clients on this machine would take to a host, with its variable as origin.
 
-    curl's reading: the scheme's variable, then ``ALL_PROXY``; ``NO_PROXY`` lists domains with
-    their subdomains, or ``*``.
+    The scheme's variable, then ``ALL_PROXY``. ``NO_PROXY`` lists domains with their subdomains,
+    addresses, networks, or ``*``; what is on this machine is exempt anyway (Go's
+    ``httpproxy.Config``, which ``lk`` uses; curl differs in the last alone).
     """
+    # Upper case counts where both are set, as with Go and the Rust SDK.
     named = {p.origin.upper(): p for p in proxies if p.value.strip()}
+    if _is_loopback(host):
+        return None
     exempt = named.get("NO_PROXY")
-    if exempt is not None:
-        for entry in exempt.value.lower().replace(",", " ").split():
-            domain = entry.rpartition(":")[0] if entry.count(":") == 1 else entry
-            domain = domain.removeprefix("*").removeprefix(".")
-            if entry == "*" or host.lower() == domain or host.lower().endswith(f".{domain}"):
-                return None
-    found = named.get("HTTPS_PROXY" if secure else "HTTP_PROXY") or named.get("ALL_PROXY")
-    return None if found is None else found.origin
+    if exempt is not None and any(
+        _is_exempt(host.lower(), entry) for entry in exempt.value.lower().replace(",", " ").split()
+    ):
+        return None
+    return named.get("HTTPS_PROXY" if secure else "HTTP_PROXY") or named.get("ALL_PROXY")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost" or host.lower().endswith(".localhost")
+
+
+def _is_exempt(host: str, entry: str) -> bool:
+    if entry == "*":
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        domain = entry.rpartition(":")[0] if entry.count(":") == 1 else entry
+        domain = domain.removeprefix("*").removeprefix(".")
+        return host == domain or host.endswith(f".{domain}")
+    for written in (entry, entry.rpartition(":")[0]):
+        try:
+            return address in ipaddress.ip_network(written.strip("[]"), strict=False)
+        except ValueError:
+            continue
+    return False

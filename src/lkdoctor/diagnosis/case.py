@@ -18,6 +18,8 @@ from lkdoctor.redact import masked_key, safe
 from lkdoctor.report.model import TargetInfo
 from lkdoctor.tokens.decode import Key, Keyring
 from lkdoctor.tokens.mint import TokenRequest, mint
+from lkdoctor.wire.proxy import Proxy, UnusableProxy
+from lkdoctor.wire.proxy import parse as parse_proxy
 from lkdoctor.wire.url import parse
 
 if TYPE_CHECKING:
@@ -38,8 +40,8 @@ class Case(NamedTuple):
     """A token of the user's: given, or minted as the app would for a booking."""
     room: str | None = None
     """The room in question."""
-    proxy: str | None = None
-    """The proxy variable that other clients would honour for this host."""
+    proxy: Proxy | UnusableProxy | None = None
+    """The forward proxy that the environment names for this host."""
 
     @property
     def token_words(self) -> str:
@@ -114,11 +116,14 @@ def gather(
         )
         token = SecretSetting(minted, f"minted for {safe(seat.identity)} in {safe(seat.room)}")
     fact = None if token is None else _token_fact(token, resolution)
+    if fact is not None and seat is not None:
+        fact = fact._replace(role=safe(seat.role or "", 40))
     read = fact.token if fact else None
     url = None if target.url is None else parse(target.url.value, target.url.origin)
     proxy = None
     if url is not None and isinstance(url.result, ParsedUrl):
-        proxy = proxy_for(resolution.proxies, url.result.host, secure=url.result.secure)
+        found = proxy_for(resolution.proxies, url.result.host, secure=url.result.secure)
+        proxy = None if found is None else parse_proxy(found.value, found.origin)
     return Case(
         target=target,
         facts=Facts(

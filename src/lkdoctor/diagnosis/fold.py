@@ -63,7 +63,8 @@ def fold(
         fail_on_warnings: ``--fail-on warn``.
         not_tested: what the run says nothing about, in words.
     """
-    layers = tuple(layers)
+    # The regions of LiveKit Cloud are looked at on request alone, and are no gap otherwise.
+    layers = tuple(x for x in layers if x is not Layer.CLOUD or facts.cloud is not None)
     found: list[Finding] = []
     broken: dict[str, str] = {}
     explains: dict[str, tuple[str, ...]] = {}
@@ -232,10 +233,12 @@ class _Judged(NamedTuple):
         if root is not None:
             reason, blocked_by = root
             return Status.SKIP, f"needs {blocked_by}", reason, blocked_by
-        words = _NOT_GIVEN.get(check.layer, _words(SkipReason.NO_INPUT))
-        if check.layer in _NOT_GIVEN and getattr(self.facts, check.layer) is not None:
-            words = "nothing of the kind was found"
-        return Status.SKIP, words, SkipReason.NO_INPUT, None
+        return Status.SKIP, self._nothing_seen(check.layer), SkipReason.NO_INPUT, None
+
+    def _nothing_seen(self, layer: Layer) -> str:
+        if layer in _NOT_GIVEN and getattr(self.facts, layer) is not None:
+            return "nothing of the kind was found"
+        return _NOT_GIVEN.get(layer, _words(SkipReason.NO_INPUT))
 
 
 _NOT_GIVEN: Final = {

@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from lkdoctor.facts.network import Family
+from lkdoctor.wire.proxy import Proxy
 
 
 class RtcPath(StrEnum):
@@ -24,4 +25,15 @@ class How(NamedTuple):
     ca_file: str | None = None
     pings: int = 3
     repeat: int = 1
+    concurrency: int = 1
+    """How many of the repeated connections at a time."""
+    hold_s: float = 0.0
+    """How long the session is kept open."""
+    all_addresses: bool = False
+    follow_regions: bool = False
+    """Ask for LiveKit Cloud's regions, and look at each."""
     path: RtcPath = RtcPath.RTC
+    proxy: Proxy | None = None
+    """``--proxy``: in place of what the environment says, and for any host."""
+    no_proxy: bool = False
+    """``--no-proxy``: whatever the environment says."""

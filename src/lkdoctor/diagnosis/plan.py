@@ -41,6 +41,7 @@ STEP_OF: Final[Mapping[str, Step]] = {
     "http.root": Step.ROOT,
     "clock.skew": Step.ROOT,
     "signal.validate": Step.VALIDATE,
+    "signal.v1": Step.VALIDATE,
     "signal.upgrade": Step.UPGRADE,
     "signal.join": Step.JOIN,
     "signal.ping": Step.JOIN,

@@ -24,7 +24,7 @@ from lkdoctor.facts.url import ParsedUrl
 from lkdoctor.findings import Evidence, Finding, Layer
 from lkdoctor.probes import api
 from lkdoctor.probes.base import Deadline
-from lkdoctor.probes.route import Endpoint, Route, dial
+from lkdoctor.probes.route import Route, dial
 from lkdoctor.redact import Secret, safe
 from lkdoctor.report.model import ExitCode, Report, RunInfo, SkipReason
 from lkdoctor.tokens.mint import TokenRequest, mint
@@ -245,7 +245,9 @@ async def visit(case: "Case", how: "How", clock: Clock) -> AsyncIterator[Visit]:
     if not isinstance(url, ParsedUrl):
         yield Visit(case, opened, None, deadline)
         return
-    endpoint = Endpoint(url, how.family, how.insecure, how.ca_file, case.proxy)
+    from lkdoctor.diagnosis import way
+
+    endpoint = way.endpoint(url, case, how)
     async with dial(endpoint, deadline) as route:
         yield Visit(case, opened, route, deadline)
 
@@ -395,6 +397,7 @@ async def ending(
                     before.name,
                     max(0.1, server.deadline.remaining()),
                     trust=trust,
+                    proxy=server.way.endpoint.proxy,
                 )
                 tell(Ended(before.name, str(done.outcome), done.detail))
 

@@ -5,12 +5,13 @@ either case (`lkdoctor.actions`).
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple, assert_never
 
 from lkdoctor import actions
 from lkdoctor.clock import Clock
 from lkdoctor.config.target import KeyPair
+from lkdoctor.diagnosis import way
 from lkdoctor.diagnosis.case import Case
 from lkdoctor.diagnosis.events import Listener, StepFinished, StepStarted, nobody
 from lkdoctor.diagnosis.fold import Skip
@@ -19,8 +20,9 @@ from lkdoctor.diagnosis.plan import STEP_OF, Plan, Step
 from lkdoctor.facts import Facts
 from lkdoctor.facts.api import ApiFact, ForeignAnswer, RoomsAnswer, RoomsListed
 from lkdoctor.facts.clock import ClockFact
-from lkdoctor.facts.network import NetworkFact
-from lkdoctor.facts.server import HttpAnswer, NoAnswer
+from lkdoctor.facts.cloud import CloudFact
+from lkdoctor.facts.network import AddressLook, NetworkFact, Resolved, TcpRefused
+from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer
 from lkdoctor.facts.signal import (
     CleanUp,
     Joined,
@@ -29,6 +31,7 @@ from lkdoctor.facts.signal import (
     Phase,
     Repeat,
     SignalFact,
+    Tally,
     UpgradeAttempt,
     Upgraded,
     UpgradeRefused,
@@ -37,11 +40,11 @@ from lkdoctor.facts.signal import (
 )
 from lkdoctor.facts.tls import TlsFact
 from lkdoctor.facts.url import HostKind, ParsedUrl
-from lkdoctor.probes import api, server, signal
+from lkdoctor.probes import api, cloud, network, server, signal
 from lkdoctor.probes.base import Deadline, Stopwatch
-from lkdoctor.probes.route import Endpoint, Route, dial
+from lkdoctor.probes.route import Endpoint, Route, dial, look_past, only
 from lkdoctor.probes.signal import Session
-from lkdoctor.redact import Secret
+from lkdoctor.redact import Secret, safe
 from lkdoctor.report.model import SkipReason
 from lkdoctor.tokens.mint import TokenRequest, mint
 from lkdoctor.wire.http import Answer
@@ -53,6 +56,11 @@ PROBE_TTL_S: Final = 60.0
 _RESERVE: Final = 0.2
 """The share of the time that is kept for removing the throw-away room, so that a silent host
 costs one ``--timeout`` and no more."""
+
+
+MAX_ADDRESSES: Final = 16
+MAX_AGAIN: Final = 100
+"""Times that validate is asked again: enough to meet every backend behind one address."""
 
 
 class Observed(NamedTuple):
@@ -76,7 +84,7 @@ async def run(
     url = case.facts.url.result if case.facts.url else None
     if not plan.steps or not isinstance(url, ParsedUrl):
         return Observed(case.facts, {}, {}, None)
-    endpoint = Endpoint(url, how.family, how.insecure, how.ca_file, case.proxy)
+    endpoint = way.endpoint(url, case, how)
     running = _Run(plan, case, how, endpoint, _Frame(clock, listen))
     try:
         await running.everything()
@@ -114,6 +122,8 @@ class _Run:
         """Of the way there, where it ended before anybody could be talked to."""
         self._server: server.Looked | None = None
         self._validations: list[Validation] = []
+        self._v1: Validation | None = None
+        """The same token on the path that new browsers ask first; old servers do not have it."""
         self._bare: UpgradeAttempt | None = None
         self._session: Session | None = None
         self._without_v1 = False
@@ -121,37 +131,136 @@ class _Run:
         self._clean_up: CleanUp | None = None
         self._room_minted: str | None = None
         self._api: ApiFact | None = None
+        self._each: tuple[AddressLook, ...] = ()
+        self._again: tuple[Tally, ...] = ()
+        self._cloud: CloudFact | None = None
 
     # ------------------------------------------------------------ the steps
 
     async def everything(self) -> None:
-        self._start(
-            Step.ROUTE, f"connecting to {self._endpoint.url.host}:{self._endpoint.url.port}"
-        )
+        host, port = self._endpoint.dialled
+        self._start(Step.ROUTE, f"connecting to {safe(host, 80)}:{port}")
         watch = Stopwatch(self._clock)
         async with dial(self._endpoint, self._deadline) as route:
             self._network, self._tls = route.network, route.tls
             self._finish(Step.ROUTE, watch)
-            if not route.ready:
-                self._phases = signal.not_reached(route.phases)
-                return
             async with asyncio.TaskGroup() as group:
-                if Step.JOIN in self._plan.steps:
-                    # First, so that the connection that was dialled with is the join's: its
-                    # phases are then those of one socket, from DNS to the first message.
-                    group.create_task(self._join(route))
-                if Step.ROOT in self._plan.steps:
-                    group.create_task(self._root(route))
-                if Step.VALIDATE in self._plan.steps:
-                    group.create_task(self._validate(route))
-                if Step.UPGRADE in self._plan.steps:
-                    group.create_task(self._upgrade(route))
-                if Step.API in self._plan.steps:
-                    group.create_task(self._ask_api(route))
+                if self._network.through is not None:
+                    group.create_task(self._look_past())
+                if not route.ready:
+                    self._phases = signal.not_reached(route.phases)
+                    await self._look_at_loopback()
+                    return
+                for task in self._tasks(route):
+                    group.create_task(task)
             if self._server is not None and self._key_unknown_nearby():
                 dev_mode = await server.in_dev_mode(route, self._deadline)
                 found = self._server.server._replace(dev_mode=dev_mode)
                 self._server = self._server._replace(server=found)
+
+    def _tasks(self, route: Route) -> Iterator[Coroutine[None, None, None]]:
+        """What is done at the same time once there is somebody to talk to."""
+        steps = self._plan.steps
+        if Step.JOIN in steps:
+            # First, so that the connection that was dialled with is the join's: its phases are
+            # then those of one socket, from DNS to the first message.
+            yield self._join(route)
+        if Step.ROOT in steps:
+            yield self._root(route)
+        if Step.VALIDATE in steps:
+            yield self._validate(route)
+        if Step.UPGRADE in steps:
+            yield self._upgrade(route)
+        if Step.API in steps:
+            yield self._ask_api(route)
+        if self._how.all_addresses:
+            yield self._each_address()
+        if self._how.follow_regions:
+            yield self._follow_regions(route)
+        if self._how.repeat > 1 and Step.VALIDATE in steps:
+            yield self._validate_again(route)
+
+    async def _look_past(self) -> None:
+        """What clients find that do not honour the proxy."""
+        direct = await look_past(self._endpoint, self._deadline)
+        if self._network is not None:
+            self._network = self._network._replace(direct=direct)
+
+    async def _follow_regions(self, route: Route) -> None:
+        whose, token = self._tokens()[-1] if self._tokens() else (Whose.NONE, None)
+        self._cloud = await cloud.look(route, token, whose, self._deadline)
+
+    async def _each_address(self) -> None:
+        """Every address of the name by itself, all at once."""
+        net = self._network
+        if net is None or net.through is not None or not isinstance(net.dns, Resolved):
+            return
+        async with asyncio.TaskGroup() as group:
+            looks = [
+                group.create_task(self._at_address(address))
+                for address in net.dns.addresses[:MAX_ADDRESSES]
+            ]
+        self._each = tuple(task.result() for task in looks)
+
+    async def _at_address(self, address: str) -> AddressLook:
+        async with dial(self._endpoint, self._deadline, only(address)) as route:
+            attempt = route.tls.attempt if route.tls is not None else None
+            certificate = getattr(attempt, "certificate", None)
+            look = AddressLook(
+                address=address,
+                tcp=route.network.tcp[-1] if route.network.tcp else None,
+                tls="" if attempt is None else attempt.kind,
+                certificate="" if certificate is None else certificate.subject,
+            )
+            if not route.ready:
+                return look
+            whose, token = self._tokens()[-1] if self._tokens() else (Whose.NONE, None)
+            async with asyncio.TaskGroup() as group:
+                root = group.create_task(server.look(route, self._deadline))
+                asked = group.create_task(signal.validate(route, token, whose, self._deadline))
+            return look._replace(root=root.result().server.root, validation=asked.result().answer)
+
+    async def _validate_again(self, route: Route) -> None:
+        """The same question as often as there are connections: do all backends say the same?"""
+        if not self._tokens():
+            return
+        whose, token = self._tokens()[-1]
+        at_a_time = asyncio.Semaphore(max(4, self._how.concurrency))
+
+        async def ask() -> Exchange:
+            async with at_a_time:
+                path = self._validate_path
+                return (
+                    await signal.validate(route, token, whose, self._deadline, path=path)
+                ).answer
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(ask()) for _ in range(min(self._how.repeat, MAX_AGAIN))]
+        self._again = _tallied(task.result() for task in tasks)
+
+    def _tokens(self) -> list[tuple[Whose, Secret]]:
+        """Whose tokens are asked about: the user's first, then our own."""
+        tokens: list[tuple[Whose, Secret]] = []
+        if self._case.token is not None:
+            tokens.append((Whose.GIVEN, self._case.token.value))
+        pair = self._case.target.key_pair
+        if pair is not None:
+            tokens.append((Whose.MINTED, self._probe_token(pair)))
+        return tokens
+
+    async def _look_at_loopback(self) -> None:
+        """Whether a server that this machine's own address refuses is there on loopback."""
+        net = self._network
+        if net is None or net.through is not None or not net.tcp:
+            return
+        own = all(isinstance(a, TcpRefused) and network.is_own(a.address) for a in net.tcp)
+        if not own or self._endpoint.url.host_kind is HostKind.LOOPBACK:
+            return
+        near = self._endpoint.url._replace(scheme="ws", host="127.0.0.1")
+        async with dial(Endpoint(near), self._deadline) as route:
+            if route.ready:
+                looked = await server.look(route, self._deadline)
+                self._network = net._replace(loopback=looked.server.root)
 
     async def _root(self, route: Route) -> None:
         self._start(Step.ROOT, "asking for GET /")
@@ -162,12 +271,7 @@ class _Run:
     async def _validate(self, route: Route) -> None:
         self._start(Step.VALIDATE, "asking /rtc/validate")
         watch = Stopwatch(self._clock)
-        tokens: list[tuple[Whose, Secret]] = []
-        if self._case.token is not None:
-            tokens.append((Whose.GIVEN, self._case.token.value))
-        pair = self._case.target.key_pair
-        if pair is not None:
-            tokens.append((Whose.MINTED, self._probe_token(pair)))
+        tokens = self._tokens()
         async with asyncio.TaskGroup() as group:
             asked = [
                 group.create_task(
@@ -177,8 +281,15 @@ class _Run:
                 # A token that is going to join is validated first, by the join.
                 if not (whose is Whose.GIVEN and self._plan.joins is Whose.GIVEN)
             ]
+            if tokens and self._validate_path != V1_PATH:
+                # The last: ours, which nobody has to fear for, where there is one.
+                whose, token = tokens[-1]
+                group.create_task(self._validate_v1(route, token, whose))
         self._validations += [task.result() for task in asked]
         self._finish(Step.VALIDATE, watch)
+
+    async def _validate_v1(self, route: Route, token: Secret, whose: Whose) -> None:
+        self._v1 = await signal.validate(route, token, whose, self._deadline, path=V1_PATH)
 
     async def _upgrade(self, route: Route) -> None:
         self._start(Step.UPGRADE, "asking for a WebSocket upgrade")
@@ -199,7 +310,7 @@ class _Run:
         pair = self._case.target.key_pair
         if pair is None:
             return
-        token = self._probe_token(pair)
+        self._probe_token(pair)
         remover = self._sign(pair, {"roomCreate": True})
         room = self._room_minted or ""
 
@@ -210,12 +321,26 @@ class _Run:
         kept = actions.ThrowAwayRoom(room, self._endpoint.url, remover, ask, grace=self._grace)
         try:
             async with kept:
-                for _ in range(self._how.repeat):
-                    kept.joining()
-                    session = await self._connect(route, token, Whose.MINTED)
-                    kept.joined(session.attempt.result)
+                numbers = iter(range(self._how.repeat))
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(min(self._how.concurrency, self._how.repeat)):
+                        group.create_task(self._join_some(route, pair, numbers, kept))
         finally:
             self._clean_up = kept.clean_up
+
+    async def _join_some(
+        self,
+        route: Route,
+        pair: KeyPair,
+        numbers: Iterator[int],
+        kept: actions.ThrowAwayRoom,
+    ) -> None:
+        """One connection after the other, until as many were made as were asked for."""
+        for number in numbers:
+            kept.joining()
+            token = self._probe_token(pair, number)
+            session = await self._connect(route, token, Whose.MINTED)
+            kept.joined(session.attempt.result)
 
     async def _join_as_given(self, route: Route, token: Secret) -> None:
         asked = await signal.validate(
@@ -250,11 +375,15 @@ class _Run:
 
     async def _connect(self, route: Route, token: Secret, whose: Whose) -> Session:
         path = CLASSIC_PATH if self._how.path is RtcPath.RTC else V1_PATH
-        pings = self._how.pings
-        session = await signal.join(route, token, whose, self._deadline, path=path, pings=pings)
+        pings, hold = self._how.pings, self._how.hold_s
+        session = await signal.join(
+            route, token, whose, self._deadline, path=path, pings=pings, hold_s=hold
+        )
         if self._how.path is RtcPath.AUTO and _unknown_path(session):
             self._without_v1 = True
-            session = await signal.join(route, token, whose, self._deadline, pings=pings)
+            session = await signal.join(
+                route, token, whose, self._deadline, pings=pings, hold_s=hold
+            )
         if self._how.repeat > 1:
             self._repeats.append(_repeat(session))
         if self._session is None or _went_well(self._session):
@@ -308,8 +437,12 @@ class _Run:
 
     # ------------------------------------------------------------ tokens of our own
 
-    def _probe_token(self, pair: KeyPair) -> Secret:
-        """Joins a room that nobody else can know of, may do nothing there."""
+    def _probe_token(self, pair: KeyPair, number: int = 0) -> Secret:
+        """Joins a room that nobody else can know of, may do nothing there.
+
+        Those who are there at the same time have identities of their own: LiveKit lets an
+        identity in once.
+        """
         if self._room_minted is None:
             self._room_minted = f"lkdoctor-{self._clock.token_hex(8)}"
         return self._sign(
@@ -323,7 +456,8 @@ class _Run:
                 "canPublish": False,
                 "canPublishData": False,
             },
-            identity=self._room_minted.replace("lkdoctor-", "lkdoctor-probe-"),
+            identity=self._room_minted.replace("lkdoctor-", "lkdoctor-probe-")
+            + (f"-{number}" if number and self._how.concurrency > 1 else ""),
         )
 
     def _sign(
@@ -345,12 +479,13 @@ class _Run:
 
     def observed(self) -> Observed:
         facts = self._case.facts._replace(
-            network=self._network,
+            network=None if self._network is None else self._network._replace(each=self._each),
             tls=self._tls,
             clock=self._best_clock(),
             signal=self._signal(),
             server=self._server.server if self._server else None,
             api=self._api,
+            cloud=self._cloud,
         )
         return Observed(facts, self._unreached(), _durations(facts), self.interrupted_by)
 
@@ -360,7 +495,7 @@ class _Run:
         if not (attempts or self._validations or self._phases):
             return None
         return SignalFact(
-            validations=tuple(self._validations),
+            validations=(*self._validations, *((self._v1,) if self._v1 else ())),
             upgrades=attempts,
             first=session.first if session else None,
             phases=session.phases if session else self._phases,
@@ -372,6 +507,8 @@ class _Run:
             repeats=tuple(self._repeats),
             without_v1=self._without_v1,
             room_minted=self._room_minted if self._plan.joins is Whose.MINTED else None,
+            held=session.held if session else None,
+            again=self._again,
         )
 
     def _best_clock(self) -> ClockFact | None:
@@ -411,13 +548,31 @@ def _went_well(session: Session) -> bool:
     return isinstance(session.first, Joined) and session.cut is None
 
 
+def _tallied(answers: Iterable[Exchange]) -> tuple[Tally, ...]:
+    """The answers that differ in what they say, however long each took."""
+    found: dict[tuple[object, ...], list[Exchange]] = {}
+    for answer in answers:
+        said = (
+            (answer.status, answer.body)
+            if isinstance(answer, HttpAnswer)
+            else (answer.problem, answer.detail)
+        )
+        found.setdefault(said, []).append(answer)
+    tallies = (Tally(same[0], len(same)) for same in found.values())
+    return tuple(sorted(tallies, key=lambda tally: -tally.times))
+
+
 def _repeat(session: Session) -> Repeat:
     if session.cut is not None:
-        return Repeat(None, f"joined, then {session.cut.how}")
+        return Repeat(None, f"joined, then {session.cut.how}", session.phases)
+    return _outcome(session)._replace(phases=session.phases)
+
+
+def _outcome(session: Session) -> Repeat:
     match session.first:
-        case Joined():
+        case Joined(node_id=node):
             last = session.phases[-1]
-            return Repeat(last.start_ms + last.took_ms, "joined")
+            return Repeat(last.start_ms + last.took_ms, "joined", node=node)
         case LeftAtOnce(reason=reason):
             return Repeat(None, f"leave {reason}")
         case NoFirstMessage(problem=problem):

@@ -9,6 +9,7 @@ if TYPE_CHECKING:  # an offline command must not pay for the layers that it does
     from lkdoctor.facts.api import ApiFact
     from lkdoctor.facts.app import AppFact
     from lkdoctor.facts.clock import ClockFact
+    from lkdoctor.facts.cloud import CloudFact
     from lkdoctor.facts.env import EnvFact
     from lkdoctor.facts.name import NameFact
     from lkdoctor.facts.network import NetworkFact
@@ -35,6 +36,7 @@ class Facts(NamedTuple):
     api: "ApiFact | None" = None
     server_config: "ServerConfigFact | None" = None
     app: "AppFact | None" = None
+    cloud: "CloudFact | None" = None
 
 
 NO_FACTS = Facts()

@@ -199,6 +199,30 @@ class Goodbye(NamedTuple):
     detail: str = ""
 
 
+class Held(NamedTuple):
+    """What became of a session that was kept open, with the pings that a client sends."""
+
+    asked_s: float
+    lasted_s: float
+    """From the join to the end, or to the moment when we left."""
+    ended: str = ""
+    """Who ended it before its time, and how: ``leave SERVER_SHUTDOWN``, ``closed``, ``dropped``;
+    empty where it was still open."""
+    detail: str = ""
+    close_code: int | None = None
+    quiet_s: float = 0.0
+    """Since anything was last said on it, by either side."""
+    pings: int = 0
+    """Sent meanwhile."""
+
+
+class Tally(NamedTuple):
+    """One answer among those of a question that was asked again and again."""
+
+    answer: Exchange
+    times: int
+
+
 class CleanUp(NamedTuple):
     """What became of the throw-away room."""
 
@@ -211,6 +235,8 @@ class CleanUp(NamedTuple):
 class PhaseName(StrEnum):
     DNS = "dns"
     TCP = "tcp"
+    PROXY = "proxy"
+    """CONNECT, where a forward proxy is taken; DNS and TCP are then the proxy's."""
     TLS = "tls"
     UPGRADE = "upgrade"
     FIRST_MESSAGE = "first_message"
@@ -240,6 +266,9 @@ class Repeat(NamedTuple):
     """From nothing to the first message; None: it did not get there."""
     outcome: str
     """``joined``, or what happened instead."""
+    phases: tuple[Phase, ...] = ()
+    node: str = ""
+    """The node that took it, where it joined."""
 
 
 class SignalFact(NamedTuple):
@@ -258,12 +287,15 @@ class SignalFact(NamedTuple):
     goodbye: Goodbye | None = None
     clean_up: CleanUp | None = None
     repeats: tuple[Repeat, ...] = ()
-    """Every connection of ``--repeat``, in order; the rest of this fact is of the first that
+    """Every connection of ``--repeat``, in the order in which they ended; the rest of this fact is of the first that
     failed, or else of the last."""
     without_v1: bool = False
     """``/rtc/v1`` was asked for first, and the server does not have it."""
     room_minted: str | None = None
     """The throw-away room's name, where one was used."""
+    held: Held | None = None
+    again: tuple[Tally, ...] = ()
+    """What ``/rtc/validate`` said of one token each time it was asked, the commonest first."""
 
     def validation(self, whose: Whose) -> Validation | None:
         """The answer about that token (the classic path first)."""

@@ -37,6 +37,9 @@ class TokenFact(NamedTuple):
     answers: tuple[ServerAnswer, ...] = ()
     """What servers would answer, where it was worked out."""
 
+    role: str = ""
+    """What its holder is in the booking that it was made for: ``provider``, ``client`` …"""
+
     @property
     def token(self) -> ReadToken | None:
         """What the token says; none when the text is no token."""

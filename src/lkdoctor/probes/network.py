@@ -124,6 +124,17 @@ def _interleaved(addresses: Iterable[str]) -> tuple[str, ...]:
     return tuple(a for a in chain.from_iterable(zip_longest(first, other)) if a is not None)
 
 
+def is_own(address: str) -> bool:
+    """Whether an address is one of this machine's: only those can be bound. Nothing is sent."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((address, 0))
+    except OSError:
+        return False
+    return True
+
+
 async def connect(
     addresses: tuple[str, ...], port: int, deadline: Deadline
 ) -> tuple[tuple[TcpAttempt, ...], socket.socket | None]:

@@ -3,17 +3,19 @@
 import contextlib
 import socket
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lkdoctor.facts.network import (
+    Direct,
     Family,
     NetworkFact,
     Resolved,
     TcpAttempt,
     TcpConnected,
     TcpTimedOut,
+    Tunnel,
 )
-from lkdoctor.facts.server import Exchange, NoAnswer, Silence
+from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer, Silence
 from lkdoctor.facts.signal import Phase, PhaseName, PhaseOutcome
 from lkdoctor.facts.tls import TlsEstablished, TlsFact, TlsTimedOut
 from lkdoctor.facts.url import ParsedUrl
@@ -21,7 +23,12 @@ from lkdoctor.probes import network
 from lkdoctor.probes.base import Connection, Deadline, Stopwatch, drive
 from lkdoctor.redact import Secret
 from lkdoctor.wire import http
-from lkdoctor.wire.url import authority
+from lkdoctor.wire import proxy as proxies
+from lkdoctor.wire.proxy import Proxy
+from lkdoctor.wire.url import authority, host_and_port
+
+DIRECT_SECONDS = 3.0
+"""Given to the look past a proxy: a packet that a firewall drops is sent three times by then."""
 
 if TYPE_CHECKING:
     import ssl
@@ -34,8 +41,17 @@ class Endpoint(NamedTuple):
     family: Family = Family.ANY
     insecure: bool = False
     ca_file: str | None = None
-    proxy: str | None = None
+    proxy: Proxy | None = None
+    """The forward proxy to go through."""
+    unused_proxy: str | None = None
     """The proxy variable that clients here would honour; it goes into the facts, not into use."""
+
+    @property
+    def dialled(self) -> tuple[str, int]:
+        """The host and port that are connected to: the server's, or the proxy's."""
+        if self.proxy is not None:
+            return self.proxy.host, self.proxy.port
+        return self.url.host, self.url.port
 
     def path(self, path: str) -> str:
         """A path of LiveKit's own behind the URL's prefix."""
@@ -125,8 +141,7 @@ class Route:
             return NoAnswer(Silence.NOT_CONNECTED, "there is no way to this server", 0.0)
         opened = await _connect(self.endpoint, (won.address,), deadline, self._trust)
         if opened.connection is None:
-            step = opened.tls.attempt if opened.tls else opened.attempts[-1]
-            detail = f"a further connection failed: {step.kind}"
+            detail = f"a further connection failed: {opened.stopped_at}"
             return NoAnswer(Silence.NOT_CONNECTED, detail, watch.ms)
         opened.connection.phases = _in_a_row((*self.phases[:1], *opened.phases))
         return opened.connection
@@ -147,9 +162,12 @@ async def dial(
 
         # Before the clock starts: reading the system's certificates takes a while.
         trust = tls.context(insecure=endpoint.insecure, ca_file=endpoint.ca_file)
-    url, family = endpoint.url, endpoint.family
-    answer = await network.resolve(url.host, url.port, family, deadline, lookup)
-    net = NetworkFact(url.host, url.port, family, answer, proxy=endpoint.proxy)
+    url, family, proxy = endpoint.url, endpoint.family, endpoint.proxy
+    answer = await network.resolve(*endpoint.dialled, family, deadline, lookup)
+    net = NetworkFact(url.host, url.port, family, answer, proxy=endpoint.unused_proxy)
+    if proxy is not None:
+        asked_for = Tunnel(proxy.origin, proxy.host, proxy.port, proxy.credentials is not None)
+        net = net._replace(through=asked_for)
     if not isinstance(answer, Resolved):
         outcome = PhaseOutcome.FAILED if deadline.remaining() else PhaseOutcome.TIMEOUT
         asked = Phase(PhaseName.DNS, outcome, 0.0, answer.took_ms, answer.error)
@@ -159,6 +177,8 @@ async def dial(
     opened = await _connect(endpoint, answer.addresses, deadline, trust)
     phases = _in_a_row((asked, *opened.phases))
     net = net._replace(tcp=opened.attempts)
+    if net.through is not None:
+        net = net._replace(through=net.through._replace(answer=opened.tunnel))
     route = Route(endpoint, net, opened.tls, phases, trust=trust)
     if opened.connection is not None:
         opened.connection.phases = phases
@@ -170,11 +190,48 @@ async def dial(
             opened.connection.close()
 
 
+def only(address: str) -> network.Lookup:
+    """A look-up that finds this one address, whatever it is asked for."""
+
+    def lookup(_: str, port: int, **__: object) -> list[Any]:
+        return [(0, 0, 0, "", (address, port))]
+
+    return lookup
+
+
+async def look_past(
+    endpoint: Endpoint, deadline: Deadline, lookup: network.Lookup = socket.getaddrinfo
+) -> Direct:
+    """Whether the server could be reached without the proxy; nothing is sent over the connection."""
+    url = endpoint.url
+    soon = deadline.sooner(DIRECT_SECONDS)
+    answer = await network.resolve(url.host, url.port, endpoint.family, soon, lookup)
+    if not isinstance(answer, Resolved):
+        return Direct(answer)
+    attempts, sock = await network.connect(answer.addresses, url.port, soon)
+    if sock is not None:
+        sock.close()
+    return Direct(answer, attempts)
+
+
 class _Opened(NamedTuple):
     attempts: tuple[TcpAttempt, ...]
     tls: TlsFact | None
     phases: tuple[Phase, ...]
     connection: Connection | None
+    tunnel: Exchange | None = None
+    """What the proxy answered to CONNECT."""
+
+    @property
+    def stopped_at(self) -> str:
+        """In a word or two, where no connection came of it."""
+        if self.tls is not None:
+            return self.tls.attempt.kind
+        if isinstance(self.tunnel, HttpAnswer):
+            return f"the proxy answered {self.tunnel.status}"
+        if self.tunnel is not None:
+            return f"the proxy: {self.tunnel.problem}"
+        return self.attempts[-1].kind
 
 
 async def _connect(
@@ -183,21 +240,35 @@ async def _connect(
     deadline: Deadline,
     trust: "ssl.SSLContext | None",
 ) -> _Opened:
-    """TCP and, where the URL says so, TLS."""
-    port = endpoint.url.port
+    """TCP, the proxy's tunnel where there is one, and, where the URL says so, TLS."""
+    port = endpoint.dialled[1]
     watch = Stopwatch(deadline.clock)
     attempts, sock = await network.connect(addresses, port, deadline)
-    tcp = Phase(PhaseName.TCP, _tcp_outcome(attempts), 0.0, watch.ms)
+    phases: tuple[Phase, ...] = (Phase(PhaseName.TCP, _tcp_outcome(attempts), 0.0, watch.ms),)
     if sock is None:
-        return _Opened(attempts, None, (tcp._replace(detail=attempts[-1].kind),), None)
+        failed = phases[0]._replace(detail=attempts[-1].kind)
+        return _Opened(attempts, None, (failed,), None)
+    won = sock.getpeername()[0]
+    tunnel = None
+    if endpoint.proxy is not None:
+        tunnel = await _tunnel(sock, endpoint.proxy, endpoint.url, deadline)
+        phases += (_asked_proxy(tunnel),)
+        if phases[-1].outcome is not PhaseOutcome.OK:
+            sock.close()
+            return _Opened(attempts, None, phases, None, tunnel)
     if trust is None:
-        return _Opened(attempts, None, (tcp,), Connection(sock))
+        return _Opened(attempts, None, phases, Connection(sock), tunnel)
     from lkdoctor.probes import tls
 
-    won = sock.getpeername()[0]
-
     async def reopen() -> socket.socket | None:
-        return (await network.connect((won,), port, deadline))[1]
+        again = (await network.connect((won,), port, deadline))[1]
+        if again is None or endpoint.proxy is None:
+            return again
+        asked = await _tunnel(again, endpoint.proxy, endpoint.url, deadline)
+        if _asked_proxy(asked).outcome is PhaseOutcome.OK:
+            return again
+        again.close()
+        return None
 
     fact, connection = await tls.handshake(
         sock, endpoint.url, deadline, reopen, trust, ca_file=endpoint.ca_file
@@ -208,7 +279,32 @@ async def _connect(
         shaken = shaken._replace(outcome=PhaseOutcome.TIMEOUT, detail=attempt.kind)
     elif not isinstance(attempt, TlsEstablished):
         shaken = shaken._replace(outcome=PhaseOutcome.FAILED, detail=attempt.kind)
-    return _Opened(attempts, fact, (tcp, shaken), connection)
+    return _Opened(attempts, fact, (*phases, shaken), connection, tunnel)
+
+
+async def _tunnel(
+    sock: socket.socket, proxy: Proxy, url: ParsedUrl, deadline: Deadline
+) -> Exchange:
+    """What the proxy says to CONNECT; the socket stays open."""
+    try:
+        answer, took = await drive(
+            Connection(sock), proxies.connect(host_and_port(url), proxy.credentials), deadline
+        )
+    except BaseException:
+        sock.close()
+        raise
+    return Exchanged(answer, took, deadline.clock.now()).fact
+
+
+def _asked_proxy(answer: Exchange) -> Phase:
+    if isinstance(answer, HttpAnswer):
+        opened = 200 <= answer.status < 300
+        outcome = PhaseOutcome.OK if opened else PhaseOutcome.FAILED
+        detail = "" if opened else f"HTTP {answer.status}"
+        return Phase(PhaseName.PROXY, outcome, 0.0, answer.took_ms, detail)
+    late = answer.problem in {Silence.TIMEOUT, Silence.SLOW}
+    outcome = PhaseOutcome.TIMEOUT if late else PhaseOutcome.FAILED
+    return Phase(PhaseName.PROXY, outcome, 0.0, answer.took_ms, answer.problem)
 
 
 def _tcp_outcome(attempts: tuple[TcpAttempt, ...]) -> PhaseOutcome:

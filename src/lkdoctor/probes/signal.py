@@ -17,6 +17,7 @@ from lkdoctor.facts.signal import (
     FirstMessage,
     FirstMessageProblem,
     Goodbye,
+    Held,
     Joined,
     LeftAtOnce,
     NoFirstMessage,
@@ -54,6 +55,7 @@ _STILL_OPEN = {
     FirstMessageProblem.TOO_LARGE,
 }
 """Ends of our patience, not of the session."""
+_NOTHING_YET = frozenset({FirstMessageProblem.SILENCE, FirstMessageProblem.SLOW})
 
 
 class Session(NamedTuple):
@@ -68,6 +70,7 @@ class Session(NamedTuple):
     goodbye: Goodbye | None = None
     clock: ClockFact | None = None
     """From the quickest pong."""
+    held: Held | None = None
 
 
 async def validate(
@@ -123,6 +126,7 @@ async def join(
     *,
     path: str = signal.CLASSIC_PATH,
     pings: int = 3,
+    hold_s: float = 0.0,
     in_query: bool = False,
 ) -> Session:
     """Join, see what the server says, measure, leave.
@@ -142,7 +146,7 @@ async def join(
             asked = _phase(connection.phases, PhaseName.UPGRADE, *_upgrade_outcome(upgrade))
             if not isinstance(upgrade, Upgraded):
                 return Session(attempt, phases=not_reached(asked))
-            return await _session(talk, attempt, asked, pings, deadline)
+            return await _session(talk, attempt, asked, _Stay(pings, hold_s), deadline)
         finally:
             talk.end()
 
@@ -156,7 +160,7 @@ def not_reached(phases: tuple[Phase, ...]) -> tuple[Phase, ...]:
         if name in known:
             rest.clear()
             behind = True
-        elif behind:
+        elif behind and name is not PhaseName.PROXY:
             rest.append(Phase(name, PhaseOutcome.NOT_REACHED))
     return (*phases, *rest)
 
@@ -190,11 +194,18 @@ async def _upgrade(
             return result._replace(answer=result.answer._replace(took_ms=took))
 
 
+class _Stay(NamedTuple):
+    """What is done on an open session before it is left."""
+
+    pings: int
+    hold_s: float
+
+
 async def _session(
     talk: "_Talk",
     attempt: UpgradeAttempt,
     phases: tuple[Phase, ...],
-    pings: int,
+    stay: _Stay,
     deadline: Deadline,
 ) -> Session:
     incoming, took = await talk.next(deadline)
@@ -204,12 +215,17 @@ async def _session(
         return Session(attempt, first, phases)
     talk.joined()
     # Half of what is left, so that a server that never answers a ping still hears our goodbye.
-    await talk.ping(pings, deadline.sooner(deadline.remaining() / 2))
+    await talk.ping(stay.pings, deadline.sooner(deadline.remaining() / 2))
     if first.subscriber_primary and not talk.complete and talk.cut is None:
         trip = min(talk.round_trips, default=phases[-2].took_ms) / 1000
         await talk.listen(deadline.sooner(max(trip, GATHERING_SECONDS)))
-    cut = talk.cut
-    goodbye = None if cut else await talk.leave(deadline.sooner(GOODBYE_SECONDS))
+    cut, held = talk.cut, None
+    if stay.hold_s and cut is None:
+        held = await talk.hold(stay.hold_s, first.ping_interval_s, deadline.clock)
+        # What was held comes on top of the time for everything else.
+        deadline = deadline._replace(ends=deadline.ends + held.lasted_s)
+    over = cut is not None or (held is not None and held.ended)
+    goodbye = None if over else await talk.leave(deadline.sooner(GOODBYE_SECONDS))
     return Session(
         attempt=attempt,
         first=first,
@@ -219,6 +235,7 @@ async def _session(
         cut=cut,
         goodbye=goodbye,
         clock=talk.clock,
+        held=held,
     )
 
 
@@ -258,6 +275,37 @@ class _Talk:
             if pong is None:
                 return
             self._ponged(pong, watch.ms, deadline.clock.now())
+
+    async def hold(self, seconds: float, ping_interval_s: int, clock: Clock) -> Held:
+        """Stay as a client does: a ping every so often, and nothing else."""
+        watch, quiet = Stopwatch(clock), Stopwatch(clock)
+        end = Deadline.within(clock, seconds)
+        interval = max(1, ping_interval_s)
+        pings = 0
+        while end.remaining():
+            incoming, _ = await self.next(end.sooner(interval))
+            if isinstance(incoming, NoMessage):
+                if incoming.problem not in _NOTHING_YET:
+                    return Held(
+                        seconds,
+                        watch.ms / 1000,
+                        str(incoming.problem),
+                        incoming.detail,
+                        incoming.close_code,
+                        quiet.ms / 1000,
+                        pings,
+                    )
+                if end.remaining():
+                    self._websocket.send(signal.ping(int(clock.now() * 1000)))
+                    pings += 1
+            else:
+                said = signal.read(incoming.data)
+                if isinstance(said, LeftAtOnce):
+                    lasted, silent = watch.ms / 1000, quiet.ms / 1000
+                    reason = f"leave {safe(said.reason, 40)}"
+                    return Held(seconds, lasted, reason, "", None, silent, pings)
+            quiet.restart()
+        return Held(seconds, watch.ms / 1000, quiet_s=quiet.ms / 1000, pings=pings)
 
     async def listen(self, deadline: Deadline) -> None:
         """Collect candidates until there are no more of them."""

@@ -1,6 +1,8 @@
 """What went over the wire, as pairs of a label and a text; nothing in it is judged."""
 
 import itertools
+import math
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final, assert_never
 
@@ -8,7 +10,10 @@ from lkdoctor.facts import Facts
 from lkdoctor.facts.api import ApiFact, ForeignAnswer, ParticipantsListed, RoomsListed, TwirpError
 from lkdoctor.facts.app import AppFact
 from lkdoctor.facts.clock import ClockFact
+from lkdoctor.facts.cloud import CloudFact, RegionLook
 from lkdoctor.facts.network import (
+    AddressLook,
+    Direct,
     DnsAnswer,
     NameNotFound,
     NetworkFact,
@@ -19,17 +24,21 @@ from lkdoctor.facts.network import (
     TcpRefused,
     TcpTimedOut,
     TcpUnreachable,
+    Tunnel,
 )
 from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer, ServerFact
 from lkdoctor.facts.signal import (
     Candidate,
     Cut,
     FirstMessage,
+    Held,
     IceServer,
     Joined,
     LeftAtOnce,
     NoFirstMessage,
     ParticipantSeen,
+    PhaseName,
+    PhaseOutcome,
     Pings,
     Repeat,
     SignalFact,
@@ -89,6 +98,8 @@ def of(layer: Layer, facts: Facts) -> Rows:
         yield from api(facts.api)
     elif layer is Layer.APP and facts.app:
         yield from app(facts.app)
+    elif layer is Layer.CLOUD and facts.cloud:
+        yield from cloud(facts.cloud)
 
 
 def app(fact: AppFact) -> Rows:
@@ -121,11 +132,43 @@ def url(fact: UrlFact) -> Rows:
 
 
 def network(fact: NetworkFact) -> Rows:
-    yield "DNS", f"{fact.host}: {dns(fact.dns)}"
+    if fact.through is not None:
+        yield "way", through(fact.through)
+    yield "DNS", f"{fact.through.host if fact.through else fact.host}: {dns(fact.dns)}"
     for attempt in fact.tcp:
         yield "TCP", tcp(attempt)
+    if fact.through is not None and fact.through.answer is not None:
+        yield f"CONNECT {endpoint(fact.host, fact.port)}", exchange(fact.through.answer)
+    if fact.direct is not None:
+        yield "without the proxy", direct(fact.direct)
+    for look in fact.each:
+        yield f"at {look.address}", address(look)
     if fact.proxy:
         yield "proxy variable", f"{fact.proxy} (not used)"
+
+
+def address(look: AddressLook) -> str:
+    """As in ``connected, GET / 200 OK, validate 200 OK``."""
+    if look.tcp is None:
+        return "not tried"
+    parts: list[str] = [look.tcp.kind]
+    parts += [f"TLS {look.tls}"] if look.tls else []
+    parts += [f"GET / {short(look.root)}"] if look.root else []
+    parts += [f"validate {short(look.validation)}"] if look.validation else []
+    return ", ".join(parts)
+
+
+def through(tunnel: Tunnel) -> str:
+    """As in ``through proxy.example.com:3128 (HTTPS_PROXY, with a password)``."""
+    password = ", with a password" if tunnel.credentials else ""
+    return f"through {endpoint(tunnel.host, tunnel.port)} ({tunnel.origin}{password})"
+
+
+def direct(way: Direct) -> str:
+    """What came of the look past the proxy."""
+    if not isinstance(way.dns, Resolved):
+        return dns(way.dns)
+    return "   ".join(map(tcp, way.tcp)) or "not tried"
 
 
 def dns(answer: DnsAnswer) -> str:
@@ -227,6 +270,13 @@ def exchange(answer: Exchange) -> str:
             assert_never(answer)
 
 
+def short(answer: Exchange) -> str:
+    """The same without the body."""
+    if isinstance(answer, HttpAnswer):
+        return f"{answer.status} {answer.reason}".rstrip()
+    return exchange(answer)
+
+
 def headers(pairs: tuple[tuple[str, str], ...]) -> Rows:
     for name, value in pairs:
         yield "header", f"{name}: {value}"
@@ -259,10 +309,31 @@ def api(fact: ApiFact) -> Rows:
                 assert_never(answer)
 
 
+def cloud(fact: CloudFact) -> Rows:
+    yield "regions", short(fact.asked)
+    for look in fact.regions:
+        yield look.name or "a region", region(look)
+
+
+def region(look: RegionLook) -> str:
+    """As in ``reached in 70 ms, GET / 200 OK, validate 200 OK``."""
+    if look.ready_ms is None:
+        stopped = look.tls or (
+            look.tcp.kind if look.tcp else look.dns.kind if look.dns else "no URL"
+        )
+        return f"not reached: {stopped}   {look.url}"
+    parts = [f"reached in {milliseconds(look.ready_ms)}"]
+    parts += [f"GET / {short(look.root)}"] if look.root else []
+    parts += [f"validate {short(look.validation)}"] if look.validation else []
+    return ", ".join(parts)
+
+
 def signal(fact: SignalFact) -> Rows:
     for validation in fact.validations:
         label = f"GET {validation.path}"
         yield label, f"{WHOSE[validation.whose]}: {exchange(validation.answer)}"
+    for tally in fact.again:
+        yield "validate again", f"{many(tally.times, 'time')}: {short(tally.answer)}"
     for attempt in fact.upgrades:
         yield f"upgrade {attempt.path}", f"{WHOSE[attempt.whose]}: {upgrade(attempt)}"
         yield from headers(upgrade_headers(attempt))
@@ -270,12 +341,19 @@ def signal(fact: SignalFact) -> Rows:
         yield "first message", first(fact.first)
     if isinstance(fact.first, Joined):
         yield from joined(fact.first)
+    yield from _session(fact)
+
+
+def _session(fact: SignalFact) -> Rows:
+    """What came behind the first message."""
     if fact.candidates:
         yield "candidates", ", ".join(map(candidate, fact.candidates))
     if fact.pings and fact.pings.sent:
         yield "pings", pings(fact.pings)
     if fact.repeats:
         yield from repeats(fact.repeats)
+    if fact.held:
+        yield "held", held(fact.held)
     yield from _end(fact)
 
 
@@ -293,6 +371,17 @@ def _end(fact: SignalFact) -> Rows:
 def cut(fact: Cut) -> str:
     """How the session ended before its time."""
     return f"{fact.how}, {milliseconds(fact.after_ms)} after the join response"
+
+
+def held(seen: Held) -> str:
+    """As in ``10.0 s, still open`` or ``2.0 s of 10 s, then dropped``."""
+    sent = f", {many(seen.pings, 'ping')} sent" if seen.pings else ""
+    if not seen.ended:
+        return f"{seen.lasted_s:.1f} s, still open{sent}"
+    quiet = f", {seen.quiet_s:.1f} s after the last message"
+    return (
+        f"{seen.lasted_s:.1f} s of {seen.asked_s:g} s, then {seen.ended}{_more(seen.detail)}{quiet}"
+    )
 
 
 def clean_up(fact: SignalFact) -> str:
@@ -410,10 +499,26 @@ def jitter(seen: Pings) -> float:
 
 
 def repeats(seen: tuple[Repeat, ...]) -> Rows:
-    """How several connections ended, and how long those that joined took."""
+    """How several connections ended, how long those that joined took, and each phase of them."""
     ready = tuple(one.ready_ms for one in seen if one.ready_ms is not None)
     times = f"   {spread(ready)}" if ready else ""
     yield "connections", f"{len(ready)} of {len(seen)} joined{times}"
-    for number, one in enumerate(seen, 1):
-        if one.ready_ms is None:
-            yield "connections", f"number {number}: {one.outcome}"
+    for name in PhaseName:
+        took = tuple(
+            phase.took_ms
+            for one in seen
+            for phase in one.phases
+            if phase.name is name and phase.outcome is PhaseOutcome.OK
+        )
+        if took:
+            yield name.replace("_", " "), percentiles(took)
+    outcomes = Counter(one.outcome for one in seen if one.ready_ms is None)
+    for outcome, count in outcomes.most_common():
+        yield "connections", f"{count} failed: {outcome}"
+
+
+def percentiles(values_ms: tuple[float, ...]) -> str:
+    """As in ``p50 24.8   p95 27.1   max 31.0 ms``: of that many, so many were no slower."""
+    ordered = sorted(values_ms)
+    p50, p95 = (ordered[math.ceil(share * len(ordered)) - 1] for share in (0.5, 0.95))
+    return f"p50 {p50:.1f}   p95 {p95:.1f}   max {ordered[-1]:.1f} ms"

@@ -43,6 +43,7 @@ from lkdoctor.report.model import Report, Status
 NAMES: Final = {
     PhaseName.DNS: "DNS",
     PhaseName.TCP: "TCP connect",
+    PhaseName.PROXY: "Proxy CONNECT",
     PhaseName.TLS: "TLS handshake",
     PhaseName.UPGRADE: "HTTP upgrade",
     PhaseName.FIRST_MESSAGE: "First message",
@@ -102,6 +103,8 @@ def phases_of(facts: Facts) -> tuple[Phase, ...]:
             later = list(PhaseName)[list(PhaseName).index(name) + 1 :]
             if _without_tls(facts):
                 later = [phase for phase in later if phase is not PhaseName.TLS]
+            if facts.network is None or facts.network.through is None:
+                later = [phase for phase in later if phase is not PhaseName.PROXY]
             return (*phases, *(Phase(phase, PhaseOutcome.NOT_REACHED) for phase in later))
     return tuple(phases)
 
@@ -134,6 +137,11 @@ def _steps(facts: Facts) -> Iterator[tuple[PhaseName, PhaseOutcome, float, str]]
             silent = isinstance(last, TcpTimedOut)
             stop = PhaseOutcome.TIMEOUT if silent else PhaseOutcome.FAILED
             yield PhaseName.TCP, stop, last.took_ms, details.tcp(last)
+        through = facts.network.through
+        if through is not None and through.answer is not None:
+            made = PhaseOutcome.OK if through.open else PhaseOutcome.FAILED
+            said = "" if through.open else details.short(through.answer)
+            yield PhaseName.PROXY, made, through.answer.took_ms, said
     if facts.tls is not None:
         yield PhaseName.TLS, *_handshake(facts.tls.attempt)
     if facts.signal is not None and facts.signal.upgrades:
@@ -195,7 +203,9 @@ def _header(report: Report, canvas: Canvas) -> Iterator[Line]:
             yield from (line(row) for row in wrap(text, canvas.width and canvas.columns))
     parts = [report.target.url or "no URL"]
     network = report.facts.network
-    if network is not None and network.connected is not None:
+    if network is not None and network.through is not None:
+        parts.append(details.through(network.through))
+    elif network is not None and network.connected is not None:
         parts.append(network.connected.address)
     tls = report.facts.tls
     if tls is not None and isinstance(tls.attempt, TlsEstablished):
@@ -342,6 +352,8 @@ def _told(report: Report, *, verbose: int) -> Iterator[tuple[str, str]]:
             yield from _session(facts.signal.first)
         for candidate in facts.signal.candidates:
             yield "CANDIDATE", details.candidate(candidate)
+    for label, text in details.cloud(facts.cloud) if facts.cloud is not None else ():
+        yield label.upper(), text
     if facts.clock is not None and facts.clock.server is not None:
         yield "CLOCK", details.clock(facts.clock)
     if facts.signal is not None and facts.signal.clean_up is not None:
@@ -350,6 +362,8 @@ def _told(report: Report, *, verbose: int) -> Iterator[tuple[str, str]]:
 
 def _answers(signal: SignalFact, *, verbose: int) -> Iterator[tuple[str, str]]:
     for validation in signal.validations:
+        if validation.path.endswith("/v1/validate") and len(signal.validations) > 1 and not verbose:
+            continue  # the same as on the classic path, or a finding
         yield (
             "VALIDATE",
             f"{details.WHOSE[validation.whose]}: {details.exchange(validation.answer)}",
@@ -364,16 +378,29 @@ def _answers(signal: SignalFact, *, verbose: int) -> Iterator[tuple[str, str]]:
         yield "PATH", signal.upgrades[-1].path
     if signal.pings and signal.pings.sent:
         yield "PING", details.pings(signal.pings)
+    yield from _measured(signal)
+
+
+def _measured(signal: SignalFact) -> Iterator[tuple[str, str]]:
+    """How the session ended, and what many of them came to."""
     if signal.cut:
         yield "ENDED", details.cut(signal.cut)
-    for _, text in details.repeats(signal.repeats) if signal.repeats else ():
-        yield "CONNECTIONS", text
+    for label, text in details.repeats(signal.repeats) if signal.repeats else ():
+        yield label.upper(), text
+    for tally in signal.again if len(signal.again) > 1 else ():
+        yield "VALIDATED", f"{tally.times} times: {details.exchange(tally.answer)}"
+    if signal.held is not None:
+        yield "HELD", details.held(signal.held)
 
 
 def _addresses(network: NetworkFact) -> Iterator[tuple[str, str]]:
     # A single attempt is in the waterfall.
     if len(network.tcp) > 1:
         yield "ADDRESSES", "   ".join(map(details.tcp, network.tcp))
+    for look in network.each:
+        yield "ADDRESS", f"{look.address}: {details.address(look)}"
+    if network.direct is not None:
+        yield "DIRECTLY", details.direct(network.direct)
 
 
 def _session(first: Joined) -> Iterator[tuple[str, str]]:

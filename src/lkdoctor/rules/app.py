@@ -354,12 +354,25 @@ def _old_server(signal: "SignalFact | None") -> Evidence | None:
     return None
 
 
-def _v1(app: AppFact, signal: "SignalFact | None" = None) -> Iterator[Judgement]:
+def has_web_client(app: AppFact) -> bool:
+    """Whether the app's browsers speak to LiveKit through livekit-client."""
+    return bool(app.installed(Ecosystem.NPM, "livekit-client"))
+
+
+def v1_client(app: AppFact, signal: "SignalFact") -> Iterator[Judgement]:
+    """What the app's livekit-client makes of a server that has no /rtc/v1; see rules/signal.py."""
     old = _old_server(signal)
     for package, known in _known(app, "signal-v1-vs-old-server"):
         if old is not None:
             yield Judgement(
                 evidence=(_seen(package, _other(known)), old),
+                title="This livekit-client does not get on with the old server",
+                cause="livekit-client 2.18.1 to 2.18.3 send their first offer along with /rtc/v1, "
+                "which servers before 1.9.10 do not have, and do not start over when they go back "
+                "to /rtc.",
+                symptom="NegotiationError: negotiation timed out",
+                severity=Severity.ERROR,
+                confidence=Confidence.CERTAIN,
                 fix=(
                     _upgrade(package, known),
                     FixStep("Or upgrade livekit-server to 1.9.10 or later."),
@@ -748,33 +761,6 @@ RULES: Final = (
         judge=_double_slash,
         sick=lambda: _with(_client("2.9.7")),
         healthy=lambda: _with(_client("2.9.9")),
-    ),
-    Rule(
-        code="signal-v1-vs-old-server",
-        check="app.sdks",
-        layer=Layer.APP,
-        severity=Severity.ERROR,
-        confidence=Confidence.CERTAIN,
-        title="This livekit-client does not get on with the old server",
-        symptoms=(
-            "NegotiationError: negotiation timed out",
-            "publication of local track timed out, no response from server",
-        ),
-        cause="livekit-client 2.18.1 to 2.18.3 send their first offer along with /rtc/v1, which "
-        "servers before 1.9.10 do not have, and do not start over when they go back to /rtc.",
-        how="The server says a version before 1.9.10 (or has no /rtc/v1/validate), and a lock file "
-        "or an exact requirement names such a client.",
-        fix=(
-            FixStep(
-                "Install livekit-client 2.18.5 or later, and build again.",
-                "npm install livekit-client@latest",
-            ),
-            FixStep("Or upgrade livekit-server to 1.9.10 or later."),
-        ),
-        source="livekit/client-sdk-js#1887, #1893, #1901, elevenlabs/packages#781",
-        judge=_v1,
-        sick=lambda: _on("1.8.4", _client("2.18.2")),
-        healthy=lambda: _on("1.13.5", _client("2.18.2")),
     ),
     Rule(
         code="signal-version-skew",

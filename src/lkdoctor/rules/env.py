@@ -172,6 +172,28 @@ def _absent(env: EnvFact, absent: list[Meaning], *, pair_absent: bool) -> Judgem
     )
 
 
+# env-lk-default-localhost
+
+
+def _lk_localhost(env: EnvFact) -> Iterator[Judgement]:
+    key, secret = env.used(Meaning.API_KEY), env.used(Meaning.API_SECRET)
+    url = env.used(Meaning.URL)
+    if any(v is None or v.looks is Looks.EMPTY for v in (key, secret)):
+        return
+    if any(v.name == CANONICAL[Meaning.URL] and v.looks is not Looks.EMPTY for v in _used(env)):
+        return
+    if url is not None and url.source in _CHOSEN:
+        return
+    seen = () if url is None else (_seen(url, expected=f"{CANONICAL[Meaning.URL]}"),)
+    yield Judgement(
+        (
+            Evidence(CANONICAL[Meaning.URL], "not set under this name", "set", "env"),
+            *seen,
+            *(_seen(v) for v in (key, secret) if v is not None),
+        )
+    )
+
+
 def _set_them(absent: list[Meaning]) -> FixStep:
     samples = {
         Meaning.URL: "LIVEKIT_URL=wss://YOUR-PROJECT.livekit.cloud",
@@ -1180,7 +1202,7 @@ RULES: Final = (
         judge=_missing,
         sick=lambda: _without(Meaning.API_SECRET),
         healthy=_healthy,
-        explains=("url-invalid-hang",),
+        explains=("url-invalid-hang", "env-lk-default-localhost"),
         related=("env-file-precedence", "env-placeholder"),
     ),
     Rule(
@@ -1491,5 +1513,33 @@ RULES: Final = (
         healthy=lambda: _at("ws://localhost:7880", HostKind.LOOPBACK, _dev_key()),
         explains=("tcp-refused",),
         related=("dns-nxdomain", "tcp-refused"),
+    ),
+    Rule(
+        code="env-lk-default-localhost",
+        check="env.agree",
+        layer=Layer.ENV,
+        severity=Severity.INFO,
+        confidence=Confidence.CERTAIN,
+        title="lk talks to localhost here, whatever the app does",
+        symptoms=(
+            'Post "http://localhost:7880/twirp/livekit.RoomService/ListRooms": connection refused',
+        ),
+        cause="lk (livekit-cli) reads the server's address from LIVEKIT_URL and no other name; without it, and "
+        "with a key and a secret set, it takes http://localhost:7880 and does not say so.",
+        how="API key and secret are set, and LIVEKIT_URL is not.",
+        fix=(
+            FixStep(
+                "Set LIVEKIT_URL, too:",
+                snippet=Snippet("dotenv", "LIVEKIT_URL=wss://YOUR-PROJECT.livekit.cloud"),
+            ),
+            FixStep("Or name the project for each call:", command="lk --project NAME room list"),
+        ),
+        source="livekit/livekit-cli cmd/lk/utils.go, livekit/livekit-cli#313",
+        judge=_lk_localhost,
+        sick=lambda: _with(
+            _url("wss://rtc.example.com", name="LIVEKIT_WS_URL", origin=".env.local:1")
+        ),
+        healthy=_healthy,
+        related=("env-missing",),
     ),
 )

@@ -5,6 +5,8 @@ from typing import Final, assert_never
 
 from lkdoctor.facts import Facts
 from lkdoctor.facts.network import (
+    AddressLook,
+    Direct,
     DnsAnswer,
     Family,
     NameNotFound,
@@ -16,12 +18,22 @@ from lkdoctor.facts.network import (
     TcpRefused,
     TcpTimedOut,
     TcpUnreachable,
+    Tunnel,
 )
+from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer, Silence
 from lkdoctor.facts.url import HostKind, ParsedUrl, UrlFact
 from lkdoctor.findings import Confidence, Evidence, FixStep, Layer, Severity, Snippet
-from lkdoctor.rules.answers import duration, fitting, is_pasteable, one_line
+from lkdoctor.rules.answers import (
+    duration,
+    fitting,
+    is_livekit,
+    is_pasteable,
+    is_root_ok,
+    one_line,
+    said,
+)
 from lkdoctor.rules.base import Check, Effect, Judgement, Rule, Unsure
-from lkdoctor.rules.examples import healthy
+from lkdoctor.rules.examples import answer, healthy, no_answer
 
 _FAILED_TO_FETCH: Final = "could not establish signal connection: Failed to fetch"
 
@@ -76,7 +88,7 @@ def _has(network: NetworkFact, kind: type[TcpAttempt]) -> bool:
 
 
 def _nxdomain(network: NetworkFact, url: UrlFact | None = None) -> Iterator[Judgement]:
-    if not isinstance(network.dns, NameNotFound):
+    if not isinstance(network.dns, NameNotFound) or network.through is not None:
         return
     host = network.host
     if network.family is Family.ANY:
@@ -119,7 +131,7 @@ _NXDOMAIN_FIX: Final[dict[HostKind | None, tuple[FixStep, ...]]] = {
 
 
 def _resolver_failed(network: NetworkFact) -> Iterator[Judgement]:
-    if not isinstance(network.dns, ResolverFailed):
+    if not isinstance(network.dns, ResolverFailed) or network.through is not None:
         return
     observed = f"{one_line(network.dns.error) or 'no answer'} ({duration(network.dns.took_ms)})"
     yield Judgement(
@@ -132,12 +144,81 @@ def _resolver_failed(network: NetworkFact) -> Iterator[Judgement]:
     )
 
 
+# dns-wrong-target
+
+
+def _at(look: AddressLook) -> Evidence:
+    """What one address said."""
+    port = look.tcp.port if look.tcp is not None else 0
+    where = f"[{look.address}]:{port}" if ":" in look.address else f"{look.address}:{port}"
+    if look.tcp is None:
+        return Evidence(f"TCP {where}", "not tried: no time was left", None, "net")
+    parts: list[str] = [] if isinstance(look.tcp, TcpConnected) else [_outcome(look.tcp)]
+    if look.tls and look.tls != "established":
+        named = f" ({one_line(look.certificate, 60)})" if look.certificate else ""
+        parts.append(f"TLS {look.tls}{named}")
+    if look.root is not None:
+        parts.append(f"GET / {one_line(said(look.root), 60)}")
+    if look.validation is not None:
+        parts.append(f"validate {one_line(said(look.validation), 60)}")
+    return Evidence(f"TCP {where}", "; ".join(parts), "LiveKit's own answers", "net")
+
+
+def _is_there(look: AddressLook) -> bool:
+    """Whether LiveKit answered at this address."""
+    return any(
+        exchange is not None and (is_root_ok(exchange) or is_livekit(exchange))
+        for exchange in (look.root, look.validation)
+    )
+
+
+def _wrong_target(network: NetworkFact) -> Iterator[Judgement]:
+    there = [look for look in network.each if _is_there(look)]
+    elsewhere = [
+        look
+        for look in network.each
+        # A machine without IPv6 is no fault of the server's, nor is localhost on IPv4 alone.
+        if isinstance(look.tcp, TcpConnected) and not _is_there(look)
+    ]
+    if not there or not elsewhere:
+        return
+    host = network.host if is_pasteable(network.host) else "YOUR-HOST"
+    yield Judgement(
+        tuple(_at(look) for look in network.each),
+        title=fitting(f"One address of {network.host} is not LiveKit's")
+        if len(elsewhere) == 1
+        else fitting(f"{len(elsewhere)} addresses of {network.host} are not LiveKit's"),
+        fix=(
+            FixStep(
+                f"Remove the record of {', '.join(one_line(look.address, 40) for look in elsewhere)}, or "
+                "let LiveKit answer there, too:",
+                command=f"dig +short A {host}; dig +short AAAA {host}",
+            ),
+            FixStep("Test every address again:", command="lkdoctor ws-probe --all-addresses"),
+        ),
+    )
+
+
+# dev-bind-loopback
+
+
+def _loopback_only(network: NetworkFact) -> Iterator[Judgement]:
+    if network.loopback is None or not is_root_ok(network.loopback):
+        return
+    yield Judgement(
+        (
+            *attempts(network),
+            Evidence(f"GET / of 127.0.0.1:{network.port}", said(network.loopback), None, "net"),
+        )
+    )
+
+
 # tcp-refused, tcp-timeout, tcp-unreachable
 
 
 def _refused(network: NetworkFact, url: UrlFact | None = None) -> Iterator[Judgement]:
     kind = _kind(url)
-    if not _has(network, TcpRefused):
+    if not _has(network, TcpRefused) or network.through is not None:
         return
     if network.connected is not None:
         # localhost is ::1 and 127.0.0.1, and a server that listens on one of them is in order.
@@ -152,7 +233,7 @@ def _refused(network: NetworkFact, url: UrlFact | None = None) -> Iterator[Judge
 
 
 def _timed_out(network: NetworkFact, url: UrlFact | None = None) -> Iterator[Judgement]:
-    if not _has(network, TcpTimedOut):
+    if not _has(network, TcpTimedOut) or network.through is not None:
         return
     if network.connected is not None:
         yield _partial(network, TcpTimedOut, "does not answer")
@@ -165,6 +246,8 @@ def _timed_out(network: NetworkFact, url: UrlFact | None = None) -> Iterator[Jud
 
 
 def _unreachable(network: NetworkFact) -> Iterator[Judgement]:
+    if network.through is not None:
+        return  # proxy-outbound-unreachable
     if network.tcp and all(isinstance(attempt, TcpUnreachable) for attempt in network.tcp):
         yield Judgement(
             evidence=attempts(network),
@@ -193,6 +276,215 @@ def _partial(network: NetworkFact, kind: type[TcpAttempt], does: str) -> Judgeme
             ),
         ),
     )
+
+
+# proxy-outbound-*: a forward proxy, which the environment or --proxy names
+
+
+def _named(through: Tunnel) -> str:
+    """As in ``HTTPS_PROXY, proxy.example.com:3128``."""
+    host = f"[{through.host}]" if ":" in through.host else through.host
+    return f"{one_line(through.origin, 40)}, {one_line(host, 60)}:{through.port}"
+
+
+def _asked_for(network: NetworkFact, through: Tunnel) -> Evidence:
+    """What CONNECT was answered, or how far it came."""
+    label = f"CONNECT {one_line(network.host, 60)}:{network.port}"
+    if through.answer is None:
+        return Evidence(label, "not asked: the proxy was not reached", "200", "net")
+    return Evidence(label, said(through.answer), "200", "net")
+
+
+def _to_proxy(network: NetworkFact, through: Tunnel) -> tuple[Evidence, ...]:
+    named = Evidence("proxy", _named(through), None, "env")
+    if isinstance(network.dns, Resolved):
+        attempts = (
+            Evidence(f"TCP {_endpoint(a)}", _outcome(a), "open", "net") for a in network.tcp
+        )
+        return (named, *attempts)
+    error = one_line(network.dns.error) or "no answer"
+    return (named, Evidence(f"DNS {one_line(through.host, 60)}", error, "an address", "net"))
+
+
+def _past_proxy(network: NetworkFact) -> tuple[Evidence, ...]:
+    """What clients see that do not honour the proxy."""
+    direct = network.direct
+    if direct is None:
+        return ()
+    label = f"{one_line(network.host, 60)}:{network.port} without the proxy"
+    if not isinstance(direct.dns, Resolved):
+        observed = f"no address: {one_line(direct.dns.error, 80)}"
+    elif direct.open:
+        observed = "open: clients that do not honour the proxy get there"
+    else:
+        observed = _outcome(direct.tcp[-1]) if direct.tcp else "not tried"
+    return (Evidence(label, observed, None, "net"),)
+
+
+def _around(network: NetworkFact) -> tuple[FixStep, ...]:
+    """The way past a proxy that does not work, where there is one."""
+    if network.direct is None or not network.direct.open or not is_pasteable(network.host):
+        return ()
+    return (
+        FixStep(
+            "The server can be reached without the proxy; let clients go there directly:",
+            command=f"export NO_PROXY={network.host}${{NO_PROXY:+,$NO_PROXY}}",
+        ),
+        FixStep("Test that way:", command="lkdoctor ws-probe --no-proxy"),
+    )
+
+
+def _proxy_unreachable(network: NetworkFact) -> Iterator[Judgement]:
+    through = network.through
+    if through is None or network.connected is not None:
+        return
+    around = _around(network)
+    yield Judgement(
+        (*_to_proxy(network, through), *_past_proxy(network)),
+        title=fitting(f"The proxy {through.host}:{through.port} cannot be reached"),
+        fix=(*around, *_REPAIR_VARIABLE) if around else (),
+    )
+
+
+def _answered(network: NetworkFact) -> tuple[Tunnel, Exchange] | None:
+    """The proxy that was reached and did not make the tunnel, and what it said."""
+    through = network.through
+    if through is None or through.answer is None or through.open:
+        return None
+    return through, through.answer
+
+
+_WANTS_LOG_IN: Final = {401, 407}
+"""407 is the word for it; tinyproxy says 401 where the credentials are wrong."""
+
+
+def _is_proxys_own(reply: HttpAnswer) -> bool:
+    """Whether a forward proxy says such a thing; a web server knows no CONNECT."""
+    return reply.status not in {400, 404, 405, 501} and not 300 <= reply.status < 400
+
+
+def _proxy_auth(network: NetworkFact) -> Iterator[Judgement]:
+    answered = _answered(network)
+    if answered is None:
+        return
+    through, reply = answered
+    if not isinstance(reply, HttpAnswer) or reply.status not in _WANTS_LOG_IN:
+        return
+    wants = reply.header("proxy-authenticate")
+    offered = "a user and a password" if through.credentials else "none"
+    scheme = (Evidence("Proxy-Authenticate", one_line(wants, 80), "Basic", "net"),) if wants else ()
+    basic = wants is None or wants.lower().lstrip().startswith("basic")
+    yield Judgement(
+        (
+            *_to_proxy(network, through),
+            _asked_for(network, through),
+            *scheme,
+            Evidence("credentials in its URL", offered, None, "env"),
+            *_past_proxy(network),
+        ),
+        title="The proxy refuses the credentials in its URL" if through.credentials else None,
+        cause=None
+        if basic
+        else "The proxy wants a way to log in (NTLM, Negotiate, Digest) that no client of LiveKit "
+        "speaks: they know user and password (Basic) only.",
+        fix=() if basic else (_LOCAL_PROXY, *_around(network)),
+    )
+
+
+def _proxy_refused(network: NetworkFact) -> Iterator[Judgement]:
+    answered = _answered(network)
+    if answered is None:
+        return
+    through, reply = answered
+    if (
+        not isinstance(reply, HttpAnswer)
+        or reply.status in _WANTS_LOG_IN
+        or not _is_proxys_own(reply)
+    ):
+        return
+    gateway = reply.status in {500, 502, 503, 504}
+    yield Judgement(
+        (
+            *_to_proxy(network, through),
+            _asked_for(network, through),
+            *_past_proxy(network),
+        ),
+        title=fitting(f"The proxy cannot reach {network.host}:{network.port}")
+        if gateway
+        else fitting(f"The proxy does not let {network.host}:{network.port} through"),
+        cause=_PROXY_CANNOT if gateway else None,
+        confidence=None if reply.status == 403 or gateway else Confidence.LIKELY,
+        fix=(*_around(network), *_FROM_THE_PROXY) if gateway else (),
+    )
+
+
+def _proxy_invalid(network: NetworkFact) -> Iterator[Judgement]:
+    answered = _answered(network)
+    if answered is None:
+        return
+    through, reply = answered
+    if isinstance(reply, HttpAnswer) and _is_proxys_own(reply):
+        return
+    silent = isinstance(reply, NoAnswer) and reply.problem in {Silence.TIMEOUT, Silence.SLOW}
+    yield Judgement(
+        (*_to_proxy(network, through), _asked_for(network, through), *_past_proxy(network)),
+        title="The proxy takes the request and does not answer" if silent else None,
+        cause=_PROXY_SILENT if silent else None,
+        confidence=Confidence.LIKELY if silent or isinstance(reply, HttpAnswer) else None,
+    )
+
+
+def _outbound_client(network: NetworkFact) -> Iterator[Judgement]:
+    through, direct = network.through, network.direct
+    if through is None or not through.open or direct is None or direct.open:
+        return
+    if not direct.tcp and isinstance(direct.dns, Resolved):
+        return  # the run was over before it was tried
+    yield Judgement(
+        (
+            *_to_proxy(network, through),
+            _asked_for(network, through),
+            *_past_proxy(network),
+        )
+    )
+
+
+_WHO_HONOURS: Final = (
+    "Browsers take the system's proxy. lk and LiveKit's agents take HTTPS_PROXY and HTTP_PROXY, and so do "
+    "the SDKs with the Rust core (Python, Node.js, Unity; since April 2025, without NO_PROXY). livekit-api "
+    "and most other server SDKs go directly."
+)
+"""livekit-cli (Go, httpproxy.FromEnvironment), livekit-agents worker.py, rust-sdks livekit-net
+src/native/proxy.rs (pull request 623), livekit-api livekit_api.py (a session without trust_env)."""
+
+_PROXY_CANNOT: Final = (
+    "The proxy takes the request, tries to connect to the server and fails: the name does not resolve there, "
+    "the port is closed to it, or the server is down."
+)
+
+_PROXY_SILENT: Final = (
+    "The proxy accepts the connection, and the request for the tunnel gets no answer: it waits for a server "
+    "that it cannot reach, it is overloaded, or it is no HTTP proxy."
+)
+
+_REPAIR_VARIABLE: Final = (
+    FixStep(
+        "Correct the variable, or take it away where no proxy is needed:",
+        command="env | grep -i _proxy; unset HTTPS_PROXY https_proxy HTTP_PROXY http_proxy ALL_PROXY",
+    ),
+)
+
+_FROM_THE_PROXY: Final = (
+    FixStep(
+        "From the proxy's own machine, see whether the server answers OK:",
+        command="curl -si https://rtc.example.com/",
+    ),
+)
+
+_LOCAL_PROXY: Final = FixStep(
+    "Run a small proxy beside the app that logs in for it (cntlm, px), and name that one:",
+    command="export HTTPS_PROXY=http://127.0.0.1:3128",
+)
 
 
 def _refused_fix(kind: HostKind | None, port: int) -> tuple[FixStep, ...]:
@@ -233,6 +525,8 @@ def _count(addresses: tuple[str, ...]) -> str:
 
 
 def _look_dns(network: NetworkFact) -> str | Unsure:
+    if network.through is not None:
+        return fitting(f"left to the proxy ({_named(network.through)})") or "left to the proxy"
     if not isinstance(network.dns, Resolved):
         return Unsure("the name could not be resolved")
     if network.dns.literal:
@@ -241,6 +535,12 @@ def _look_dns(network: NetworkFact) -> str | Unsure:
 
 
 def _look_tcp(network: NetworkFact) -> str | Unsure | None:
+    through = network.through
+    if through is not None:
+        if isinstance(through.answer, HttpAnswer) and through.open:
+            took = duration(through.answer.took_ms)
+            return f"the proxy opens port {network.port}, {took}"
+        return Unsure("no way through the proxy")
     if network.connected is not None:
         return f"port {network.connected.port} open, {duration(network.connected.took_ms)}"
     return Unsure("no connection, for no single reason") if network.tcp else None
@@ -307,6 +607,60 @@ def _dual_stack() -> Facts:
             TcpConnected("203.0.113.10", 443, 24.0),
         )
     )
+
+
+def _through(
+    reply: Exchange | None, *, direct: bool | None = None, to_proxy: TcpAttempt | None = None
+) -> NetworkFact:
+    """A forward proxy that answers so, and whether the server is there without it."""
+    past = {
+        True: Direct(_RESOLVED, (TcpConnected("203.0.113.10", 443, 24.0),)),
+        False: Direct(_RESOLVED, (TcpTimedOut("203.0.113.10", 443, 3000.0),)),
+        None: None,
+    }[direct]
+    return NetworkFact(
+        "rtc.example.com",
+        443,
+        Family.ANY,
+        Resolved(("192.0.2.80",), 2.0),
+        (to_proxy or TcpConnected("192.0.2.80", 3128, 1.0),),
+        through=Tunnel("HTTPS_PROXY", "proxy.example.com", 3128, credentials=False, answer=reply),
+        direct=past,
+    )
+
+
+_TUNNEL: Final = answer(200)
+
+
+def _sick_proxy(reply: Exchange | None, to_proxy: TcpAttempt | None = None) -> Facts:
+    return Facts(url=healthy().url, network=_through(reply, direct=False, to_proxy=to_proxy))
+
+
+def _by_proxy(*, direct: bool) -> Facts:
+    """All is well through the proxy."""
+    return healthy()._replace(network=_through(_TUNNEL, direct=direct))
+
+
+def _two_addresses(second: HttpAnswer) -> Facts:
+    """A name with two addresses; the second answers ``GET /`` so."""
+    success = answer(200, "success")
+    addresses = ("203.0.113.10", "203.0.113.11")
+    looks = tuple(
+        AddressLook(address, TcpConnected(address, 443, 24.0), "established", "", root, validation)
+        for address, root, validation in (
+            (addresses[0], answer(200, "OK"), success),
+            (addresses[1], second, success if second.status == 200 else second),
+        )
+    )
+    found = _network(Resolved(addresses, 12.0), TcpConnected(addresses[0], 443, 24.0))
+    return healthy()._replace(network=found._replace(each=looks))
+
+
+_HONOURED_BY: Final = (
+    "RFC 9110 §9.3.6, livekit/rust-sdks livekit-net/src/native/proxy.rs, livekit/rust-sdks#623, "
+    "livekit/agents livekit-agents/livekit/agents/worker.py (http_proxy), livekit/python-sdks "
+    "livekit-api/livekit/api/livekit_api.py"
+)
 
 
 RULES: Final = (
@@ -498,5 +852,236 @@ RULES: Final = (
         healthy=_dual_stack,
         explains=("cloud-client-backoff",),
         related=("tcp-timeout", "dns-nxdomain"),
+    ),
+    Rule(
+        code="proxy-outbound-unreachable",
+        check="net.tcp",
+        layer=Layer.NETWORK,
+        severity=Severity.ERROR,
+        confidence=Confidence.CERTAIN,
+        title="The proxy that the environment names cannot be reached",
+        symptoms=(
+            "net::ERR_PROXY_CONNECTION_FAILED",
+            "proxyconnect tcp: dial tcp",
+            "Failed to connect to proxy",
+            _FAILED_TO_FETCH,
+        ),
+        cause=f"A proxy is set, and it does not exist, does not listen or does not answer: it is of another "
+        f"network (a VPN that is off), or was moved. Clients that honour it fail, all others go on. "
+        f"{_WHO_HONOURS}",
+        how="The proxy's own name is looked up and its port connected to, before it is asked for anything.",
+        fix=(
+            *_REPAIR_VARIABLE,
+            FixStep(
+                "See whether the server can be reached without it:",
+                command="lkdoctor ws-probe --no-proxy",
+            ),
+        ),
+        source=_HONOURED_BY,
+        judge=_proxy_unreachable,
+        sick=lambda: _sick_proxy(None, TcpRefused("192.0.2.80", 3128, 1.0)),
+        healthy=lambda: _by_proxy(direct=True),
+        related=("proxy-outbound-client",),
+    ),
+    Rule(
+        code="proxy-outbound-auth",
+        check="net.tcp",
+        layer=Layer.NETWORK,
+        severity=Severity.ERROR,
+        confidence=Confidence.CERTAIN,
+        title="The proxy wants credentials, and its URL has none",
+        symptoms=(
+            "net::ERR_PROXY_AUTH_UNSUPPORTED",
+            "Proxy Authentication Required",
+            "407 Proxy Authentication Required",
+            "Proxy connection failed: HTTP/1.1 407",
+        ),
+        cause="The proxy makes no tunnel for somebody who has not logged in. Browsers log in for their user; "
+        "everything else sends what stands in the proxy's URL.",
+        how="CONNECT is answered 407 (or 401).",
+        fix=(
+            FixStep(
+                "Put user and password into the proxy's URL: http://, the user, a colon, the password, an @, "
+                "then the host. What is special in them is written as %XX (an @ as %40)."
+            ),
+            FixStep("Or ask for a rule that lets this machine reach the server without a log-in."),
+        ),
+        source="RFC 9110 §11.7, §15.5.8, livekit/rust-sdks livekit-net/src/native/proxy.rs",
+        judge=_proxy_auth,
+        sick=lambda: _sick_proxy(answer(407, proxy_authenticate='Basic realm="proxy"')),
+        healthy=lambda: _by_proxy(direct=True),
+        related=("proxy-outbound-refused",),
+    ),
+    Rule(
+        code="proxy-outbound-refused",
+        check="net.tcp",
+        layer=Layer.NETWORK,
+        severity=Severity.ERROR,
+        confidence=Confidence.CERTAIN,
+        title="The forward proxy does not let LiveKit through",
+        symptoms=(
+            "net::ERR_TUNNEL_CONNECTION_FAILED",
+            "Received HTTP code 403 from proxy after CONNECT",
+            "Proxy connection failed: HTTP/1.1 403",
+            "Forbidden",
+        ),
+        cause="The proxy answers, and its rules refuse a tunnel to this host or this port (many allow 443 "
+        "alone).",
+        how="CONNECT to the server's host and port is answered with a refusal of the proxy's own.",
+        fix=(
+            FixStep("Ask who runs the proxy to allow CONNECT to the server's host and port."),
+            FixStep("Offer LiveKit on port 443, the one port that proxies let through."),
+            FixStep(
+                "If this machine may go there directly, exempt the host:",
+                command="export NO_PROXY=rtc.example.com",
+            ),
+        ),
+        source="RFC 9110 §9.3.6, §15.5.4",
+        judge=_proxy_refused,
+        sick=lambda: _sick_proxy(answer(403, "Filtered", server="tinyproxy/1.11.1")),
+        healthy=lambda: _by_proxy(direct=True),
+        related=("proxy-outbound-auth", "proxy-outbound-client"),
+    ),
+    Rule(
+        code="proxy-outbound-invalid",
+        check="net.tcp",
+        layer=Layer.NETWORK,
+        severity=Severity.ERROR,
+        confidence=Confidence.CERTAIN,
+        title="What the proxy variable names is no HTTP proxy",
+        symptoms=(
+            "net::ERR_TUNNEL_CONNECTION_FAILED",
+            "malformed HTTP response",
+            "Proxy CONNECT aborted",
+        ),
+        cause="Something listens there and does not make tunnels: a web server, a SOCKS proxy, a proxy that "
+        "wants TLS first, or the wrong port.",
+        how="CONNECT gets an answer that is no proxy's (not HTTP, a closed connection, 400, 404, 405, 501), or "
+        "none in the time given.",
+        fix=(
+            FixStep(
+                "Compare host, port and kind with what the network's operator gives out (an HTTP proxy, often "
+                "port 3128 or 8080; socks5:// is another protocol)."
+            ),
+            *_REPAIR_VARIABLE,
+        ),
+        source="RFC 9110 §9.3.6, RFC 1928",
+        judge=_proxy_invalid,
+        sick=lambda: _sick_proxy(no_answer(Silence.NOT_HTTP, "\\x05\\xff")),
+        healthy=lambda: _by_proxy(direct=True),
+        related=("proxy-outbound-unreachable",),
+    ),
+    Rule(
+        code="proxy-outbound-client",
+        check="net.tcp",
+        layer=Layer.NETWORK,
+        severity=Severity.WARNING,
+        confidence=Confidence.CERTAIN,
+        title="The server can be reached through the proxy only",
+        symptoms=(
+            "Cannot connect to host",
+            "Connection timed out",
+            "engine: signal failure: ws failure",
+            "could not establish pc connection",
+        ),
+        cause=f"From this machine there is no direct way to the server, only the one through the proxy. Clients "
+        f"that do not honour the proxy time out, and so does media, which no HTTP proxy carries. {_WHO_HONOURS}",
+        how="CONNECT makes a tunnel, while a connection without the proxy fails.",
+        fix=(
+            FixStep(
+                "Allow the way out to the server: 443/tcp for signalling and the API, the media ports (udp 50000-60000 "
+                "or 7882, tcp 7881) for audio and video."
+            ),
+            FixStep(
+                "Where only the proxy is allowed, offer TURN over TLS on port 443, which browsers take through the proxy:",
+                snippet=Snippet(
+                    "yaml", "turn:\n  enabled: true\n  domain: turn.example.com\n  tls_port: 443"
+                ),
+            ),
+            FixStep(
+                "For livekit-api, give it a session that reads the variables:",
+                snippet=Snippet(
+                    "python",
+                    "session = aiohttp.ClientSession(trust_env=True)\napi = LiveKitAPI(session=session)",
+                ),
+            ),
+        ),
+        source=_HONOURED_BY,
+        judge=_outbound_client,
+        sick=lambda: _by_proxy(direct=False),
+        healthy=lambda: _by_proxy(direct=True),
+        related=("tcp-timeout", "proxy-outbound-refused"),
+    ),
+    Rule(
+        code="dev-bind-loopback",
+        check="net.tcp",
+        layer=Layer.NETWORK,
+        severity=Severity.ERROR,
+        confidence=Confidence.CERTAIN,
+        title="The server listens on its own loopback alone",
+        symptoms=(
+            _FAILED_TO_FETCH,
+            "net::ERR_CONNECTION_REFUSED",
+            "it works on this machine and on no other",
+        ),
+        cause="LiveKit answers on 127.0.0.1, and this machine's own address refuses: livekit-server --dev (and "
+        "bind_addresses: 127.0.0.1) listens on loopback, where phones, other computers and containers "
+        "do not reach it.",
+        how="An address of this very machine refuses the port, and GET / of the same port on 127.0.0.1 says OK.",
+        fix=(
+            FixStep(
+                "Listen on every address; with --dev, say so:",
+                command="livekit-server --dev --bind 0.0.0.0",
+            ),
+            FixStep(
+                "With a configuration of your own:",
+                snippet=Snippet("yaml", 'bind_addresses:\n  - ""'),
+            ),
+            FixStep(
+                "On this machine alone, use the address that it listens on: ws://localhost:7880"
+            ),
+        ),
+        source="livekit-server cmd/server/main.go (--dev), livekit/livekit#2884, livekit/livekit#1546, "
+        "livekit/client-sdk-swift#210",
+        judge=_loopback_only,
+        sick=lambda: Facts(
+            url=healthy().url,
+            network=_network(_RESOLVED, TcpRefused("203.0.113.10", 443, 0.1))._replace(
+                loopback=answer(200, "OK")
+            ),
+        ),
+        healthy=healthy,
+        explains=("tcp-refused",),
+        related=("tcp-refused", "env-internal-vs-public-url"),
+    ),
+    Rule(
+        code="dns-wrong-target",
+        check="net.dns",
+        layer=Layer.NETWORK,
+        severity=Severity.ERROR,
+        confidence=Confidence.CERTAIN,
+        title="One address of the name is not LiveKit's",
+        symptoms=(
+            "it works for some users and not for others",
+            _FAILED_TO_FETCH,
+            "net::ERR_CERT_COMMON_NAME_INVALID",
+        ),
+        cause="The name has several addresses, and something else answers at one of them: a record that was "
+        "left behind, an AAAA record of another machine (users with IPv6 get there first), a node in the "
+        "round robin on which LiveKit does not run.",
+        how="With --all-addresses every A and AAAA is asked by itself: TCP, TLS, GET / and /rtc/validate; the "
+        "answers differ.",
+        fix=(
+            FixStep(
+                "Remove the record that is wrong, and wait for its TTL:",
+                command="dig +short A rtc.example.com; dig +short AAAA rtc.example.com",
+            ),
+        ),
+        source="RFC 8305 §4, livekit/livekit#4476",
+        judge=_wrong_target,
+        sick=lambda: _two_addresses(answer(404, "not here", server="nginx")),
+        healthy=lambda: _two_addresses(answer(200, "OK")),
+        explains=("url-not-livekit", "http-closed-early", "server-refused", "signal-refused"),
+        related=("server-multi-node-routing", "tls-hostname"),
     ),
 )

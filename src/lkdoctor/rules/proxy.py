@@ -5,7 +5,16 @@ from typing import Final
 
 from lkdoctor.facts import Facts
 from lkdoctor.facts.server import HttpAnswer, ServerFact
-from lkdoctor.facts.signal import SignalFact, UpgradeAttempt, UpgradeRefused, Validation, Whose
+from lkdoctor.facts.signal import (
+    Held,
+    Joined,
+    SignalFact,
+    UpgradeAttempt,
+    Upgraded,
+    UpgradeRefused,
+    Validation,
+    Whose,
+)
 from lkdoctor.findings import Confidence, Evidence, FixStep, Layer, Severity, Snippet
 from lkdoctor.rules.answers import (
     GATEWAY,
@@ -16,6 +25,7 @@ from lkdoctor.rules.answers import (
     is_root_ok,
     lacks_websocket_header,
     of_validation,
+    one_line,
     software,
     software_evidence,
     upgrade_label,
@@ -129,6 +139,52 @@ def _upstream_down(server: ServerFact, signal: SignalFact | None = None) -> Iter
     )
 
 
+# proxy-idle-timeout
+
+
+_QUIET_S: Final = 1.0
+"""Less than this after a message the connection was not idle."""
+
+
+def _idle_cut(signal: SignalFact) -> Iterator[Judgement]:
+    held = signal.held
+    if held is None or not held.ended or held.ended.startswith("leave "):
+        return
+    idle = held.quiet_s >= _QUIET_S
+    how = f"{held.ended} after {held.lasted_s:.1f} s"
+    upgrade = signal.upgrades[-1].result if signal.upgrades else None
+    named = (
+        next((v for n, v in upgrade.headers if n in {"server", "via"}), None)
+        if isinstance(upgrade, Upgraded)
+        else None
+    )
+    joined = signal.first
+    interval = joined.ping_interval_s if isinstance(joined, Joined) else 0
+    yield Judgement(
+        (
+            Evidence("session", how, f"open for {held.asked_s:g} s", "net"),
+            Evidence("session", one_line(held.detail, 100) or held.ended, None, "net"),
+            Evidence("session", f"quiet for the last {held.quiet_s:.1f} s", None, "net"),
+            *(
+                (Evidence("pings", f"clients send one every {interval} s", None, "net"),)
+                if interval
+                else ()
+            ),
+            *((Evidence("Server header", one_line(named, 60), None, "net"),) if named else ()),
+        ),
+        title=f"An idle session is cut after {held.quiet_s:.0f} s"
+        if idle
+        else f"An open session is cut after {held.lasted_s:.0f} s",
+        cause=None if idle else _CUT_WHILE_BUSY,
+    )
+
+
+_CUT_WHILE_BUSY: Final = (
+    "The session ends although something was said on it a moment ago: a proxy or load balancer gives a "
+    "connection so long and no longer, or restarts, or the server itself has ended."
+)
+
+
 _DOWN: Final = (
     "livekit-server is not running, or the proxy looks for it in the wrong place: another port, "
     "another Docker network (localhost inside the proxy's container is that container), or https "
@@ -147,6 +203,12 @@ def _upgrade_dropped() -> Facts:
             validations=(success,), upgrades=(UpgradeAttempt(Whose.MINTED, "/rtc", plain),)
         )
     )
+
+
+def _held(held: Held) -> Facts:
+    """A healthy session that was kept open."""
+    facts = healthy()
+    return facts._replace(signal=facts.signal._replace(held=held) if facts.signal else None)
 
 
 def _no_token() -> Facts:
@@ -257,5 +319,42 @@ RULES: Final = (
             "api-no-answer",
         ),
         related=("tcp-refused", "server-not-ready"),
+    ),
+    Rule(
+        code="proxy-idle-timeout",
+        check="signal.ping",
+        layer=Layer.PROXY,
+        severity=Severity.ERROR,
+        confidence=Confidence.LIKELY,
+        title="Something on the way cuts idle sessions",
+        symptoms=(
+            "the call reconnects every minute or so",
+            "Websocket got closed during a (re)connection attempt",
+            "ping timeout triggered. last pong received at",
+        ),
+        cause="The session was open and well, and was cut while nothing was said for a moment. LiveKit says good-"
+        "bye before it ends a session; a proxy, load balancer or firewall does not. Its time for silent "
+        "connections is shorter than the pause between a client's pings.",
+        how="With --hold the session stays open with the pings that a client sends; it ends before its time, "
+        "without a leave request.",
+        fix=(
+            FixStep(
+                "Give WebSockets an hour, in nginx:",
+                snippet=Snippet("nginx", "proxy_read_timeout 3600s;\nproxy_send_timeout 3600s;"),
+            ),
+            FixStep(
+                "On other fronts it is called: timeout tunnel (haproxy), idle timeout (AWS, Azure and Google load "
+                "balancers), respondingTimeouts (Traefik)."
+            ),
+            FixStep("Measure again:", command="lkdoctor ws-probe --hold 60"),
+        ),
+        source="nginx proxy_read_timeout, livekit-server pkg/service/wsprotocol.go (pings every 10 s); measured "
+        "with nginx in front of livekit-server 1.13.5",
+        judge=_idle_cut,
+        sick=lambda: _held(
+            Held(60.0, 2.1, "dropped", "the connection ended without a close frame", None, 2.0)
+        ),
+        healthy=lambda: _held(Held(60.0, 60.0, pings=11)),
+        related=("signal-no-pong", "signal-dropped-after-upgrade"),
     ),
 )

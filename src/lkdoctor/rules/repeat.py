@@ -151,6 +151,34 @@ def _certificate(there: _There, found: re.Match[str]) -> str:
     return f"{there.openssl()} 2>/dev/null | {read}"
 
 
+def _again(there: _There, found: re.Match[str]) -> str:
+    return there.curl(f"{there.url.path}{found['path']}", TOKEN)
+
+
+def _at_address(there: _There, found: re.Match[str]) -> str:
+    pinned = _quoted(f"{there.address}:{found['address']}")
+    return there.curl(f"{there.url.path}{found['path']}", f"--resolve {pinned}", TOKEN)
+
+
+def _on_loopback(there: _There, found: re.Match[str]) -> str:
+    del there
+    return f"curl -sS -i --max-time {SECONDS} http://{found['where']}/"
+
+
+def _through(there: _There, found: re.Match[str]) -> str:
+    del found
+    tunnel = there.facts.network.through if there.facts.network is not None else None
+    if tunnel is None:
+        return there.curl(f"{there.url.path}/")
+    host = f"[{tunnel.host}]" if ":" in tunnel.host else tunnel.host
+    return there.curl(f"{there.url.path}/", f"-p -x {_quoted(f'http://{host}:{tunnel.port}')}")
+
+
+def _past(there: _There, found: re.Match[str]) -> str:
+    del found
+    return there.curl(f"{there.url.path}/", "--noproxy '*'")
+
+
 def _with_token(whose: str | None) -> bool:
     return whose in {"test token", "your token"}
 
@@ -159,6 +187,11 @@ _WHOSE: Final = r"(?:, (?P<whose>no token|test token|your token))?"
 
 _COMMANDS: Final[tuple[tuple[str, Callable[[_There, re.Match[str]], str]], ...]] = (
     (rf"GET (?P<path>/\S*){_WHOSE}", _get),
+    (r"GET (?P<path>/\S*) again", _again),
+    (r"GET (?P<path>/\S*) at (?P<address>\S+)", _at_address),
+    (r"GET / of (?P<where>\S+)", _on_loopback),
+    (r"CONNECT \S+|Proxy-Authenticate", _through),
+    (r"\S+ without the proxy", _past),
     (r"GET (?P<path>/\S*) without TLS, same port", _get_plain),
     (rf"upgrade of (?P<path>/\S*){_WHOSE}", _upgrade),
     (r"POST \S*/(?P<method>ListRooms|ListParticipants)(?P<without>, no token)?", _call),

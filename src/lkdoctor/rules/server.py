@@ -4,8 +4,19 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from lkdoctor.facts import Facts
+from lkdoctor.facts.api import ApiFact, RoomsListed, TwirpError
+from lkdoctor.facts.network import NetworkFact
 from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer, ServerFact, Silence
-from lkdoctor.facts.signal import SignalFact, Validation, Whose
+from lkdoctor.facts.signal import (
+    LeftAtOnce,
+    SignalFact,
+    Tally,
+    UpgradeAttempt,
+    Upgraded,
+    UpgradeRefused,
+    Validation,
+    Whose,
+)
 from lkdoctor.facts.url import ParsedUrl, UrlFact
 from lkdoctor.findings import Confidence, Evidence, FixStep, Layer, Severity, Snippet
 from lkdoctor.rules.answers import (
@@ -17,6 +28,7 @@ from lkdoctor.rules.answers import (
     heard,
     is_gate,
     is_html,
+    is_livekit,
     is_pasteable,
     is_root_ok,
     lacks_websocket_header,
@@ -219,6 +231,88 @@ _GATE_FIX: Final = (
 )
 
 
+# server-no-nodes
+
+
+_NO_NODES: Final = ("could not find any available nodes", "reached configured limit for node")
+
+
+def _no_nodes(signal: SignalFact | None = None, api: ApiFact | None = None) -> Iterator[Judgement]:
+    proof = [
+        evidence(asked, "101")
+        for asked in heard(None, signal)
+        if isinstance(asked.exchange, HttpAnswer)
+        and any(words in asked.exchange.body for words in _NO_NODES)
+    ]
+    for answer_ in (api.rooms, api.participants) if api is not None else ():
+        if isinstance(answer_, TwirpError) and any(words in answer_.msg for words in _NO_NODES):
+            said_ = one_line(f"{answer_.status} {answer_.msg}")
+            proof.append(Evidence("ListRooms", said_, "200", "api"))
+    if proof:
+        yield Judgement(tuple(proof))
+
+
+# server-multi-node-routing
+
+
+def _backends(
+    signal: SignalFact | None = None, network: NetworkFact | None = None
+) -> Iterator[Judgement]:
+    answers = [
+        ("GET /rtc/validate again", tally.answer)
+        for tally in (signal.again if signal is not None else ())
+    ]
+    answers += [
+        (f"GET /rtc/validate at {one_line(look.address, 40)}", look.validation)
+        for look in (network.each if network is not None else ())
+        if look.validation is not None
+    ]
+    own = [
+        (label, answer_)
+        for label, answer_ in answers
+        if isinstance(answer_, HttpAnswer) and is_livekit(answer_)
+    ]
+    if len({answer_.status for _, answer_ in own}) > 1:
+        yield Judgement(
+            tuple(Evidence(label, one_line(said(a), 100), "one answer", "net") for label, a in own)
+        )
+
+
+# server-restart-drain
+
+
+def _draining(signal: SignalFact) -> Iterator[Judgement]:
+    first = signal.first
+    if isinstance(first, LeftAtOnce) and first.reason == "SERVER_SHUTDOWN":
+        yield Judgement((Evidence("first message", "leave SERVER_SHUTDOWN", "join", "net"),))
+
+
+# server-room-timeouts
+
+
+_SHORT_DEPARTURE_S: Final = 5
+_SHORT_EMPTY_S: Final = 30
+
+
+def _room_timeouts(api: ApiFact) -> Iterator[Judgement]:
+    if not isinstance(api.rooms, RoomsListed):
+        return
+    room = next((room for room in api.rooms.rooms if room.name == api.room_asked), None)
+    if room is None:
+        return
+    proof = [
+        Evidence(f"ListRooms {one_line(room.name, 40)}", f"{name} {seconds} s", usual, "api")
+        for name, seconds, short, usual in (
+            ("departure_timeout", room.departure_timeout_s, _SHORT_DEPARTURE_S, "20 s by default"),
+            ("empty_timeout", room.empty_timeout_s, _SHORT_EMPTY_S, "300 s by default"),
+        )
+        # Servers that do not know one of them say 0.
+        if 0 < seconds <= short
+    ]
+    if proof:
+        yield Judgement(tuple(proof))
+
+
 # http-*: how the peer can fail to give an answer at all
 
 
@@ -259,6 +353,33 @@ def _root(exchange: Exchange) -> Facts:
     """A run that saw only this."""
     fine = healthy()
     return fine._replace(server=ServerFact(exchange), signal=None, api=None, clock=None)
+
+
+def _upgraded(result: UpgradeRefused | Upgraded, first: LeftAtOnce | None = None) -> Facts:
+    """The token is fine, the upgrade ends so."""
+    success = Validation(Whose.MINTED, "/rtc/validate", answer(200, "success"))
+    attempt = UpgradeAttempt(Whose.MINTED, "/rtc", result)
+    return healthy()._replace(signal=SignalFact((success,), (attempt,), first))
+
+
+def _asked_again(*answers: HttpAnswer) -> Facts:
+    """Validate was asked several times, and said each of these."""
+    facts = healthy()
+    if facts.signal is None:
+        return facts
+    return facts._replace(
+        signal=facts.signal._replace(again=tuple(Tally(answer_, 5) for answer_ in answers))
+    )
+
+
+def _room_with(**timeouts: int) -> Facts:
+    """The room in question, with these timeouts."""
+    facts = healthy()
+    if facts.api is None or not isinstance(facts.api.rooms, RoomsListed):
+        return facts
+    (room,) = facts.api.rooms.rooms
+    rooms = RoomsListed((room._replace(**timeouts),))  # type: ignore[arg-type]  # its own fields
+    return facts._replace(api=facts.api._replace(rooms=rooms, room_asked=room.name))
 
 
 _PAGE: Final = "<!doctype html><html><head><title>Example shop</title></head><body>…</body></html>"
@@ -577,5 +698,146 @@ RULES: Final = (
         source="RFC 9110 §5.4, RFC 6585 §5",
         example=NoAnswer(Silence.TOO_LARGE, "", 40.0, 65536),
         confidence=Confidence.CERTAIN,
+    ),
+    Rule(
+        code="server-no-nodes",
+        check="signal.upgrade",
+        layer=Layer.SERVER,
+        severity=Severity.ERROR,
+        confidence=Confidence.CERTAIN,
+        title="LiveKit has no node that takes the room",
+        symptoms=(
+            "could not find any available nodes",
+            "reached configured limit for node",
+            "Encountered websocket error during connection establishment",
+        ),
+        cause="The node selector refuses every node: load or CPU above its limit (0.9 by default), a node that "
+        "drains before a restart, a limit of tracks or bytes that is reached, no node in the wanted region, or "
+        "statistics that are out of date because the machine stalls.",
+        how="The upgrade or the API is answered in these words.",
+        fix=(
+            FixStep(
+                "On each node, see how busy it is:", command="uptime; docker stats --no-stream"
+            ),
+            FixStep(
+                "Add nodes, or raise the limits:",
+                snippet=Snippet(
+                    "yaml",
+                    "node_selector:\n  kind: sysload\n  sysload_limit: 0.9\nlimit:\n  num_tracks: 8000",
+                ),
+            ),
+            FixStep(
+                "If nothing is busy, restart the node whose statistics stand still.",
+                destructive=True,
+            ),
+        ),
+        source="livekit-server pkg/routing/selector, livekit/livekit#2703, livekit/livekit#1851, "
+        "livekit/livekit-cli#313",
+        judge=_no_nodes,
+        sick=lambda: _upgraded(UpgradeRefused(answer(500, "could not find any available nodes"))),
+        healthy=healthy,
+        explains=("signal-refused", "api-unavailable", "signal-test-room-left"),
+        related=("signal-5xx-bus", "server-not-ready"),
+    ),
+    Rule(
+        code="server-restart-drain",
+        check="signal.join",
+        layer=Layer.SERVER,
+        severity=Severity.ERROR,
+        confidence=Confidence.CERTAIN,
+        title="The node is shutting down and takes nobody in",
+        symptoms=(
+            "Disconnected with SERVER_SHUTDOWN",
+            "Received leave request while trying to (re)connect",
+        ),
+        cause="The node has been told to stop: it ends its sessions and sends newcomers away. Rooms live on one "
+        "node, so everybody in them reconnects, all at once where the time to drain is short.",
+        how="The server's leave request has the reason SERVER_SHUTDOWN.",
+        fix=(
+            FixStep("Try again in a moment; clients reconnect by themselves, to another node."),
+            FixStep(
+                "Give a node hours to drain before it is ended, in Kubernetes:",
+                snippet=Snippet("yaml", "terminationGracePeriodSeconds: 18000"),
+            ),
+            FixStep("Let the load balancer ask for GET /, which fails while a node drains."),
+        ),
+        source="livekit-server pkg/service/server.go (Stop), livekit/client-sdk-js#313",
+        judge=_draining,
+        sick=lambda: _upgraded(Upgraded(88.0), LeftAtOnce(2.0, "SERVER_SHUTDOWN", "RECONNECT")),
+        healthy=healthy,
+        explains=("signal-leave-on-connect",),
+        related=("server-no-nodes",),
+    ),
+    Rule(
+        code="server-room-timeouts",
+        check="api.room",
+        layer=Layer.SERVER,
+        severity=Severity.INFO,
+        confidence=Confidence.HINT,
+        title="The room closes soon after it is empty",
+        symptoms=(
+            "Disconnected with ROOM_CLOSED",
+            "the room's metadata and agent are gone after a reload",
+        ),
+        cause="departure_timeout counts from the last leave on (20 s by default), empty_timeout before the "
+        "first join (300 s). With a few seconds, a reload of the page or a change of networks ends the room: "
+        "its metadata is lost, and an agent that was in it.",
+        how="ListRooms shows the room's departure_timeout of at most 5 s, or its empty_timeout of at most 30 s.",
+        fix=(
+            FixStep(
+                "Create the room with timeouts that outlast a reload:",
+                command="lk room create --empty-timeout 300 --departure-timeout 20 ROOM",
+            ),
+        ),
+        source="livekit-server config.go (room), livekit/livekit#1776, livekit/livekit#2090, livekit/livekit#4316",
+        judge=_room_timeouts,
+        sick=lambda: _room_with(departure_timeout_s=2),
+        healthy=lambda: _room_with(departure_timeout_s=20),
+        related=("room-not-found",),
+    ),
+    Rule(
+        code="server-multi-node-routing",
+        check="signal.validate",
+        layer=Layer.SERVER,
+        severity=Severity.ERROR,
+        confidence=Confidence.CERTAIN,
+        title="Not all nodes behind this address say the same",
+        symptoms=(
+            "it works after some attempts",
+            "could not establish signal connection: invalid API key",
+            "room connection has timed out (signal)",
+        ),
+        cause="One name leads to several servers, and they do not agree on the same token: they have different "
+        "keys, or are not one cluster at all (no common Redis), so that it is luck who is let in and who "
+        "meets whom.",
+        how="/rtc/validate is asked for the same token again and again (--repeat), or at every address "
+        "(--all-addresses), and LiveKit itself answers now so, now otherwise.",
+        fix=(
+            FixStep(
+                "Give all nodes the same keys: and the same redis:, and restart them.",
+                destructive=True,
+            ),
+            FixStep(
+                "Compare what each says:", command="lkdoctor ws-probe --repeat 20 --concurrency 4"
+            ),
+            FixStep(
+                "Take nodes that belong to another cluster out of the load balancer and of DNS."
+            ),
+        ),
+        source="livekit-server pkg/routing/redisrouter.go, livekit/livekit#3258, agence104/livekit-server-sdk-php#48",
+        judge=_backends,
+        sick=lambda: _asked_again(answer(200, "success"), answer(401, "invalid API key: APIab")),
+        healthy=lambda: _asked_again(answer(200, "success")),
+        explains=(
+            "env-project-mismatch",
+            "env-cloud-key-on-local-server",
+            "token-unknown-key",
+            "token-bad-signature",
+            "room-not-found",
+            "signal-refused",
+            "signal-test-room-left",
+            "api-refused",
+        ),
+        related=("dns-wrong-target", "signal-5xx-bus"),
     ),
 )

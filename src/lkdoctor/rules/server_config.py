@@ -1211,7 +1211,7 @@ RULES: Final = (
         explains=("tcp-refused", "tcp-timeout"),
     ),
     _rule(
-        "dev-bind-loopback",
+        "config-bind-loopback",
         "ports",
         "The server listens on this machine's loopback alone",
         _bind_loopback,
@@ -1229,7 +1229,7 @@ RULES: Final = (
         ),
         near=lambda: _at(example(bind_addresses_LIST="127.0.0.1"), "localhost", HostKind.LOOPBACK),
         confidence=Confidence.LIKELY,
-        explains=("tcp-refused", "tcp-timeout"),
+        explains=("tcp-refused", "tcp-timeout", "dev-bind-loopback"),
     ),
     _rule(
         "ice-loopback-node-ip",

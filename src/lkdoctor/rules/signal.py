@@ -1,7 +1,7 @@
 """What the signalling endpoint does with a token, an upgrade and a session."""
 
 from collections.abc import Callable, Iterator
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lkdoctor.facts import Facts
 from lkdoctor.facts.api import (
@@ -12,7 +12,7 @@ from lkdoctor.facts.api import (
     RoomsListed,
     TwirpError,
 )
-from lkdoctor.facts.server import HttpAnswer, NoAnswer, ServerFact, Silence
+from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer, ServerFact, Silence
 from lkdoctor.facts.signal import (
     CleanUp,
     Cut,
@@ -42,6 +42,7 @@ from lkdoctor.rules.answers import (
     fitting,
     heard,
     is_gate,
+    is_html,
     is_livekit,
     is_root_ok,
     lacks_websocket_header,
@@ -50,14 +51,20 @@ from lkdoctor.rules.answers import (
     one_line,
     said,
     signalling_reached,
+    software,
     software_evidence,
     upgrade_label,
     whose_token,
 )
 from lkdoctor.rules.base import Check, Effect, Judge, Judgement, Rule, Unsure
 from lkdoctor.rules.examples import answer, healthy, no_answer
+
+if TYPE_CHECKING:  # read only where a project's folder is named
+    from lkdoctor.facts.app import AppFact
 from lkdoctor.tokens.decode import Signature, SignatureState
 from lkdoctor.tokens.predict import Refusal, recognise, table
+
+_NO_NODES: Final = "could not find any available nodes"
 
 _TIMED_OUT: Final = "room connection has timed out (signal)"
 _GENERIC: Final = "could not establish signal connection"
@@ -128,8 +135,12 @@ def _room_missing(signal: SignalFact) -> Iterator[Judgement]:
         yield Judgement(proof)
 
 
-def _says_no_room(reply: HttpAnswer) -> bool:
-    return reply.status == 404 and "requested room does not exist" in reply.body
+def _says_no_room(reply: Exchange) -> bool:
+    return (
+        isinstance(reply, HttpAnswer)
+        and reply.status == 404
+        and "requested room does not exist" in reply.body
+    )
 
 
 # signal-room-full
@@ -341,6 +352,149 @@ def _rate_limited(
 def _api_heard(api: ApiFact | None) -> Iterator[Heard]:
     if api is not None and isinstance(api.rooms, ForeignAnswer):
         yield Heard("ListRooms", api.rooms.exchange)
+
+
+# signal-v1-vs-old-server
+
+
+def _old_server(signal: SignalFact, app: "AppFact | None" = None) -> Iterator[Judgement]:
+    if app is not None:
+        from lkdoctor.rules.app import has_web_client, v1_client
+
+        if has_web_client(app):  # which release asks decides what comes of it
+            yield from v1_client(app, signal)
+            return
+    classic = [v for v in signal.validations if "/rtc/v1" not in v.path and is_livekit(v.answer)]
+    absent = [
+        v
+        for v in signal.validations
+        if "/rtc/v1" in v.path and isinstance(v.answer, HttpAnswer) and v.answer.status == 404
+    ]
+    if not classic or not absent or _says_no_room(absent[0].answer):
+        return
+    shown = (evidence(of_validation(classic[0])), evidence(of_validation(absent[0]), "success"))
+    first = signal.first
+    version: tuple[Evidence, ...] = ()
+    if isinstance(first, Joined) and first.server_version:
+        said_by_join = one_line(first.server_version, 20)
+        version = (Evidence("session", f"server {said_by_join}", "1.9.10 or later", "net"),)
+    own = isinstance(absent[0].answer, HttpAnswer) and absent[0].answer.body.startswith(_GO_404)
+    yield Judgement(
+        (*shown, *version),
+        title=None if own else "Only /rtc leads to LiveKit, /rtc/v1 does not",
+        cause=None if own else _V1_NOT_ROUTED,
+    )
+
+
+_GO_404: Final = "404 page not found"
+
+_V1_NOT_ROUTED: Final = (
+    "A proxy in front passes /rtc on and answers /rtc/v1 itself. Browsers with livekit-client 2.17 or later "
+    "ask for /rtc/v1 first and fall back to /rtc, so each join takes two attempts more; 2.18.1 to 2.18.3 "
+    "fell back badly and never connect."
+)
+
+
+# signal-400-hidden
+
+
+def _hidden_400(signal: SignalFact) -> Iterator[Judgement]:
+    told = [
+        asked
+        for asked in _asked(signal)
+        if isinstance(asked.heard.exchange, HttpAnswer)
+        and asked.heard.exchange.status == 400
+        and is_livekit(asked.heard.exchange)
+        and not lacks_websocket_header(asked.heard.exchange)
+        and "join_request" not in asked.heard.exchange.body
+    ]
+    if not told:
+        return
+    first = min(told, key=lambda asked: _WHOSE_FIRST.index(asked.whose)).heard.exchange
+    words = one_line(first.body, 90) if isinstance(first, HttpAnswer) else ""
+    yield Judgement(
+        (
+            *(evidence(asked.heard, "success") for asked in told[:2]),
+            Evidence("livekit-client 2.17+ shows", _HIDDEN[1], words),
+        ),
+        title=fitting(f"LiveKit says 400, unseen in browsers: {one_line(words, 25)}"),
+        fix=_BY_400.get(next((w for w in _BY_400 if words.startswith(w)), ""), ()),
+    )
+
+
+_BY_400: Final[dict[str, tuple[FixStep, ...]]] = {
+    "room name length": (
+        FixStep(
+            "Give rooms shorter names, or raise the server's own limit:",
+            snippet=Snippet("yaml", "limit:\n  max_room_name_length: 256"),
+        ),
+    ),
+    "participant identity length": (
+        FixStep(
+            "Give people shorter identities, or raise the server's own limit:",
+            snippet=Snippet("yaml", "limit:\n  max_participant_identity_length: 256"),
+        ),
+    ),
+}
+
+
+# signal-5xx-bus
+
+
+_BUS_WORDS: Final = (
+    "dial tcp",
+    "could not get node for room",
+    "could not get rooms",
+    "no response from servers",
+    "i/o timeout",
+    "redis",
+    "could not handle new participant",
+)
+"""What livekit-server passes on of its Redis or its message bus (redisrouter.go, redisstore.go, psrpc)."""
+
+
+def _speaks_of_bus(text: str) -> bool:
+    return any(word in text.lower() for word in _BUS_WORDS)
+
+
+def _bus(signal: SignalFact, api: ApiFact | None = None) -> Iterator[Judgement]:
+    fine = [
+        of_validation(v)
+        for v in signal.validations
+        if isinstance(v.answer, HttpAnswer) and v.answer.status == 200 and is_livekit(v.answer)
+    ]
+    failed = [
+        (asked, asked.heard.exchange)
+        for asked in _asked(signal)
+        if isinstance(asked.heard.exchange, HttpAnswer)
+        and asked.heard.exchange.status in {500, 503}
+        and asked.of_upgrade
+        and not _is_closed_by_media(asked)
+        and not is_html(asked.heard.exchange)
+        and software(asked.heard.exchange) is None
+        and _NO_NODES not in asked.heard.exchange.body
+    ]
+    told = [answer for answer in _of_api(api) if _speaks_of_bus(answer.msg)]
+    sure = bool(told) or any(_speaks_of_bus(reply.body) for _, reply in failed)
+    if not failed or not (fine or sure):
+        return  # of the API alone speaks api-unavailable
+    yield Judgement(
+        (
+            *(evidence(heard, "success") for heard in fine[:1]),
+            *(evidence(asked.heard, "101") for asked, _ in failed),
+            *(
+                Evidence("ListRooms", one_line(f"{a.status} {a.msg}"), "200", "api")
+                for a in told[:1]
+            ),
+        ),
+        confidence=Confidence.CERTAIN if sure else None,
+    )
+
+
+def _of_api(api: ApiFact | None) -> Iterator[TwirpError]:
+    for told in (api.rooms, api.participants) if api is not None else ():
+        if isinstance(told, TwirpError):
+            yield told
 
 
 # signal-refused
@@ -701,6 +855,11 @@ def _room_left(signal: SignalFact) -> Iterator[Judgement]:
 # What there is to say when nothing is wrong
 
 
+def _look_v1(signal: SignalFact) -> str | None:
+    there = any("/rtc/v1" in v.path and is_livekit(v.answer) for v in signal.validations)
+    return "/rtc/v1 is there" if there else None
+
+
 def _look_validate(signal: SignalFact) -> str | Unsure | None:
     for whose in _WHOSE_FIRST:
         validation = signal.validation(whose)
@@ -759,6 +918,15 @@ CHECKS: Final = (
         look=_look_validate,
         needs=("net.tcp", "tls.handshake"),
         effect=Effect.NETWORK,
+    ),
+    Check(
+        id="signal.v1",
+        layer=Layer.SIGNAL,
+        title="Browsers find the path that they ask for first",
+        look=_look_v1,
+        needs=("net.tcp", "tls.handshake"),
+        effect=Effect.NETWORK,
+        essential=False,
     ),
     Check(
         id="signal.upgrade",
@@ -858,6 +1026,27 @@ def _sick_refused() -> Facts:
 
 def _sick_rate_limited() -> Facts:
     return _given(answer(200, "success"), answer(429, "too many requests", retry_after="30"))
+
+
+def _sick_old_server() -> Facts:
+    facts = healthy()
+    if facts.signal is None:
+        return facts
+    absent = Validation(Whose.MINTED, "/rtc/v1/validate", answer(404, "404 page not found"))
+    return facts._replace(signal=facts.signal._replace(validations=(_SUCCESS, absent)))
+
+
+def _new_server() -> Facts:
+    facts = healthy()
+    if facts.signal is None:
+        return facts
+    there = Validation(Whose.MINTED, "/rtc/v1/validate", answer(200, "success"))
+    return facts._replace(signal=facts.signal._replace(validations=(_SUCCESS, there)))
+
+
+def _sick_bus() -> Facts:
+    words = "could not get node for room: dial tcp 10.0.0.5:6379: connect: connection refused"
+    return _given(answer(200, "success"), answer(500, words))
 
 
 def _refused_for_want_of_a_token() -> Facts:
@@ -1098,6 +1287,102 @@ RULES: Final = (
         sick=_sick_rate_limited,
         healthy=healthy,
         explains=("signal-refused", "api-refused", "url-not-livekit", "server-refused"),
+    ),
+    Rule(
+        code="signal-v1-vs-old-server",
+        check="signal.v1",
+        layer=Layer.SIGNAL,
+        severity=Severity.INFO,
+        confidence=Confidence.CERTAIN,
+        title="This server is older than 1.9.10: it has no /rtc/v1",
+        symptoms=(
+            "v1 RTC path not found. Consider upgrading your LiveKit server version",
+            "NegotiationError: negotiation timed out",
+            "publication of local track timed out",
+        ),
+        cause="Browsers with livekit-client 2.17 or later ask for /rtc/v1 first, which came with "
+        "livekit-server 1.9.10, and fall back to /rtc: two red requests in the console and a slower join, "
+        "no more. livekit-client 2.18.1 to 2.18.3 fell back badly: they never connect, or never publish.",
+        how="/rtc/validate is answered by LiveKit, /rtc/v1/validate with 404; with --project-dir the "
+        "release of livekit-client decides.",
+        fix=(
+            FixStep("Update livekit-server to 1.9.10 or later."),
+            FixStep(
+                "Until then, use livekit-client 2.18.5 or later (or one before 2.17):",
+                command="npm ls livekit-client",
+            ),
+            FixStep(
+                "Or let the client ask for the old path alone:",
+                snippet=Snippet("js", "new Room({ singlePeerConnection: false })"),
+            ),
+        ),
+        source="livekit/client-sdk-js#1887, livekit/client-sdk-js#1785, livekit/client-sdk-js#1893, "
+        "livekit/client-sdk-js#1901, measured with livekit-server 1.5 to 1.13",
+        judge=_old_server,
+        sick=_sick_old_server,
+        healthy=_new_server,
+        related=("signal-refused", "url-path"),
+    ),
+    Rule(
+        code="signal-400-hidden",
+        check="signal.validate",
+        layer=Layer.SIGNAL,
+        severity=Severity.ERROR,
+        confidence=Confidence.CERTAIN,
+        title="LiveKit refuses with 400, which browsers do not show",
+        symptoms=_HIDDEN,
+        cause="The server says in plain words what is wrong with the room or the identity. livekit-client "
+        "from 2.17 on shows the words of 401 and 403 alone, so in the browser every 400 looks like a network "
+        "error.",
+        how="validate or the upgrade is answered 400 with one of LiveKit's own texts.",
+        fix=(
+            FixStep("Read the server's words in the evidence, and mend that."),
+            FixStep(
+                "See them again without a browser:",
+                command="lkdoctor ws-probe --token-file token.txt",
+            ),
+        ),
+        source="livekit/client-sdk-js src/api/SignalClient.ts, livekit-server pkg/service/rtcservice.go",
+        judge=_hidden_400,
+        sick=lambda: _given(answer(400, "room name length exceeds limits: max length 20")),
+        healthy=healthy,
+        explains=("signal-refused",),
+        related=("token-limits", "token-room-missing", "token-identity-missing"),
+    ),
+    Rule(
+        code="signal-5xx-bus",
+        check="signal.upgrade",
+        layer=Layer.SIGNAL,
+        severity=Severity.ERROR,
+        confidence=Confidence.LIKELY,
+        title="LiveKit cannot reach its Redis or its other nodes",
+        symptoms=(
+            "server error: 503",
+            "unavailable: no response from servers",
+            "request timed out could not handle new participant",
+            *_HIDDEN,
+        ),
+        cause="The token is accepted, which takes no Redis; starting the session, which does, fails. Redis is "
+        "down, was failed over, is another database than that of the other nodes, or has no pub/sub; or a "
+        "node is registered there that is no more.",
+        how="validate says success and the upgrade is answered 500 or 503; the server's words (dial tcp, could "
+        "not get node for room, no response from servers) make it certain.",
+        fix=(
+            FixStep(
+                "From the server's machine, see whether Redis answers, with pub/sub:",
+                command="redis-cli -h REDIS ping; redis-cli -h REDIS publish lkdoctor test",
+            ),
+            FixStep("Compare redis: in the configuration of every node: address, db, user, TLS."),
+            FixStep("After a failover of Redis, restart livekit-server.", destructive=True),
+            _SERVER_LOG,
+        ),
+        source="livekit-server pkg/routing/redisrouter.go, livekit/livekit#3858, livekit/livekit#2464, "
+        "livekit/livekit#1901; measured with Redis stopped under livekit-server 1.8.4 and 1.13.5",
+        judge=_bus,
+        sick=_sick_bus,
+        healthy=healthy,
+        explains=("signal-refused", "api-unavailable", "signal-test-room-left"),
+        related=("server-no-nodes", "signal-timeout"),
     ),
     Rule(
         code="signal-refused",

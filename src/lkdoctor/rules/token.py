@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # reading a token must not pay for what only a server's answe
     from lkdoctor.facts.env import EnvFact
     from lkdoctor.facts.server import HttpAnswer
     from lkdoctor.facts.signal import SignalFact
+    from lkdoctor.facts.url import UrlFact
 
 _MAX_METADATA: Final = 512 * 1024
 _MAX_ATTRIBUTES: Final = 64 * 1024
@@ -810,6 +811,127 @@ def _in_room(token: TokenFact, api: "ApiFact") -> Iterator[Judgement]:
             )
 
 
+# ------------------------------------------------------------------ what a holder may not do
+
+
+_PEOPLE: Final = {"provider", "client"}
+"""Roles of a booking whose holders talk to each other."""
+
+_SOURCES: Final = ("camera", "microphone")
+
+
+def _off(token: TokenFact, name: str) -> GrantRead | None:
+    """The grant, where it says no; a grant that is absent allows (auth/grants.go)."""
+    read = token.token
+    if read is None or read.video.get("roomJoin") is not True:
+        return None
+    return next(
+        (
+            g
+            for g in read.grants
+            if g.claim == "video" and (g.meant or g.name) == name and g.value is False
+        ),
+        None,
+    )
+
+
+def _for_people(token: TokenFact) -> Severity | None:
+    """A note where nobody knows what the token is for, a warning for who is there to talk."""
+    return Severity.WARNING if token.role in _PEOPLE else None
+
+
+def _of_role(token: TokenFact) -> tuple[Evidence, ...]:
+    return (Evidence("role", token.role, None, "env"),) if token.role else ()
+
+
+def _may_not_publish(token: TokenFact) -> Iterator[Judgement]:
+    read = token.token
+    if read is None:
+        return
+    off = _off(token, "canPublish")
+    if off is not None:
+        yield Judgement(
+            (_saw(f"video.{off.name}", "false", "true, or absent"), *_of_role(token)),
+            severity=_for_people(token),
+        )
+        return
+    sources = read.video.get("canPublishSources")
+    if read.video.get("roomJoin") is not True or not isinstance(sources, tuple) or not sources:
+        return
+    if not set(_SOURCES) & set(sources):  # audio alone is a choice
+        yield Judgement(
+            (
+                _saw("video.canPublishSources", ", ".join(sources)[:200], " or ".join(_SOURCES)),
+                *_of_role(token),
+            ),
+            title="The holder may publish neither camera nor microphone",
+            severity=_for_people(token),
+        )
+
+
+def _may_not_subscribe(token: TokenFact) -> Iterator[Judgement]:
+    off = _off(token, "canSubscribe")
+    if off is not None:
+        yield Judgement(
+            (_saw(f"video.{off.name}", "false", "true, or absent"), *_of_role(token)),
+            severity=_for_people(token),
+        )
+
+
+def _unseen(token: TokenFact) -> Iterator[Judgement]:
+    read = token.token
+    if read is None or read.video.get("roomJoin") is not True:
+        return
+    on = [name for name in ("hidden", "recorder") if read.video.get(name) is True]
+    if on:
+        yield Judgement(
+            (*(_saw(f"video.{name}", "true", "absent") for name in on), *_of_role(token)),
+            title=None if "hidden" in on else "The holder joins as a recorder",
+            severity=_for_people(token),
+        )
+
+
+# ------------------------------------------------------------------ how it is sent
+
+
+def _auth_header(url: "UrlFact", signal: "SignalFact | None" = None) -> Iterator[Judgement]:
+    if url.result.kind != "parsed" or not url.result.userinfo:
+        return
+    said = _refused(signal, _GIVEN, Refusal.BAD_HEADER) or _refused(
+        signal, _MINTED, Refusal.BAD_HEADER
+    )
+    yield Judgement(
+        (
+            Evidence(
+                f"URL from {url.origin}", url.raw[:200], "no user and password in front", "env"
+            ),
+            *(() if said is None else (said,)),
+        ),
+        severity=Severity.ERROR if said else None,
+        confidence=Confidence.CERTAIN if said else None,
+    )
+
+
+_SHORT_S: Final = 15 * 60.0
+_SOON_S: Final = 60.0
+
+
+def _prefetched(token: TokenFact, clock: ClockFact) -> Iterator[Judgement]:
+    read = token.token
+    if read is None or read.expires is None or read.expires.seconds is None:
+        return
+    start = read.not_before or read.issued_at
+    if start is None or start.seconds is None:
+        return
+    life, left = read.expires.seconds - start.seconds, read.expires.seconds - clock.best
+    if not 0 < life <= _SHORT_S or left > _SOON_S or start.seconds >= clock.best:
+        return
+    if read.expires.form is TimeForm.TEXT or -LEEWAY_S < left <= 0:
+        return  # token-time-units; token-expired, which says that servers forgive it
+    state = f"ended {_span(left)} ago" if left <= 0 else f"{_span(left)} left"
+    yield Judgement((_saw("lifetime", f"{_span(life)}, {state}"), *_clocks(clock)))
+
+
 CHECKS: Final = (
     Check(
         id="token.form",
@@ -916,6 +1038,18 @@ def _example_in_room() -> Facts:
     there = ParticipantsListed("demo", (alice,))
     api = (fine.api or ApiFact())._replace(participants=there, room_asked="demo")
     return fine._replace(api=api)
+
+
+def _with_user() -> Facts:
+    """A URL that brings a log-in of its own."""
+    from lkdoctor.rules.examples import healthy
+
+    fine = healthy()
+    if fine.url is None or fine.url.result.kind != "parsed":
+        return fine
+    raw = f"wss://<redacted>@{fine.url.result.host}"
+    url = fine.url._replace(raw=raw, result=fine.url.result._replace(userinfo=True))
+    return fine._replace(url=url)
 
 
 def _time(seconds: float, written: str | None = None) -> Moment:
@@ -1153,8 +1287,8 @@ RULES: Final = (
             "invalid token: <token>, error: token has invalid claims: token is expired",
         ),
         healthy=_HEALTHY,
-        explains=("signal-refused",),
-        related=("token-time-units", "clock-server-wrong"),
+        explains=("signal-refused", "token-prefetched-short-ttl"),
+        related=("token-time-units", "clock-server-wrong", "token-prefetched-short-ttl"),
     ),
     Rule(
         code="token-no-exp",
@@ -1328,6 +1462,7 @@ RULES: Final = (
         judge=_no_room,
         sick=_example(_video(_JOIN), "no room name", 400),
         healthy=_HEALTHY,
+        explains=("signal-400-hidden",),
         related=("token-grant-misspelt", "room-name-mismatch"),
     ),
     Rule(
@@ -1353,6 +1488,7 @@ RULES: Final = (
             400,
         ),
         healthy=_HEALTHY,
+        explains=("signal-400-hidden",),
         related=("token-claim-type",),
     ),
     Rule(
@@ -1379,6 +1515,7 @@ RULES: Final = (
             400,
         ),
         healthy=_HEALTHY,
+        explains=("signal-400-hidden",),
         related=("name-refused",),
     ),
     Rule(
@@ -1406,5 +1543,153 @@ RULES: Final = (
         sick=_example_in_room,
         healthy=_HEALTHY,
         related=("identity-collision",),
+    ),
+    Rule(
+        code="token-publish-denied",
+        check="token.grants",
+        layer=Layer.TOKEN,
+        severity=Severity.INFO,
+        confidence=Confidence.CERTAIN,
+        title="The holder may not publish audio or video",
+        symptoms=(
+            "failed to publish track, insufficient permissions",
+            "publication of local track timed out",
+            "no permission to publish mediaTrack",
+        ),
+        cause="The holder gets in, and nobody hears or sees him: canPublish is false, or canPublishSources "
+        "lists other sources than his, which counts before canPublish. Older clients and the Python SDK "
+        "wait for an answer that never comes, which looks like connecting. That is right for who only "
+        "watches.",
+        how="The grants of the token. It is a warning where the token is for the provider or the client of "
+        "a booking.",
+        fix=(
+            FixStep(
+                "Allow it when minting, and leave canPublishSources out where it is not needed:",
+                snippet=Snippet(
+                    "json", '"video": {"roomJoin": true, "room": "ROOM", "canPublish": true}'
+                ),
+            ),
+            FixStep(
+                "Or allow it to who is in the room already:",
+                command="lk room participants update --room ROOM --identity IDENTITY "
+                '--permissions \'{"can_publish": true, "can_subscribe": true, "can_publish_data": true}\'',
+            ),
+        ),
+        source="livekit/protocol auth/grants.go (GetCanPublishSource), livekit/client-sdk-js#1418, "
+        "livekit/client-sdk-js#1420, livekit/livekit#1590",
+        judge=_may_not_publish,
+        sick=_example(
+            _video(_JOIN, _ROOM, GrantRead("video", "canPublish", value=False, written="false")),
+            "success",
+            200,
+        ),
+        healthy=_HEALTHY,
+        related=("token-subscribe-denied", "token-hidden-or-recorder"),
+    ),
+    Rule(
+        code="token-subscribe-denied",
+        check="token.grants",
+        layer=Layer.TOKEN,
+        severity=Severity.INFO,
+        confidence=Confidence.CERTAIN,
+        title="The holder may not hear or see anybody",
+        symptoms=("participants are listed, and no track is ever subscribed",),
+        cause="The holder gets in and sees who is there, and gets no audio or video: canSubscribe is false. "
+        "That is right for who only sends.",
+        how="The grants of the token. It is a warning where the token is for the provider or the client of "
+        "a booking.",
+        fix=(
+            FixStep(
+                "Allow it when minting, or leave the grant out, which allows it:",
+                snippet=Snippet(
+                    "json", '"video": {"roomJoin": true, "room": "ROOM", "canSubscribe": true}'
+                ),
+            ),
+        ),
+        source="livekit/protocol auth/grants.go (GetCanSubscribe), livekit/client-sdk-swift#416, "
+        "livekit/components-js#875",
+        judge=_may_not_subscribe,
+        sick=_example(
+            _video(_JOIN, _ROOM, GrantRead("video", "canSubscribe", value=False, written="false")),
+            "success",
+            200,
+        ),
+        healthy=_HEALTHY,
+        related=("token-publish-denied",),
+    ),
+    Rule(
+        code="token-hidden-or-recorder",
+        check="token.grants",
+        layer=Layer.TOKEN,
+        severity=Severity.INFO,
+        confidence=Confidence.CERTAIN,
+        title="The holder joins unseen by the others",
+        symptoms=(
+            "I am connected, but nobody sees me",
+            "the agent never greets anybody",
+        ),
+        cause="hidden keeps a participant out of everybody's list, and an agent that waits for somebody "
+        "waits for ever; recorder makes the room count as being recorded, and takes no place in it. Both "
+        "are for supervisors and egress, and are often copied from an example.",
+        how="The grants of the token. It is a warning where the token is for the provider or the client of "
+        "a booking.",
+        fix=(FixStep("Leave hidden and recorder out of tokens for people."), _MINT),
+        source="livekit/protocol auth/grants.go, livekit-server pkg/rtc/room.go, livekit/livekit#4052",
+        judge=_unseen,
+        sick=_example(
+            _video(_JOIN, _ROOM, GrantRead("video", "hidden", value=True, written="true")),
+            "success",
+            200,
+        ),
+        healthy=_HEALTHY,
+        related=("token-publish-denied",),
+    ),
+    Rule(
+        code="token-auth-header",
+        check="url.form",
+        layer=Layer.TOKEN,
+        severity=Severity.WARNING,
+        confidence=Confidence.LIKELY,
+        title="The URL's user and password take the token's place",
+        symptoms=(
+            "could not establish signal connection: invalid authorization header. Must start with Bearer",
+            "invalid authorization header. Must start with Bearer",
+        ),
+        cause="A URL with user:password@ makes browsers and HTTP libraries send Authorization: Basic. "
+        "LiveKit reads that header before the access_token of the query, and it is no bearer token: 401. "
+        "SDKs that drop this part of the URL, or send the token in the header, get through.",
+        how="The URL has user information; the server's own words make it certain.",
+        fix=(
+            FixStep("Take user and password out of the URL: LiveKit has no such log-in."),
+            FixStep(
+                "If a gate in front asks for them, let /rtc and /twirp pass it; the token is the log-in there."
+            ),
+        ),
+        source="RFC 9110 §4.2.4, livekit-server pkg/service/auth.go (the header counts before the query)",
+        judge=_auth_header,
+        sick=_with_user,
+        healthy=_HEALTHY,
+        explains=("signal-refused", "url-path"),
+        related=("token-not-jwt",),
+    ),
+    Rule(
+        code="token-prefetched-short-ttl",
+        check="token.time",
+        layer=Layer.TOKEN,
+        severity=Severity.INFO,
+        confidence=Confidence.HINT,
+        title="A short-lived token that was fetched some time ago",
+        symptoms=("the first click after a pause fails, reloading the page helps",),
+        cause="The token lives a quarter of an hour at most, and its time is (nearly) over: the app fetches it "
+        "when the page loads or keeps it, and the user joins later.",
+        how="exp and nbf (or iat) lie at most 15 minutes apart, and less than a minute is left.",
+        fix=(
+            FixStep("Fetch the token when the user clicks Join, and a new one for every attempt."),
+        ),
+        source="livekit-examples/agent-starter-react#235, livekit/components-js#1309",
+        judge=_prefetched,
+        sick=_example(_GOOD._replace(expires=_time(NOON + 30), not_before=_time(NOON - 570))),
+        healthy=_example(_GOOD._replace(expires=_time(NOON + 570), not_before=_time(NOON - 30))),
+        related=("token-expired",),
     ),
 )

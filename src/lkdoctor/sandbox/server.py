@@ -61,6 +61,8 @@ class Sandbox:
         clock: time and dice.
         update_interval: seconds in which news of participants is collected for the others.
         turn_credential: password of a TURN server to offer; None offers none.
+        regions: name and URL of each, as LiveKit Cloud tells them; None has none, as a server of
+            one's own.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Sandbox:
         clock: Clock | None = None,
         update_interval: float = 3.0,
         turn_credential: str | None = None,
+        regions: Mapping[str, str] | None = None,
     ) -> None:
         self.faults: Final = tuple(faults)
         self.keys: Final = dict(keys or DEFAULT_KEYS)
@@ -82,6 +85,7 @@ class Sandbox:
             auto_create=auto_create,
             update_interval=update_interval,
             turn_credential=turn_credential,
+            regions=regions,
         )
         for fault in self.faults:
             if fault.change.settings is not None:
@@ -261,7 +265,21 @@ class Sandbox:
             case path if twirp.serves(path + "/"):
                 return asked.moved(path + "/")
             case _:
-                return asked.missing()
+                return self._regions(asked, claims)
+
+    def _regions(self, asked: Asked, claims: Claims | None) -> web.Response:
+        """As LiveKit Cloud answers: to whoever has a token, the nearest first."""
+        regions = self._settings.regions
+        if regions is None or asked.path != "/settings/regions":
+            return asked.missing()
+        if claims is None:
+            return asked.text(401, _NO_PERMISSION)
+        listed = [
+            {"region": name, "url": url, "distance": str(1000 * place)}
+            for place, (name, url) in enumerate(regions.items())
+        ]
+        headers = {**asked.cors, "Cache-Control": "max-age=30"}
+        return web.json_response({"regions": listed}, headers=headers)
 
     async def _call(self, asked: Asked, claims: Claims | None) -> web.Response:
         request = asked.request
@@ -391,6 +409,7 @@ def running_sandbox(
     clock: Clock | None = None,
     update_interval: float = 3.0,
     turn_credential: str | None = None,
+    regions: Mapping[str, str] | None = None,
 ) -> Iterator[Sandbox]:
     """A sandbox for code without an event loop: it runs in a thread until the block ends."""
     sandbox = Sandbox(
@@ -401,6 +420,7 @@ def running_sandbox(
         clock=clock,
         update_interval=update_interval,
         turn_credential=turn_credential,
+        regions=regions,
     )
     started = threading.Event()
     thread = _Loop(sandbox, started)

@@ -29,6 +29,7 @@ class Settings(NamedTuple):
         clock_ahead: seconds by which the server's clock is ahead of the true time.
         token_age: seconds that a token is older when it arrives than it says.
         turn_credential: the password of an offered TURN server; None offers none.
+        regions: LiveKit Cloud's regions, name and URL; None: a server of one's own, which has none.
     """
 
     keys: Mapping[str, str]
@@ -42,3 +43,4 @@ class Settings(NamedTuple):
     clock_ahead: float = 0.0
     token_age: float = 0.0
     turn_credential: str | None = None
+    regions: Mapping[str, str] | None = None

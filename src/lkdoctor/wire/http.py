@@ -159,9 +159,16 @@ class Reader:
 
 
 def read_answer(
-    reader: Reader, *, has_body: bool = True, limit: int = MAX_BODY
+    reader: Reader, *, has_body: bool = True, tunnel: bool = False, limit: int = MAX_BODY
 ) -> Conversation[Answer | NoAnswer]:
-    """The final answer; a 101 ends with its head, what follows stays in the reader."""
+    """The final answer; what follows a 101 (or a 2xx to CONNECT) stays in the reader.
+
+    Args:
+        reader: what was received so far.
+        has_body: False where the request's method forbids a body in the answer (HEAD).
+        tunnel: the request was CONNECT.
+        limit: how many bytes of the body are read.
+    """
     budget = MAX_HEAD
     while True:
         answer = yield from _head(reader, budget)
@@ -171,7 +178,7 @@ def read_answer(
         if answer.status >= 200 or answer.status == 101:
             break
         budget -= len(answer.head)
-    if not has_body or answer.status in {101, 204, 304}:
+    if not has_body or answer.status in {101, 204, 304} or (tunnel and answer.status < 300):
         return answer
     return (yield from _with_body(reader, answer, limit))
 

@@ -100,7 +100,7 @@ def _behind_scheme(scheme: str, rest: str) -> ParsedUrl | UnusableUrl:
             f"{written.lower()} behind {scheme}://: two schemes",
             _if_usable(f"{written.lower()}:{path}{tail}"),
         )
-    host = _host(written)
+    host = find_host(written)
     if host is not None and host.endswith(".livekit.cloud") and "xn--" in host:
         return UnusableUrl(
             UrlProblem.BAD_HOST,
@@ -108,7 +108,7 @@ def _behind_scheme(scheme: str, rest: str) -> ParsedUrl | UnusableUrl:
         )
     if host is None:
         return UnusableUrl(UrlProblem.BAD_HOST, f"{safe(written, 200)} is no host name")
-    port = _port(port_text, SCHEMES[scheme])
+    port = find_port(port_text, SCHEMES[scheme])
     if port is None:
         return UnusableUrl(
             UrlProblem.BAD_PORT,
@@ -138,7 +138,8 @@ def _odd_host(scheme: str, hostport: str, path: str) -> UnusableUrl:
     return UnusableUrl(UrlProblem.BAD_HOST, "an IPv6 address without brackets", suggestion)
 
 
-def _port(text: str | None, default: int) -> int | None:
+def find_port(text: str | None, default: int) -> int | None:
+    """The port that stands behind a host; None where it is none."""
     if not text:
         return default
     if not re.fullmatch(r"[0-9]{1,10}", text, re.ASCII):
@@ -147,7 +148,7 @@ def _port(text: str | None, default: int) -> int | None:
     return number if 0 < number < 65536 else None
 
 
-def _host(written: str) -> str | None:
+def find_host(written: str) -> str | None:
     """The host as DNS wants it; None where no client could look it up."""
     if written.startswith("["):
         try:
@@ -196,6 +197,12 @@ def host_kind(host: str) -> HostKind:
     if any(address.version == net.version and address in net for net in _PRIVATE):
         return HostKind.PRIVATE
     return HostKind.PUBLIC
+
+
+def host_and_port(url: ParsedUrl) -> str:
+    """Host and port, the port always (RFC 9110 §7.2, "authority-form")."""
+    host = f"[{url.host}]" if ":" in url.host else url.host
+    return f"{host}:{url.port}"
 
 
 def authority(url: ParsedUrl) -> str:
