@@ -55,6 +55,7 @@ OF_NO_MODULE = (
     "conformance/",
     "docs/",
     "faults/",
+    "neighbours/",
     "safety/",
     "test_servers.py",
     "test_structure.py",
