@@ -32,7 +32,8 @@ REQUIRED = """
     url-not-livekit
     dns-nxdomain tcp-refused tcp-timeout
     tls-untrusted tls-hostname tls-expired
-    proxy-upgrade-stripped proxy-upstream-down
+    proxy-upgrade-stripped proxy-upstream-down proxy-path-rewrite proxy-v1-not-routed
+    proxy-double-cors proxy-http-only-front proxy-access-gate proxy-url-too-long
     token-not-jwt token-alg token-bad-signature token-unknown-key token-expired token-no-exp
     token-time-units token-no-video-grant token-roomjoin-missing token-room-missing
     token-identity-missing token-limits token-secret-too-short

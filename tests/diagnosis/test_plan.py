@@ -170,6 +170,7 @@ def test_a_dry_run_names_every_host_and_every_join() -> None:
         "asks /rtc/validate about the token of alice for room demo; nobody joins",
         "asks /rtc/validate about a token of its own; nobody joins",
         "asks for a WebSocket upgrade without a token, which LiveKit refuses",
+        "where nothing is LiveKit's, looks for it under other paths of this host, without credentials",
         (
             "joins a room of its own (lkdoctor-…) as lkdoctor-probe-… for less than a minute, "
             "leaves, and deletes that room"

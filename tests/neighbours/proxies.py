@@ -143,15 +143,17 @@ def nginx(body: str, *, pair: Pair | None = None, http2: bool = False) -> Iterat
 
 
 @contextlib.contextmanager
-def haproxy(body: str, *, pair: Pair | None = None, http2: bool = False) -> Iterator[Front]:
+def haproxy(
+    body: str, *, pair: Pair | None = None, http2: bool = False, proto: str = ""
+) -> Iterator[Front]:
     """haproxy with this inside its ``frontend``, backends included."""
 
     def configuration(folder: Path, port: int) -> tuple[Path, str]:
-        options = ""
+        options = f" proto {proto}" if proto else ""
         if pair is not None:
             both = folder / "pair.pem"
             both.write_bytes(pair.certificate.read_bytes() + pair.key.read_bytes())
-            options = f" ssl crt {both} alpn {'h2,' if http2 else ''}http/1.1"
+            options += f" ssl crt {both} alpn {'h2,' if http2 else ''}http/1.1"
         text = _HAPROXY.format(port=port, options=options, body=body)
         return folder / "haproxy.cfg", text
 

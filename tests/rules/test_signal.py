@@ -273,11 +273,11 @@ def people(*identities: str) -> ParticipantsListed:
                 first=None,
                 clean_up=CleanUp("lkdoctor-1", removed=False),
             ),
-            ["signal-refused"],
+            ["proxy-access-gate"],
             id="no room can be left where LiveKit was not heard",
         ),
-        pytest.param(asked(GATE, GATE), ["signal-refused"], id="a gate"),
-        pytest.param(asked(answer(414, "too long")), ["signal-refused"], id="414"),
+        pytest.param(asked(GATE, GATE), ["proxy-access-gate"], id="a gate"),
+        pytest.param(asked(answer(414, "too long")), ["proxy-url-too-long"], id="414"),
         pytest.param(asked(answer(200, "hi")), ["signal-refused"], id="200, but not success"),
         pytest.param(asked(SUCCESS, answer(200, "hi")), ["signal-refused"], id="200 for 101"),
         pytest.param(asked(SUCCESS, answer(503, "psrpc")), ["signal-refused"], id="no session"),
@@ -411,17 +411,6 @@ def test_no_status_goes_without_a_cause(code: int, body: str, of_upgrade: bool) 
 @pytest.mark.parametrize(
     ("facts", "title"),
     [
-        pytest.param(asked(GATE), "Something in front of LiveKit wants a log-in", id="gate"),
-        pytest.param(
-            asked(answer(401, "", www_authenticate="Basic realm=x")),
-            "Something in front of LiveKit wants a log-in",
-            id="basic auth",
-        ),
-        pytest.param(
-            asked(answer(431, "too large")),
-            "The request is too long for the proxy",
-            id="too long",
-        ),
         pytest.param(
             asked(SUCCESS, answer(500, "oops")),
             "The upgrade is answered with a server error",

@@ -133,7 +133,10 @@ def describe(plan: Plan, inputs: Inputs) -> tuple[str, ...]:
         if inputs.keys:
             sentences.append("asks /rtc/validate about a token of its own; nobody joins")
     if Step.UPGRADE in plan.steps:
-        sentences.append("asks for a WebSocket upgrade without a token, which LiveKit refuses")
+        sentences += (
+            "asks for a WebSocket upgrade without a token, which LiveKit refuses",
+            "where nothing is LiveKit's, looks for it under other paths of this host, without credentials",
+        )
     if plan.joins is Whose.MINTED:
         sentences.append(
             "joins a room of its own (lkdoctor-…) as lkdoctor-probe-… for less than a minute, "

@@ -264,6 +264,8 @@ class SignalFact(NamedTuple):
     """``/rtc/v1`` was asked for first, and the server does not have it."""
     room_minted: str | None = None
     """The throw-away room's name, where one was used."""
+    as_browser: tuple[Validation, ...] = ()
+    """The classic path and ``/rtc/v1`` as a page asks them: token in the query, with an Origin."""
 
     def validation(self, whose: Whose) -> Validation | None:
         """The answer about that token (the classic path first)."""

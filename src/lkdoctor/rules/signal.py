@@ -41,7 +41,6 @@ from lkdoctor.rules.answers import (
     evidence,
     fitting,
     heard,
-    is_gate,
     is_livekit,
     is_root_ok,
     lacks_websocket_header,
@@ -458,10 +457,6 @@ def _case(asked: _Asked, reply: HttpAnswer, server: ServerFact | None) -> _Case:
             cause="The refusal is LiveKit's own; its words say what it misses in the token or in the room.",
             fix=(_SERVER_LOG,),
         )
-    if is_gate(reply):
-        return _GATE
-    if reply.status in {414, 431}:
-        return _TOO_LONG
     if asked.of_upgrade and 200 <= reply.status < 300:
         return _ORDINARY
     if asked.of_upgrade and reply.status >= 500:
@@ -496,32 +491,6 @@ _LOST: Final = _Case(
         FixStep(
             "Let the proxy pass header and query on as they are; in nginx:",
             snippet=Snippet("nginx", "proxy_set_header Authorization $http_authorization;"),
-        ),
-    ),
-)
-
-_GATE: Final = _Case(
-    title="Something in front of LiveKit wants a log-in",
-    cause="The answer is a log-in's (a page, or a WWW-Authenticate header), not LiveKit's, whose refusals "
-    "are short texts: Cloudflare Access, basic auth, an IP list or a bot rule. Your token was not even "
-    "looked at.",
-    fix=(
-        FixStep(
-            "LiveKit checks every token itself: let the access rule pass /rtc, /twirp and /agent."
-        ),
-        FixStep("Test from outside:", command="curl -si https://rtc.example.com/rtc/validate"),
-    ),
-)
-
-_TOO_LONG: Final = _Case(
-    title="The request is too long for the proxy",
-    cause="The token travels in the URL or in a header, and the proxy's limit for these is lower: large "
-    "metadata, attributes or room configuration make a long token.",
-    fix=(
-        FixStep("Keep large values out of the token; fetch them by id instead."),
-        FixStep(
-            "Raise the proxy's limit; in nginx:",
-            snippet=Snippet("nginx", "large_client_header_buffers 4 32k;"),
         ),
     ),
 )
