@@ -32,6 +32,7 @@ REQUIRED = """
     url-not-livekit
     dns-nxdomain tcp-refused tcp-timeout
     tls-untrusted tls-hostname tls-expired
+    tls-incomplete-chain tls-client-roots-missing tls-intercepted
     proxy-upgrade-stripped proxy-upstream-down proxy-path-rewrite proxy-v1-not-routed
     proxy-double-cors proxy-http-only-front proxy-access-gate proxy-url-too-long
     token-not-jwt token-alg token-bad-signature token-unknown-key token-expired token-no-exp

@@ -4,17 +4,19 @@ Each row sets one neighbour up wrong in one way; `test_healthy.py` holds the oth
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import trustme
 from faults.doctor import lkdoctor, verdict_on_screen
 from faults.test_faults import real, token
 from servers import RunningServer
 
 from neighbours import proxies
-from neighbours.proxies import Front, caddy_to, haproxy_to, nginx_to
+from neighbours.certificates import AUTHORITY, issued, public
+from neighbours.proxies import Front, Pair, caddy_to, haproxy_to, nginx_to
 
 SHOP = "location / { default_type text/html; return 200 '<!doctype html><title>Shop</title>'; }\n"
 
@@ -28,6 +30,7 @@ class Wrong(NamedTuple):
     arguments: tuple[str, ...] = ()
     token: str | None = None
     keys: bool = True
+    env: Mapping[str, str] = {}
 
 
 Steps = Callable[[RunningServer, Path], Iterator[Wrong]]
@@ -59,6 +62,7 @@ def test_the_cause_is_named_first(
         env = real(real_server, LIVEKIT_URL=told.url)
         if not told.keys:
             env = {"LIVEKIT_URL": told.url}
+        env |= told.env
         arguments = told.arguments
         if told.token is not None:
             (tmp_path / "token").write_text(told.token)
@@ -377,6 +381,78 @@ def _(server: RunningServer, _: Path) -> Iterator[Wrong]:
 def _(server: RunningServer, _: Path) -> Iterator[Wrong]:
     with proxies.haproxy(haproxy_to(server.port)) as front:
         yield Wrong(front.url, token=long_token(server, 40_000))
+
+
+# ------------------------------------------------------------------ certificates
+
+
+@contextlib.contextmanager
+def over_tls(server: RunningServer, pair: Pair, *, trusted: bool) -> Iterator[Wrong]:
+    arguments = ("--ca-file", AUTHORITY) if trusted else ()
+    with proxies.nginx(nginx_to(server.port), pair=pair, http2=True) as front:
+        yield Wrong(front.url, arguments)
+
+
+@wrong("tls-untrusted", "a root that nobody knows")
+def _(server: RunningServer, tmp_path: Path) -> Iterator[Wrong]:
+    with over_tls(server, issued(tmp_path), trusted=False) as told:
+        yield told
+
+
+@wrong("tls-untrusted", "self-signed")
+def _(server: RunningServer, tmp_path: Path) -> Iterator[Wrong]:
+    ca = trustme.CA()
+    ca.cert_pem.write_to_path(tmp_path / "own.pem")
+    ca.private_key_pem.write_to_path(tmp_path / "own.key")
+    pair = Pair(tmp_path / "own.pem", tmp_path / "own.key")
+    with over_tls(server, pair, trusted=False) as told:
+        yield told
+
+
+@wrong("tls-hostname", "the certificate of another name")
+def _(server: RunningServer, tmp_path: Path) -> Iterator[Wrong]:
+    with over_tls(server, issued(tmp_path, "rtc.example.com"), trusted=True) as told:
+        yield told
+
+
+@wrong("tls-expired", "ended two days ago")
+def _(server: RunningServer, tmp_path: Path) -> Iterator[Wrong]:
+    with over_tls(server, issued(tmp_path, days=-2), trusted=True) as told:
+        yield told
+
+
+@wrong("tls-incomplete-chain", "the leaf alone")
+def _(server: RunningServer, tmp_path: Path) -> Iterator[Wrong]:
+    root = trustme.CA()
+    root.cert_pem.write_to_path(tmp_path / AUTHORITY)
+    pair = public(tmp_path, root.create_child_ca(), chain=False)
+    with over_tls(server, pair, trusted=True) as told:
+        yield told
+
+
+@wrong("tls-client-roots-missing", "an image without authorities")
+def _(server: RunningServer, tmp_path: Path) -> Iterator[Wrong]:
+    nothing = {
+        "SSL_CERT_FILE": str(tmp_path / "missing.pem"),
+        "SSL_CERT_DIR": str(tmp_path / "missing"),
+    }
+    pair = public(tmp_path, trustme.CA().create_child_ca(), chain=True)
+    with over_tls(server, pair, trusted=False) as told:
+        yield told._replace(env=nothing)
+
+
+@wrong("tls-intercepted", "its root is unknown here")
+def _(server: RunningServer, tmp_path: Path) -> Iterator[Wrong]:
+    pair = issued(tmp_path, ca=trustme.CA(organization_name="Zscaler Inc."))
+    with over_tls(server, pair, trusted=False) as told:
+        yield told
+
+
+@wrong("tls-intercepted", "its root is trusted here")
+def _(server: RunningServer, tmp_path: Path) -> Iterator[Wrong]:
+    pair = issued(tmp_path, ca=trustme.CA(organization_name="Zscaler Inc."))
+    with over_tls(server, pair, trusted=True) as told:
+        yield told
 
 
 # ------------------------------------------------------------------ what is only worth a word

@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import pytest
+import trustme
 from faults.doctor import lkdoctor
 from faults.test_faults import real
 from faults.test_healthy import nothing_found
 from servers import RunningServer
 
 from neighbours import proxies
-from neighbours.certificates import issued
+from neighbours.certificates import issued, public
 from neighbours.proxies import Front
 
 PREFIX = "/livekit/sfu"
@@ -106,10 +107,8 @@ def test_a_read_timeout_that_a_quick_look_does_not_meet(
 def test_an_intermediate_authority_that_is_sent_along(
     real_server: RunningServer, tmp_path: Path
 ) -> None:
-    import trustme
-
     root = trustme.CA()
     root.cert_pem.write_to_path(tmp_path / "ca.pem")
-    pair = issued(tmp_path, ca=root.create_child_ca())
+    pair = public(tmp_path, root.create_child_ca(), chain=True)
     with proxies.nginx(correct("nginx", real_server.port), pair=pair) as front:
         assert_healthy(front, real_server, tmp_path)
