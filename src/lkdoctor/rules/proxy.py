@@ -34,7 +34,6 @@ from lkdoctor.rules.answers import (
     leads_to_login,
     of_validation,
     one_line,
-    said,
     signalling_reached,
     software,
     software_evidence,
@@ -222,7 +221,7 @@ def _double_cors(signal: SignalFact) -> Iterator[Judgement]:
         observed = " and ".join(one_line(value, 60) for value in values[:4]) or "none"
         yield Judgement(
             (
-                Evidence(f"GET {asked.path}, from a page", said(asked.answer), None, "net"),
+                evidence(_of_browser(asked)),
                 Evidence("Access-Control-Allow-Origin", observed, "* and no other", "net"),
             ),
             title=None if values else "The proxy takes LiveKit's CORS header away",
@@ -255,7 +254,7 @@ def _v1_not_routed(signal: SignalFact) -> Iterator[Judgement]:
         if new and isinstance(signal.first, Joined)
         else ()
     )
-    shown = evidence(Heard(f"GET {asked.path}, from a page", reply), "an answer of LiveKit's")
+    shown = evidence(_of_browser(asked), "an answer of LiveKit's")
     falls_back = reply.status == 404
     yield Judgement(
         (shown, *software_evidence(reply), *known),

@@ -146,7 +146,7 @@ def _roots_missing(tls: TlsFact) -> Iterator[Judgement]:
     yield Judgement(
         (
             _verification(attempt, "a chain to a known authority"),
-            Evidence("authorities known here", "none", "about 140", "net"),
+            Evidence("authorities known here", "none", "about 140", "env"),
             Evidence("looked for in", places, None, "env"),
             *_issuer(attempt.certificate),
         )
