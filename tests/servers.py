@@ -15,15 +15,15 @@ import os
 import re
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+
+import kept
 
 VERSIONS: Final = ("1.13.5", "1.11.0", "1.9.12", "1.8.4", "1.5.0")
 """The versions whose answers are on record, newest first."""
@@ -36,24 +36,12 @@ LONG_KEY: Final = "APIlongsecret"
 """The key whose secret is generated, 43 characters: long enough to be found where it leaks."""
 
 START_TIMEOUT: Final = 20.0
-STOP_TIMEOUT: Final = 10.0
 
 _ADVICE: Final = (
     "needs a real livekit-server {version}: GOBIN=~/.cache/lkdoctor/livekit-server/{version} "
     "go install github.com/livekit/livekit-server/cmd/server@v{version} (Go 1.26), "
     "or name a binary in LKDOCTOR_LIVEKIT_SERVER"
 )
-
-# Stops the server when this test process ends in any way, SIGKILL included: its end of the pipe
-# closes. Works where there are no process groups and no parent-death signal.
-_KEEPER: Final = """
-import os, subprocess, sys, threading
-child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
-threading.Thread(target=lambda: os._exit(child.wait() & 0xFF), daemon=True).start()
-sys.stdin.buffer.read()
-child.kill()
-child.wait()
-"""
 
 
 class RunningServer(NamedTuple):
@@ -151,7 +139,7 @@ def livekit_server(
         try:
             yield RunningServer(version or _version_of(str(binary)), port, keys, log)
         finally:
-            _stop(keeper)
+            kept.stop(keeper)
 
 
 def _start(
@@ -178,9 +166,9 @@ def _start(
             if _ready(signalling, keeper):
                 return signalling, keeper
         except BaseException:
-            _stop(keeper)
+            kept.stop(keeper)
             raise
-        _stop(keeper)
+        kept.stop(keeper)
         if "address already in use" not in log.read_text(encoding="utf-8", errors="replace"):
             break
     tail = log.read_text(encoding="utf-8", errors="replace")[-2000:]
@@ -191,30 +179,7 @@ def _start(
 def _spawn(binary: Path, file: Path, log: Path) -> subprocess.Popen[bytes]:
     # The server reads keys and settings from LIVEKIT_* too: only the file may count.
     environ = {k: v for k, v in os.environ.items() if not k.startswith("LIVEKIT_")}
-    with log.open("wb") as output:
-        return subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _KEEPER, str(binary), "--config", str(file)],
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=environ,
-            # Ctrl-C on the terminal is for the tests, which then stop the server.
-            start_new_session=os.name == "posix",
-            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-        )
-
-
-def _stop(keeper: subprocess.Popen[bytes]) -> None:
-    assert keeper.stdin is not None
-    keeper.stdin.close()
-    try:
-        keeper.wait(STOP_TIMEOUT)
-    except subprocess.TimeoutExpired:
-        if sys.platform == "win32":
-            keeper.kill()
-        else:
-            os.killpg(keeper.pid, signal.SIGKILL)
-        keeper.wait()
+    return kept.start([str(binary), "--config", str(file)], log, environ)
 
 
 def _ready(port: int, keeper: subprocess.Popen[bytes]) -> bool:

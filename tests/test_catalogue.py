@@ -32,7 +32,9 @@ REQUIRED = """
     url-not-livekit
     dns-nxdomain tcp-refused tcp-timeout
     tls-untrusted tls-hostname tls-expired
-    proxy-upgrade-stripped proxy-upstream-down
+    tls-incomplete-chain tls-client-roots-missing tls-intercepted
+    proxy-upgrade-stripped proxy-upstream-down proxy-path-rewrite proxy-v1-not-routed
+    proxy-double-cors proxy-http-only-front proxy-access-gate proxy-url-too-long
     token-not-jwt token-alg token-bad-signature token-unknown-key token-expired token-no-exp
     token-time-units token-no-video-grant token-roomjoin-missing token-room-missing
     token-identity-missing token-limits token-secret-too-short
@@ -54,7 +56,7 @@ def test_codes_and_checks_are_named_once() -> None:
     for names in ([rule.code for rule in RULES], [check.id for check in CHECKS]):
         assert sorted(names) == sorted(set(names))
     assert all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", rule.code) for rule in RULES)
-    assert all(re.fullmatch(r"[a-z_]+(\.[a-z_]+)+", check.id) for check in CHECKS)
+    assert all(re.fullmatch(r"[a-z_]+(\.[a-z0-9_]+)+", check.id) for check in CHECKS)
 
 
 def test_layers_come_in_the_order_in_which_a_connection_breaks() -> None:

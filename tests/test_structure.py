@@ -56,6 +56,7 @@ OF_NO_MODULE = (
     "conformance/",
     "docs/",
     "faults/",
+    "neighbours/",
     "safety/",
     "test_servers.py",
     "test_structure.py",

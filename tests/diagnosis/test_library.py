@@ -62,7 +62,9 @@ def test_a_token_is_validated_and_nobody_joins_with_it(
     report = lkdoctor.diagnose(sandbox.url, token=token, environ={}, directory=tmp_path)
     signal = report.facts.signal
     assert signal is not None
-    assert [v.whose for v in signal.validations] == ["given", "given"]  # /rtc and /rtc/v1
+    assert [v.whose for v in signal.validations] == ["given"]
+    paths = ["/rtc/validate", "/rtc/v1/validate"]
+    assert [(v.whose, v.path) for v in signal.as_browser] == [("given", path) for path in paths]
     assert signal.first is None
     assert any("joining with the token of ann" in words for words in report.summary.not_tested)
     joined = lkdoctor.diagnose(

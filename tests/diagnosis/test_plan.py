@@ -10,6 +10,7 @@ from lkdoctor.facts.url import HostKind, ParsedUrl, UnusableUrl, UrlFact, UrlPro
 from lkdoctor.findings import Layer
 from lkdoctor.report.model import SkipReason
 from lkdoctor.rules.base import Check, Effect
+from lkdoctor.wire.url import parse
 
 
 def check(identifier: str, layer: Layer, *needs: str, effect: Effect = Effect.NETWORK) -> Check:
@@ -32,6 +33,7 @@ CHECKS = (
     check("clock.skew", Layer.CLOCK, "http.root"),
     check("token.form", Layer.TOKEN, effect=Effect.NONE),
     check("signal.validate", Layer.SIGNAL, "tls.handshake"),
+    check("signal.v1", Layer.SIGNAL, "tls.handshake"),
     check("signal.upgrade", Layer.SIGNAL, "tls.handshake"),
     check("signal.join", Layer.SIGNAL, "signal.upgrade", effect=Effect.JOIN),
     check("signal.ping", Layer.SIGNAL, "signal.join"),
@@ -169,7 +171,9 @@ def test_a_dry_run_names_every_host_and_every_join() -> None:
         "asks rtc.example.com:443 for GET / without credentials",
         "asks /rtc/validate about the token of alice for room demo; nobody joins",
         "asks /rtc/validate about a token of its own; nobody joins",
+        "asks /rtc/validate and /rtc/v1/validate once as a page does: token in the query",
         "asks for a WebSocket upgrade without a token, which LiveKit refuses",
+        "where nothing is LiveKit's, looks for it under other paths of this host, without credentials",
         (
             "joins a room of its own (lkdoctor-…) as lkdoctor-probe-… for less than a minute, "
             "leaves, and deletes that room"
@@ -177,6 +181,8 @@ def test_a_dry_run_names_every_host_and_every_join() -> None:
         "asks the server API for the list of rooms and for the participants of demo",
         "changes nothing else, and ends no room of yours",
     )
+    cloud = inputs._replace(url=parse("wss://demo-x4k2.livekit.cloud", "test"))
+    assert not [line for line in describe(plan(cloud), cloud) if "as a page" in line]
     joining = inputs._replace(join=True)
     assert (
         "JOINS with the token of alice for room demo: a participant of that identity who is in "

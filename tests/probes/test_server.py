@@ -18,6 +18,22 @@ from lkdoctor.probes.route import Endpoint, Exchanged, dial
 from lkdoctor.wire import http
 
 
+async def test_livekit_is_looked_for_under_every_prefix(each_real_server: RunningServer) -> None:
+    """Only where it is does it speak of permissions; a bad token it refuses on any path."""
+    nowhere = address(each_real_server.port)._replace(path="/nowhere")
+    async with dial(Endpoint(nowhere), soon()) as route:
+        found = await server.search(route, ("", "/nowhere", "/livekit"), soon())
+        bad = await server.refuse_bad_token(route, soon())
+    said = [(f.prefix, f.answer.status, f.answer.body) for f in found if f.answer.kind == "answer"]
+    assert said == [
+        ("", 401, "no permissions to access the room"),
+        ("/nowhere", 404, r"404 page not found\x0a"),
+        ("/livekit", 404, r"404 page not found\x0a"),
+    ]
+    assert isinstance(bad, HttpAnswer)
+    assert (bad.status, bad.body) == (401, "invalid authorization token")
+
+
 async def root(endpoint: Endpoint, deadline: Deadline) -> Exchange:
     async with dial(endpoint, deadline) as route:
         return timeless((await server.look(route, deadline)).server.root)

@@ -45,6 +45,7 @@ from lkdoctor.probes.route import Endpoint, Route, dial
 from lkdoctor.redact import Secret
 from lkdoctor.wire.handshake import MAX_MESSAGE
 from lkdoctor.wire.http import Answer
+from lkdoctor.wire.signal import CLASSIC_PATH, V1_PATH
 
 TOKEN = Secret("made-up-token-of-these-tests")
 
@@ -529,6 +530,27 @@ async def test_a_token_in_the_query_where_that_is_asked_for() -> None:
         expected = b"GET " + path + b"?auto_subscribe=1&protocol=15&access_token=a%20b%26c HTTP"
         assert head.startswith(expected)
         assert b"Authorization" not in head
+
+
+async def test_a_page_is_answered_whatever_its_origin(each_real_server: RunningServer) -> None:
+    """LiveKit sends one CORS header, and from 1.9.10 on has the path that browsers try first."""
+    deadline = soon()
+    async with dial(Endpoint(address(each_real_server.port)), deadline) as route:
+        asked = [
+            await signal.validate(
+                route, None, Whose.NONE, deadline, path=path, in_query=True, origin=signal.ORIGIN
+            )
+            for path in (CLASSIC_PATH, V1_PATH)
+        ]
+    own = (401, "no permissions to access the room", ("*",))
+    old = (404, r"404 page not found\x0a", (signal.ORIGIN,))
+    newer = each_real_server.version not in {"1.8.4", "1.5.0"}
+    said = [
+        (a.status, a.body, tuple(v for n, v in a.headers if n == "access-control-allow-origin"))
+        for a in (validation.answer for validation in asked)
+        if isinstance(a, HttpAnswer)
+    ]
+    assert said == [own, own if newer else old]
 
 
 async def test_a_silent_server_costs_one_deadline_for_all_that_is_asked_at_once() -> None:

@@ -122,6 +122,8 @@ async def test_an_unknown_issuer_is_seen_and_nothing_is_sent(authority: trustme.
     assert fact.attempt.reason is Distrust.UNKNOWN_ISSUER
     assert fact.attempt.certificate is not None
     assert fact.attempt.certificate.names == ("127.0.0.1",)
+    assert (fact.attempt.sent, fact.attempt.certificate.issuer_at) == (1, "")
+    assert fact.roots is not None
     assert phases[-1] == Phase(PhaseName.TLS, PhaseOutcome.FAILED, detail="distrusted")
     assert answer is None
     assert b"".join(said) == b""
@@ -200,6 +202,7 @@ async def test_self_signed(tmp_path: Path) -> None:
             "self-signed certificate",
             0.0,
             Certificate(name, name, (), 1767225600.0, 2082758400.0, self_signed=True),
+            sent=1,
         ),
     )
 

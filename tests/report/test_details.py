@@ -20,7 +20,7 @@ from lkdoctor.facts.network import (
     TcpTimedOut,
     TcpUnreachable,
 )
-from lkdoctor.facts.server import ServerFact, Silence
+from lkdoctor.facts.server import Elsewhere, ServerFact, Silence
 from lkdoctor.facts.signal import (
     FirstMessageProblem,
     Goodbye,
@@ -32,6 +32,7 @@ from lkdoctor.facts.signal import (
     UpgradeInvalid,
     UpgradeRefused,
     UpgradeUnanswered,
+    Validation,
     Whose,
 )
 from lkdoctor.facts.tls import (
@@ -127,6 +128,18 @@ def upgrade(result: object, whose: Whose = Whose.MINTED) -> Facts:
             Layer.TLS,
             ("handshake", "not trusted (hostname): name mismatch"),
             id="not trusted",
+        ),
+        pytest.param(
+            tls(TlsDistrusted(Distrust.UNKNOWN_ISSUER, "unknown", 49.0, sent=1)),
+            Layer.TLS,
+            ("sent", "1 of the chain's certificates"),
+            id="the leaf alone",
+        ),
+        pytest.param(
+            Facts(tls=TlsFact("rtc.example.com", TlsTimedOut(1.0), roots=140)),
+            Layer.TLS,
+            ("known here", "140 authorities"),
+            id="authorities known here",
         ),
         pytest.param(
             tls(TlsNotSpoken("wrong version number", 5.0, answer(200, "OK"))),
@@ -225,6 +238,35 @@ def upgrade(result: object, whose: Whose = Whose.MINTED) -> Facts:
             Layer.SIGNAL,
             ("upgrade /rtc", "a token of lkdoctor's own: timeout after 5 000 ms"),
             id="no answer to the upgrade",
+        ),
+        pytest.param(
+            Facts(
+                server=ServerFact(
+                    no_answer(Silence.RESET), elsewhere=(Elsewhere("/livekit", answer(404)),)
+                )
+            ),
+            Layer.SERVER,
+            ("GET /livekit/rtc/validate", "no token: 404 Not Found, no body, 25 ms"),
+            id="looked for elsewhere",
+        ),
+        pytest.param(
+            Facts(server=ServerFact(no_answer(Silence.RESET), bad_token=answer(404))),
+            Layer.SERVER,
+            ("GET …/rtc/validate", "no real token: 404 Not Found, no body, 25 ms"),
+            id="a token that is none",
+        ),
+        pytest.param(
+            Facts(
+                signal=SignalFact(
+                    as_browser=(Validation(Whose.MINTED, "/rtc/validate", answer(404)),)
+                )
+            ),
+            Layer.SIGNAL,
+            (
+                "GET /rtc/validate",
+                "a token of lkdoctor's own, as a page asks: 404 Not Found, no body, 25 ms",
+            ),
+            id="as a page asks",
         ),
         pytest.param(
             Facts(signal=SignalFact(first=LeftAtOnce(2.0, "JOIN_FAILURE", "DISCONNECT"))),

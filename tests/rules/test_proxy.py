@@ -1,13 +1,14 @@
-"""Proxies: the upgrade that gets lost, and the upstream that is not there."""
+"""Proxies: upgrades and paths that get lost, upstreams that are not there, gates and limits."""
 
 import pytest
 from judged import broken, causes, report, the_finding
 
 from lkdoctor.facts import Facts
 from lkdoctor.facts.api import ApiFact, ForeignAnswer
-from lkdoctor.facts.server import HttpAnswer, ServerFact, Silence
+from lkdoctor.facts.server import Elsewhere, HttpAnswer, ServerFact, Silence
 from lkdoctor.facts.signal import (
     Held,
+    Joined,
     SignalFact,
     UpgradeAttempt,
     Upgraded,
@@ -15,8 +16,11 @@ from lkdoctor.facts.signal import (
     Validation,
     Whose,
 )
+from lkdoctor.facts.token import TokenFact
 from lkdoctor.findings import Confidence
 from lkdoctor.rules.examples import answer, healthy, no_answer
+from lkdoctor.tokens.decode import Around
+from lkdoctor.tokens.reading import TokenText, Unreadable
 
 NO_TOKEN = answer(401, "no permissions to access the room")
 SUCCESS = answer(200, "success")
@@ -40,6 +44,48 @@ def asked(
 
 def gateway(status: int, **headers: str) -> HttpAnswer:
     return answer(status, "<html><title>Bad</title></html>", content_type="text/html", **headers)
+
+
+GO_404 = answer(404, r"404 page not found\x0a", content_type="text/plain; charset=utf-8")
+BAD_TOKEN = answer(401, "invalid authorization token")
+V1_OWN = answer(400, "join_request is required", access_control_allow_origin="*")
+GATE = answer(403, "<html>Members only</html>", content_type="text/html", server="cloudflare")
+LOGIN = answer(302, "", location="https://sso.example.com/login?next=/rtc/validate")
+MOVED = answer(301, "", location="https://auth.example.com/rtc/validate")
+
+
+def lost(
+    upgrade: HttpAnswer = GO_404,
+    elsewhere: tuple[Elsewhere, ...] = (Elsewhere("", GO_404),),
+    bad_token: HttpAnswer | None = BAD_TOKEN,
+) -> Facts:
+    """No signalling path is LiveKit's, so it was looked for."""
+    facts = asked(GO_404, upgrade)._replace(api=None)
+    return facts._replace(server=ServerFact(GO_404, elsewhere=elsewhere, bad_token=bad_token))
+
+
+def allowed(*origins: str) -> HttpAnswer:
+    """LiveKit's yes, to pages of these origins."""
+    return SUCCESS._replace(headers=tuple(("access-control-allow-origin", o) for o in origins))
+
+
+def browsed(classic: HttpAnswer, v1: HttpAnswer | None = None, version: str = "1.13.5") -> Facts:
+    """Healthy, and asked once more as a page asks."""
+    answers = (("/rtc/validate", classic), ("/rtc/v1/validate", v1))
+    signal = healthy().signal
+    assert signal is not None
+    assert isinstance(signal.first, Joined)
+    return broken(
+        "signal",
+        as_browser=tuple(Validation(Whose.MINTED, path, a) for path, a in answers if a is not None),
+        first=signal.first._replace(server_version=version),
+    )
+
+
+def of_length(size: int) -> TokenFact:
+    """A token that is that long; what it says does not matter here."""
+    text = TokenText(size, Around.NOTHING, "", Unreadable("x", "x"))  # type: ignore[arg-type]  # any fault
+    return TokenFact("argument", text)
 
 
 def down(reply: HttpAnswer) -> Facts:
@@ -100,6 +146,112 @@ def down(reply: HttpAnswer) -> Facts:
             asked(NO_TOKEN, NO_TOKEN, Whose.NONE, root=gateway(502)),
             [],
             id="only / leads to nothing: no client asks for it",
+        ),
+        pytest.param(lost(), ["proxy-path-rewrite"], id="LiveKit gets another path"),
+        pytest.param(
+            lost(bad_token=GO_404), ["url-not-livekit"], id="a Go server that looks at no token"
+        ),
+        pytest.param(
+            lost(upgrade=answer(200, "OK")),
+            ["proxy-path-rewrite"],
+            id="/rtc is taken off the path",
+        ),
+        pytest.param(
+            lost(elsewhere=(Elsewhere("", NO_TOKEN),)),
+            ["signal-refused"],
+            id="the path is right, the token makes the difference",
+        ),
+        pytest.param(
+            lost(upgrade=answer(404), elsewhere=(Elsewhere("", NO_TOKEN),)),
+            ["proxy-upgrade-stripped"],
+            id="a site at /, and an upgrade that is lost",
+        ),
+        pytest.param(browsed(allowed("*")), [], id="one CORS header"),
+        pytest.param(
+            browsed(allowed("https://app.example.com")), [], id="the proxy's own in its place"
+        ),
+        pytest.param(browsed(allowed("*", "*")), ["proxy-double-cors"], id="two CORS headers"),
+        pytest.param(browsed(allowed("*, *")), ["proxy-double-cors"], id="two in one header"),
+        pytest.param(browsed(allowed()), ["proxy-double-cors"], id="no CORS header"),
+        pytest.param(browsed(gateway(200)), [], id="a page is not LiveKit's answer"),
+        pytest.param(browsed(allowed("*"), V1_OWN), [], id="/rtc/v1 of LiveKit's"),
+        pytest.param(
+            browsed(allowed("*"), GO_404, version="1.8.4"),
+            ["signal-v1-vs-old-server"],
+            id="/rtc/v1 of an older LiveKit",
+        ),
+        pytest.param(
+            browsed(allowed("*"), GO_404, version="x"),
+            ["signal-v1-vs-old-server"],
+            id="a version without numbers",
+        ),
+        pytest.param(
+            browsed(allowed("*"), GO_404), ["proxy-v1-not-routed"], id="a newer LiveKit has /rtc/v1"
+        ),
+        pytest.param(
+            browsed(allowed("*"), gateway(404)), ["proxy-v1-not-routed"], id="/rtc/v1 is elsewhere"
+        ),
+        pytest.param(browsed(allowed("*"), gateway(502)), [], id="/rtc/v1: a 502 in passing"),
+        pytest.param(
+            browsed(gateway(404), gateway(404)), [], id="nothing is said where /rtc is not known"
+        ),
+        pytest.param(
+            asked(GATE, GATE, root=GATE), ["proxy-access-gate"], id="a gate before everything"
+        ),
+        pytest.param(
+            asked(SUCCESS, GATE), ["proxy-access-gate"], id="a gate before the upgrade alone"
+        ),
+        pytest.param(
+            asked(NO_TOKEN, NO_TOKEN, Whose.NONE, root=GATE), [], id="a gate before / alone"
+        ),
+        pytest.param(browsed(GATE), ["proxy-access-gate"], id="a gate before browsers"),
+        pytest.param(
+            asked(LOGIN, LOGIN, root=LOGIN), ["proxy-access-gate"], id="the way to a log-in page"
+        ),
+        pytest.param(
+            asked(MOVED, answer(404), root=answer(404)),
+            ["url-redirect"],
+            id="a host that is named auth",
+        ),
+        pytest.param(browsed(answer(414)), ["proxy-url-too-long"], id="414"),
+        pytest.param(browsed(answer(431, "x")), ["proxy-url-too-long"], id="431"),
+        pytest.param(
+            browsed(answer(400, "Request Header Or Cookie Too Large")),
+            ["proxy-url-too-long"],
+            id="a 400 that says so",
+        ),
+        pytest.param(
+            browsed(allowed("*")._replace(status=400, body="no room name")),
+            [],
+            id="a 400 of LiveKit's",
+        ),
+        pytest.param(browsed(gateway(400)), [], id="a 400 to a short token"),
+        pytest.param(
+            browsed(gateway(400))._replace(token=of_length(9000)),
+            ["proxy-url-too-long"],
+            id="a 400 to a long token",
+        ),
+        *(
+            pytest.param(
+                healthy()._replace(server=ServerFact(answer(200, "OK", **{name: value}))),
+                ["proxy-http-only-front"],
+                id=f"{name}: {value}",
+            )
+            for name, value in (
+                ("cf_ray", "8f1c-FRA"),
+                ("x_amz_cf_id", "x"),
+                ("x_served_by", "cache-fra-1"),
+                ("via", "1.1 google"),
+                ("set_cookie", "AWSALB=x"),
+            )
+        ),
+        pytest.param(
+            healthy()._replace(server=ServerFact(answer(200, "OK", via="1.1 Caddy"))),
+            [],
+            id="a proxy of one's own",
+        ),
+        pytest.param(
+            down(gateway(522, cf_ray="1")), ["proxy-upstream-down"], id="Cloudflare, and no LiveKit"
         ),
     ],
 )

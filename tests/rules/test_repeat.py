@@ -45,6 +45,7 @@ def at(url: str, label: str, source: str = "net", **facts: object) -> str | None
 
 X509 = "openssl x509 -noout -subject -issuer -dates -ext subjectAltName"
 CURL = "curl -sS -i --max-time 10 "
+PAGE = "-H 'Origin: https://app.example.com' -G --data-urlencode \"access_token=$LIVEKIT_TOKEN\""
 
 
 @pytest.mark.parametrize(
@@ -53,6 +54,33 @@ CURL = "curl -sS -i --max-time 10 "
         ("ws://h:7880", "GET /", f"{CURL}http://h:7880/"),
         ("wss://h/sfu", "GET /", f"{CURL}https://h:443/sfu/"),
         ("wss://h", "GET /rtc/validate, no token", f"{CURL}https://h:443/rtc/validate"),
+        (
+            "wss://h",
+            "GET /rtc/v1/validate, your token in the query",
+            f"{CURL}{PAGE} https://h:443/rtc/v1/validate",
+        ),
+        (
+            "wss://h/sfu",
+            "Access-Control-Allow-Origin",
+            f"{CURL}{PAGE} https://h:443/sfu/rtc/validate",
+        ),
+        (
+            "ws://h:7880/sfu",
+            "GET /sfu/rtc/validate, no real token",
+            f"{CURL}-G -d access_token=none http://h:7880/sfu/rtc/validate",
+        ),
+        (
+            "wss://h",
+            "certificates sent",
+            ("openssl s_client -connect h:443 -servername h -showcerts </dev/null 2>/dev/null "
+            "| grep -c BEGIN"),
+        ),
+        (
+            "wss://h",
+            "the issuer's is at",
+            ("openssl s_client -connect h:443 -servername h </dev/null 2>/dev/null "
+            "| openssl x509 -noout -ext authorityInfoAccess"),
+        ),
         (
             "wss://h/sfu",
             "GET /sfu/rtc/validate, your token",

@@ -103,7 +103,7 @@ def moved(to: str, validate_to: str | None = None, code: int = 301) -> Facts:
         ),
         pytest.param(
             moved("https://login.example.com/?next=x", "https://login.example.com/?next=y", 302),
-            ["url-redirect"],
+            ["proxy-access-gate"],
             id="a log-in page",
         ),
         pytest.param(
@@ -120,10 +120,11 @@ def moved(to: str, validate_to: str | None = None, code: int = 301) -> Facts:
             ["url-not-livekit"],
             id="OK to everything",
         ),
-        pytest.param(saw(page(401)), ["server-refused"], id="a gate"),
+        pytest.param(saw(page(401)), ["proxy-access-gate"], id="a gate"),
+        pytest.param(saw(answer(403, "not on the list")), ["server-refused"], id="a refusal"),
         pytest.param(
             saw(answer(401, "", www_authenticate="Basic"), answer(401, "", www_authenticate="B")),
-            ["signal-refused"],
+            ["proxy-access-gate"],
             id="a gate in front of everything",
         ),
         pytest.param(saw(answer(500, "oops")), ["server-refused"], id="an error of a proxy's own"),
@@ -213,8 +214,8 @@ def test_a_redirect_says_the_right_url(facts: Facts, right: str) -> None:
 @pytest.mark.parametrize(
     "location",
     [
-        pytest.param("/login", id="a path alone"),
-        pytest.param("https://login.example.com/oauth?next=/rtc", id="a log-in page"),
+        pytest.param("/welcome", id="a path alone"),
+        pytest.param("https://www.example.com/welcome?next=/rtc", id="a landing page"),
         pytest.param("https://rtc.example.com/", id="to itself"),
         pytest.param("https://evil.example/$(reboot)/", id="not a URL to paste"),
         pytest.param("https://user@evil.example/", id="with a user in it"),
@@ -254,7 +255,7 @@ def test_livekit_s_own_website_is_named() -> None:
         pytest.param(saw(answer(200, "{}"), page(404)), Confidence.CERTAIN, id="something, twice"),
         pytest.param(saw(answer(406, "Not Ready")), Confidence.CERTAIN, id="LiveKit's own 406"),
         pytest.param(saw(answer(406, "no")), Confidence.LIKELY, id="somebody's 406"),
-        pytest.param(saw(page(403)), Confidence.LIKELY, id="a gate"),
+        pytest.param(saw(page(403)), Confidence.CERTAIN, id="a gate"),
     ],
 )
 def test_how_sure_it_is(facts: Facts, confidence: Confidence) -> None:

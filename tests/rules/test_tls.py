@@ -40,6 +40,17 @@ def distrusted(reason: Distrust, certificate: Certificate | None = CERTIFICATE) 
     return stopped(TlsDistrusted(reason, "certificate verify failed", 51.0, certificate))
 
 
+PUBLISHED = CERTIFICATE._replace(issuer="CN=R11", issuer_at="http://ca.example/r11")
+INSPECTED = CERTIFICATE._replace(issuer="CN=FortiGate CA,O=Fortinet")
+
+
+def unknown(certificate: Certificate, sent: int | None, roots: int = 140) -> Facts:
+    """The issuer is unknown here; so many certificates came, so many roots there are."""
+    error = "unable to get local issuer certificate"
+    attempt = TlsDistrusted(Distrust.UNKNOWN_ISSUER, error, 51.0, certificate, sent)
+    return stopped(attempt)._replace(tls=TlsFact("rtc.example.com", attempt, roots=roots))
+
+
 def valid_for(before: float, after: float) -> Facts:
     certificate = CERTIFICATE._replace(not_before=NOON - before, not_after=NOON + after)
     attempt = TlsEstablished("TLSv1.2", "AES128", 49.0, verified=True, certificate=certificate)
@@ -98,6 +109,29 @@ LIVEKIT = answer(200, "OK")
         pytest.param(distrusted(Distrust.NOT_YET_VALID), ["tls-not-yet-valid"], id="too early"),
         pytest.param(
             distrusted(Distrust.EXPIRED, None), ["tls-expired"], id="expired, certificate unread"
+        ),
+        pytest.param(unknown(PUBLISHED, 1), ["tls-incomplete-chain"], id="the leaf alone"),
+        pytest.param(unknown(PUBLISHED, 2), ["tls-untrusted"], id="the leaf and its issuer"),
+        pytest.param(unknown(PUBLISHED, None), ["tls-untrusted"], id="nobody counted"),
+        pytest.param(unknown(CERTIFICATE, 1), ["tls-untrusted"], id="the leaf of a private root"),
+        pytest.param(
+            unknown(PUBLISHED, 1, roots=0), ["tls-client-roots-missing"], id="no roots here"
+        ),
+        pytest.param(unknown(CERTIFICATE, 2, roots=1), ["tls-untrusted"], id="one root here"),
+        pytest.param(unknown(INSPECTED, 2), ["tls-intercepted"], id="an inspector's root"),
+        pytest.param(
+            unknown(INSPECTED._replace(issuer_at="http://ca.example/x"), 1),
+            ["tls-intercepted"],
+            id="an inspector's leaf alone",
+        ),
+        pytest.param(distrusted(Distrust.HOSTNAME, INSPECTED), ["tls-hostname"], id="its name"),
+        pytest.param(
+            broken(
+                "tls",
+                attempt=TlsEstablished("TLSv1.3", "", 9.0, verified=True, certificate=INSPECTED),
+            ),
+            ["tls-intercepted"],
+            id="an inspector's root that is trusted",
         ),
         pytest.param(
             stopped(TlsNotSpoken("wrong version number", 9.0, LIVEKIT)),

@@ -4,8 +4,9 @@ import pytest
 
 from lkdoctor.facts import Facts
 from lkdoctor.facts.network import Family, NameNotFound, NetworkFact, Resolved, TcpRefused
-from lkdoctor.facts.server import ServerFact, Silence
+from lkdoctor.facts.server import Elsewhere, ServerFact, Silence
 from lkdoctor.facts.signal import SignalFact, Validation, Whose
+from lkdoctor.facts.url import ParsedUrl
 from lkdoctor.findings import Finding
 from lkdoctor.rules.examples import answer, no_answer
 from lkdoctor.rules.url import CHECKS, RULES
@@ -18,6 +19,72 @@ def found(facts: Facts) -> list[Finding]:
 
 def at(url: str, origin: str = ".env:1") -> Facts:
     return Facts(url=parse(url, origin))
+
+
+NO_TOKEN = answer(401, "no permissions to access the room")
+GO_404 = answer(404, r"404 page not found\x0a")
+
+
+def searched(url: str, *there: str) -> Facts:
+    """Nothing is LiveKit's but what a search finds under these prefixes."""
+    facts = at(url)
+    assert facts.url is not None
+    own = facts.url.result.path if isinstance(facts.url.result, ParsedUrl) else ""
+    prefixes = dict.fromkeys((own, "", "/livekit", "/livekit/sfu", "/livekit-server"))
+    elsewhere = tuple(Elsewhere(p, NO_TOKEN if p in there else GO_404) for p in prefixes)
+    asked = Validation(Whose.MINTED, "/rtc/validate", GO_404)
+    return facts._replace(
+        server=ServerFact(GO_404, elsewhere=elsewhere), signal=SignalFact(validations=(asked,))
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "title", "right"),
+    [
+        pytest.param(
+            searched("wss://example.com", "/livekit/sfu"),
+            "LiveKit is under /livekit/sfu, which the URL lacks",
+            "wss://example.com/livekit/sfu",
+            id="none is written",
+        ),
+        pytest.param(
+            searched("wss://example.com:8443/video", "/livekit"),
+            "LiveKit is under /livekit, not under /video",
+            "wss://example.com:8443/livekit",
+            id="another is written",
+        ),
+        pytest.param(
+            searched("ws://example.com/livekit", ""),
+            "LiveKit is at the host's root, not under /livekit",
+            "ws://example.com",
+            id="one is written, there is none",
+        ),
+    ],
+)
+def test_livekit_is_found_under_another_prefix(facts: Facts, title: str, right: str) -> None:
+    (finding,) = found(facts)
+    snippet = finding.fix[0].snippet
+    assert snippet is not None
+    assert (finding.code, finding.title, snippet.body) == (
+        "url-path",
+        title,
+        f"LIVEKIT_URL={right}",
+    )
+    assert finding.evidence[0].expected == right
+    assert finding.evidence[-1].observed == "401 Unauthorized: no permissions to access the room"
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        pytest.param(searched("wss://example.com/livekit"), id="nowhere"),
+        pytest.param(
+            searched("wss://example.com/livekit", "", "/livekit"), id="where it should be"
+        ),
+    ],
+)
+def test_no_other_prefix_is_named_without_need(facts: Facts) -> None:
+    assert found(facts) == []
 
 
 @pytest.mark.parametrize(

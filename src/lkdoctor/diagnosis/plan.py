@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from lkdoctor.diagnosis.fold import Skip
 from lkdoctor.errors import UsageError
 from lkdoctor.facts.signal import Whose
-from lkdoctor.facts.url import ParsedUrl, UrlFact
+from lkdoctor.facts.url import HostKind, ParsedUrl, UrlFact
 from lkdoctor.report.model import SkipReason
 from lkdoctor.rules.base import Check, Effect
 
@@ -133,8 +133,12 @@ def describe(plan: Plan, inputs: Inputs) -> tuple[str, ...]:
             sentences.append(f"asks /rtc/validate about {inputs.token_words}; nobody joins")
         if inputs.keys:
             sentences.append("asks /rtc/validate about a token of its own; nobody joins")
+        sentences += _as_a_page(url)
     if Step.UPGRADE in plan.steps:
-        sentences.append("asks for a WebSocket upgrade without a token, which LiveKit refuses")
+        sentences += (
+            "asks for a WebSocket upgrade without a token, which LiveKit refuses",
+            "where nothing is LiveKit's, looks for it under other paths of this host, without credentials",
+        )
     if plan.joins is Whose.MINTED:
         sentences.append(
             "joins a room of its own (lkdoctor-…) as lkdoctor-probe-… for less than a minute, "
@@ -152,6 +156,12 @@ def describe(plan: Plan, inputs: Inputs) -> tuple[str, ...]:
         )
     sentences.append("changes nothing else, and ends no room of yours")
     return tuple(sentences)
+
+
+def _as_a_page(url: ParsedUrl) -> tuple[str, ...]:
+    if url.host_kind is HostKind.CLOUD:
+        return ()  # no proxy of anybody's is before it
+    return ("asks /rtc/validate and /rtc/v1/validate once as a page does: token in the query",)
 
 
 def _joins(inputs: Inputs) -> Whose:

@@ -46,6 +46,7 @@ from lkdoctor.probes.route import Endpoint, Route, dial, look_past, only
 from lkdoctor.probes.signal import Session
 from lkdoctor.redact import Secret, safe
 from lkdoctor.report.model import SkipReason
+from lkdoctor.rules.answers import heard, signalling_reached
 from lkdoctor.tokens.mint import TokenRequest, mint
 from lkdoctor.wire.http import Answer
 from lkdoctor.wire.signal import CLASSIC_PATH, V1_PATH
@@ -61,6 +62,13 @@ costs one ``--timeout`` and no more."""
 MAX_ADDRESSES: Final = 16
 MAX_AGAIN: Final = 100
 """Times that validate is asked again: enough to meet every backend behind one address."""
+_PREFIXES: Final = ("", "/livekit", "/livekit/sfu", "/livekit-server")
+"""Where LiveKit sits: at the root, or where guides and charts put it (Element's is /livekit/sfu)."""
+
+_ANOTHER_PLACE: Final = frozenset({200, 204, 400, 404, 405, 410, 426, 501})
+"""Answers of a place where LiveKit is not; a log-in, a redirect or a 502 would say so everywhere."""
+
+_MAX_PARENTS: Final = 8
 
 
 class Observed(NamedTuple):
@@ -122,8 +130,7 @@ class _Run:
         """Of the way there, where it ended before anybody could be talked to."""
         self._server: server.Looked | None = None
         self._validations: list[Validation] = []
-        self._v1: Validation | None = None
-        """The same token on the path that new browsers ask first; old servers do not have it."""
+        self._as_browser: tuple[Validation, ...] = ()
         self._bare: UpgradeAttempt | None = None
         self._session: Session | None = None
         self._without_v1 = False
@@ -153,6 +160,8 @@ class _Run:
                     return
                 for task in self._tasks(route):
                     group.create_task(task)
+            if self._server is not None and self._is_lost():
+                await self._search(route, self._server)
             if self._server is not None and self._key_unknown_nearby():
                 dev_mode = await server.in_dev_mode(route, self._deadline)
                 found = self._server.server._replace(dev_mode=dev_mode)
@@ -281,15 +290,35 @@ class _Run:
                 # A token that is going to join is validated first, by the join.
                 if not (whose is Whose.GIVEN and self._plan.joins is Whose.GIVEN)
             ]
-            if tokens and self._validate_path != V1_PATH:
-                # The last: ours, which nobody has to fear for, where there is one.
-                whose, token = tokens[-1]
-                group.create_task(self._validate_v1(route, token, whose))
+            as_browser = [
+                group.create_task(
+                    signal.validate(
+                        route,
+                        token,
+                        whose,
+                        self._deadline,
+                        path=path,
+                        in_query=True,
+                        origin=signal.ORIGIN,
+                    )
+                )
+                # One token will do, the user's if there is one; nobody puts a proxy before Cloud.
+                for whose, token in tokens[:1]
+                for path in (CLASSIC_PATH, V1_PATH)
+                if self._endpoint.url.host_kind is not HostKind.CLOUD
+            ]
         self._validations += [task.result() for task in asked]
+        self._as_browser = tuple(task.result() for task in as_browser)
         self._finish(Step.VALIDATE, watch)
 
-    async def _validate_v1(self, route: Route, token: Secret, whose: Whose) -> None:
-        self._v1 = await signal.validate(route, token, whose, self._deadline, path=V1_PATH)
+    async def _search(self, route: Route, looked: server.Looked) -> None:
+        """Where else LiveKit may be, and whether it is behind this path after all."""
+        prefixes = _prefixes(self._endpoint.url.path)
+        async with asyncio.TaskGroup() as group:
+            elsewhere = group.create_task(server.search(route, prefixes, self._deadline))
+            bad_token = group.create_task(server.refuse_bad_token(route, self._deadline))
+        found = looked.server._replace(elsewhere=elsewhere.result(), bad_token=bad_token.result())
+        self._server = looked._replace(server=found)
 
     async def _upgrade(self, route: Route) -> None:
         self._start(Step.UPGRADE, "asking for a WebSocket upgrade")
@@ -422,6 +451,21 @@ class _Run:
             return answer
         return RoomsListed(tuple(r for r in answer.rooms if r.name != self._room_minted))
 
+    def _is_lost(self) -> bool:
+        """Something speaks HTTP, but where clients ask for LiveKit it is not LiveKit."""
+        signalling = self._signal()
+        if (
+            Step.UPGRADE not in self._plan.steps
+            or self._endpoint.url.host_kind is HostKind.CLOUD
+            or self._how.path is RtcPath.V1  # an old server does not have it
+            or signalling_reached(signalling)
+        ):
+            return False
+        return any(
+            isinstance(asked.exchange, HttpAnswer) and asked.exchange.status in _ANOTHER_PLACE
+            for asked in heard(None, signalling)
+        )
+
     def _key_unknown_nearby(self) -> bool:
         """A server on this machine or network that does not have our key may run with --dev."""
         nearby = {HostKind.LOOPBACK, HostKind.PRIVATE, HostKind.SINGLE_LABEL}
@@ -495,7 +539,7 @@ class _Run:
         if not (attempts or self._validations or self._phases):
             return None
         return SignalFact(
-            validations=(*self._validations, *((self._v1,) if self._v1 else ())),
+            validations=tuple(self._validations),
             upgrades=attempts,
             first=session.first if session else None,
             phases=session.phases if session else self._phases,
@@ -509,6 +553,7 @@ class _Run:
             room_minted=self._room_minted if self._plan.joins is Whose.MINTED else None,
             held=session.held if session else None,
             again=self._again,
+            as_browser=self._as_browser,
         )
 
     def _best_clock(self) -> ClockFact | None:
@@ -537,6 +582,13 @@ class _Run:
     def _finish(self, step: Step, watch: Stopwatch) -> None:
         self._reached.add(step)
         self._listen(StepFinished(step, watch.ms))
+
+
+def _prefixes(own: str) -> tuple[str, ...]:
+    """The URL's own path, those above it, and the known ones."""
+    parts = own.split("/")
+    above = ("/".join(parts[:n]) for n in range(len(parts), 1, -1))
+    return tuple(dict.fromkeys((own, *list(above)[:_MAX_PARENTS], *_PREFIXES)))
 
 
 def _unknown_path(session: Session) -> bool:

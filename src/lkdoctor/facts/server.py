@@ -59,6 +59,14 @@ class NoAnswer(NamedTuple):
 Exchange = HttpAnswer | NoAnswer
 
 
+class Elsewhere(NamedTuple):
+    """What ``/rtc/validate`` under another prefix says to a request without credentials."""
+
+    prefix: str
+    """``/livekit``; empty for the host's root."""
+    answer: Exchange
+
+
 class ServerFact(NamedTuple):
     """Answers to requests that need no credentials."""
 
@@ -70,3 +78,8 @@ class ServerFact(NamedTuple):
     dev_mode: bool | None = None
     """Whether ``GET /debug/rooms`` is open, which it is under ``--dev`` alone (livekit-server
     server.go); asked only of a server nearby that does not know the key."""
+    elsewhere: tuple[Elsewhere, ...] = ()
+    """Prefixes, the URL's own among them; asked only where no signalling path is LiveKit's."""
+    bad_token: Exchange | None = None
+    """``/rtc/validate`` with a token that is none, asked with `elsewhere`. LiveKit looks at the
+    token before it looks at the path, so its refusal tells that a wrong path leads to it."""

@@ -296,6 +296,8 @@ class SignalFact(NamedTuple):
     held: Held | None = None
     again: tuple[Tally, ...] = ()
     """What ``/rtc/validate`` said of one token each time it was asked, the commonest first."""
+    as_browser: tuple[Validation, ...] = ()
+    """The classic path and ``/rtc/v1`` as a page asks them: token in the query, with an Origin."""
 
     def validation(self, whose: Whose) -> Validation | None:
         """The answer about that token (the classic path first)."""

@@ -27,6 +27,9 @@ class Certificate(NamedTuple):
     not_before: float
     not_after: float
     self_signed: bool
+    issuer_at: str = ""
+    """Where the issuer's own certificate is to be had over HTTP (RFC 5280 §4.2.2.1); public
+    authorities always say so."""
 
 
 class TlsEstablished(NamedTuple):
@@ -50,6 +53,8 @@ class TlsDistrusted(NamedTuple):
     took_ms: float
     certificate: Certificate | None = None
     """From a second look that sent nothing but the host's name; None where that failed too."""
+    sent: int | None = None
+    """How many certificates the peer sent; None where that cannot be told."""
     kind: Literal["distrusted"] = "distrusted"
 
 
@@ -86,3 +91,8 @@ class TlsFact(NamedTuple):
     insecure: bool = False
     """``--insecure`` was given."""
     ca_file: str | None = None
+    roots: int | None = None
+    """Authorities that this machine trusts, the ``ca_file`` included; counted only where the
+    certificate's issuer is unknown."""
+    roots_at: tuple[str, ...] = ()
+    """Where this machine keeps them."""

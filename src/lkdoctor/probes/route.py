@@ -58,10 +58,19 @@ class Endpoint(NamedTuple):
         return self.url.path + path
 
     def request(
-        self, method: str, path: str, *, token: Secret | None = None, body: bytes | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        token: Secret | None = None,
+        origin: str | None = None,
+        body: bytes | None = None,
     ) -> bytes:
         """A request to this server; see `http.request`."""
-        return http.request(method, self.path(path), authority(self.url), token=token, body=body)
+        target = self.path(path)
+        return http.request(
+            method, target, authority(self.url), token=token, origin=origin, body=body
+        )
 
 
 class Exchanged(NamedTuple):

@@ -1,9 +1,17 @@
 """What a server says to a request without credentials, and what time it says it is."""
 
+import asyncio
 from typing import NamedTuple
 
 from lkdoctor.facts.clock import ClockFact
-from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer, ServerFact, Silence
+from lkdoctor.facts.server import (
+    Elsewhere,
+    Exchange,
+    HttpAnswer,
+    NoAnswer,
+    ServerFact,
+    Silence,
+)
 from lkdoctor.probes import network
 from lkdoctor.probes.base import Deadline
 from lkdoctor.probes.route import Exchanged, Route
@@ -44,6 +52,28 @@ async def _speaks_tls(route: Route, deadline: Deadline) -> bool | None:
     from lkdoctor.probes import tls
 
     return await tls.spoken(route.endpoint.url.host, sock, deadline)
+
+
+async def search(
+    route: Route, prefixes: tuple[str, ...], deadline: Deadline
+) -> tuple[Elsewhere, ...]:
+    """Ask for ``/rtc/validate`` under each prefix, all at once and without credentials."""
+    async with asyncio.TaskGroup() as group:
+        asked = [
+            (prefix, group.create_task(_validate(route, prefix, deadline))) for prefix in prefixes
+        ]
+    return tuple(Elsewhere(prefix, task.result()) for prefix, task in asked)
+
+
+async def refuse_bad_token(route: Route, deadline: Deadline) -> Exchange:
+    """What the URL's own path says to a token that is none."""
+    return await _validate(route, route.endpoint.url.path, deadline, "?access_token=none")
+
+
+async def _validate(route: Route, prefix: str, deadline: Deadline, query: str = "") -> Exchange:
+    there = route.endpoint._replace(url=route.endpoint.url._replace(path=prefix))
+    request = there.request("GET", f"/rtc/validate{query}")
+    return (await route.exchange(request, deadline)).fact
 
 
 async def in_dev_mode(route: Route, deadline: Deadline) -> bool | None:

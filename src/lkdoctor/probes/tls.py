@@ -1,9 +1,12 @@
 """The TLS handshake, and why it failed."""
 
 import asyncio
+import os
+import re
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lkdoctor.errors import UsageError
@@ -33,6 +36,8 @@ Reopen = Callable[[], Awaitable[socket.socket | None]]
 """Opens another TCP connection to the same address."""
 
 _MAX_NAMES: Final = 50
+
+_HASHED: Final = re.compile(r"[0-9a-f]{8}\.[0-9]+")
 
 _REASONS: Final = {
     # OpenSSL's x509_vfy.h
@@ -167,7 +172,38 @@ async def handshake(
     """
     attempt, connection = await _attempt(sock, url, deadline, reopen, trust)
     insecure = trust.verify_mode is ssl.CERT_NONE
-    return TlsFact(url.host, attempt, insecure, ca_file), connection
+    fact = TlsFact(url.host, attempt, insecure, ca_file)
+    if isinstance(attempt, TlsDistrusted) and attempt.reason is Distrust.UNKNOWN_ISSUER:
+        fact = fact._replace(roots=_roots(trust), roots_at=_roots_at())
+    return fact, connection
+
+
+def _roots(trust: ssl.SSLContext) -> int:
+    """How many authorities are trusted; a folder of them is read by OpenSSL only when needed."""
+    loaded = trust.cert_store_stats()["x509_ca"]
+    return loaded or sum(map(_hashed_in, filter(None, [_paths().capath])))
+
+
+def _roots_at() -> tuple[str, ...]:
+    paths = _paths()
+    places = (
+        os.environ.get(paths.openssl_cafile_env, paths.openssl_cafile),
+        os.environ.get(paths.openssl_capath_env, paths.openssl_capath),
+    )
+    return tuple(safe(place, 200) for place in places if place)
+
+
+def _paths() -> ssl.DefaultVerifyPaths:
+    return ssl.get_default_verify_paths()
+
+
+def _hashed_in(folder: str) -> int:
+    """Certificates as OpenSSL looks for them: by a hash of their subject."""
+    try:
+        names = [path.name for path in Path(folder).iterdir()]
+    except OSError:
+        return 0
+    return sum(_HASHED.fullmatch(name) is not None for name in names)
 
 
 async def _attempt(
@@ -189,8 +225,8 @@ async def _attempt(
         connection.close()
         took = watch.ms
         reason = _REASONS.get(problem.verify_code, Distrust.OTHER)
-        seen = await _second_look(url.host, deadline, reopen)
-        return TlsDistrusted(reason, safe(problem.verify_message, 300), took, seen), None
+        seen, sent = await _second_look(url.host, deadline, reopen)
+        return TlsDistrusted(reason, safe(problem.verify_message, 300), took, seen, sent), None
     except ssl.SSLError as problem:
         connection.close()
         took = watch.ms
@@ -300,19 +336,30 @@ async def _plain_http(
     return answer.fact(took)
 
 
-async def _second_look(host: str, deadline: Deadline, reopen: Reopen) -> Certificate | None:
+async def _second_look(
+    host: str, deadline: Deadline, reopen: Reopen
+) -> tuple[Certificate | None, int | None]:
+    """The certificate, and how many were sent with it."""
     sock = await reopen()
     if sock is None:
-        return None
+        return None, None
     connection = TlsConnection(sock, context(insecure=True), host)
     try:
         async with deadline.limit():
             await connection.handshake()
-        return _unverified(connection.tls)
+        return _unverified(connection.tls), _sent(connection.tls)
     except (TimeoutError, ssl.SSLError):
-        return None
+        return None, None
     finally:
         connection.close()
+
+
+def _sent(tls: ssl.SSLObject) -> int | None:
+    """How many certificates the peer sent; Python has it under a public name from 3.13 on."""
+    named = getattr(tls, "get_unverified_chain", None)
+    chain = named or getattr(getattr(tls, "_sslobj", None), "get_unverified_chain", None)
+    found = chain() if chain is not None else None
+    return len(found) if found is not None else None
 
 
 def _verified(tls: ssl.SSLObject) -> Certificate | None:
@@ -327,6 +374,7 @@ def _verified(tls: ssl.SSLObject) -> Certificate | None:
         not_before=float(ssl.cert_time_to_seconds(found["notBefore"])),
         not_after=float(ssl.cert_time_to_seconds(found["notAfter"])),
         self_signed=found["subject"] == found["issuer"],
+        issuer_at=_over_http(found.get("caIssuers", ())),
     )
 
 
@@ -369,6 +417,7 @@ def read_certificate(der: bytes) -> Certificate | None:
         subject, issuer = found.subject.rfc4514_string(), found.issuer.rfc4514_string()
         not_before, not_after = found.not_valid_before_utc, found.not_valid_after_utc
         names = _alternative_names(found)
+        issuer_at = _over_http(_issuer_addresses(found))
     except ValueError:
         return None
     return Certificate(
@@ -378,7 +427,28 @@ def read_certificate(der: bytes) -> Certificate | None:
         not_before=not_before.timestamp(),
         not_after=not_after.timestamp(),
         self_signed=found.subject == found.issuer,
+        issuer_at=issuer_at,
     )
+
+
+def _over_http(addresses: Iterable[str]) -> str:
+    """The first that is a web address; directories of a company (LDAP) are nobody else's."""
+    return next((safe(a, 300) for a in addresses if a.lower().startswith("http://")), "")
+
+
+def _issuer_addresses(certificate: "x509.Certificate") -> list[str]:
+    from cryptography import x509
+    from cryptography.x509.oid import AuthorityInformationAccessOID
+
+    try:
+        access = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess)
+    except x509.ExtensionNotFound:
+        return []
+    return [
+        str(way.access_location.value)
+        for way in access.value
+        if way.access_method == AuthorityInformationAccessOID.CA_ISSUERS
+    ]
 
 
 def _alternative_names(certificate: "x509.Certificate") -> list[str]:

@@ -214,6 +214,10 @@ def tls(fact: TlsFact) -> Rows:
         yield "covers", ", ".join(certificate.names) or "no name"
         span = f"{timestamp(certificate.not_before)} to {timestamp(certificate.not_after)}"
         yield "valid", span
+    if isinstance(fact.attempt, TlsDistrusted) and fact.attempt.sent is not None:
+        yield "sent", f"{fact.attempt.sent} of the chain's certificates"
+    if fact.roots is not None:
+        yield "known here", f"{fact.roots} authorities"
     if isinstance(fact.attempt, TlsNotSpoken) and fact.attempt.plain_http is not None:
         yield "without TLS", exchange(fact.attempt.plain_http)
     if fact.ca_file:
@@ -286,6 +290,10 @@ def server(fact: ServerFact) -> Rows:
     yield "GET /", exchange(fact.root)
     if isinstance(fact.root, HttpAnswer):
         yield from headers(fact.root.headers)
+    for asked in fact.elsewhere:
+        yield f"GET {asked.prefix}/rtc/validate", f"no token: {exchange(asked.answer)}"
+    if fact.bad_token is not None:
+        yield "GET …/rtc/validate", f"no real token: {exchange(fact.bad_token)}"
 
 
 def api(fact: ApiFact) -> Rows:
@@ -329,9 +337,10 @@ def region(look: RegionLook) -> str:
 
 
 def signal(fact: SignalFact) -> Rows:
-    for validation in fact.validations:
+    for validation in (*fact.validations, *fact.as_browser):
+        how = ", as a page asks" if validation in fact.as_browser else ""
         label = f"GET {validation.path}"
-        yield label, f"{WHOSE[validation.whose]}: {exchange(validation.answer)}"
+        yield label, f"{WHOSE[validation.whose]}{how}: {exchange(validation.answer)}"
     for tally in fact.again:
         yield "validate again", f"{many(tally.times, 'time')}: {short(tally.answer)}"
     for attempt in fact.upgrades:

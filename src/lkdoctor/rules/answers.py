@@ -18,6 +18,7 @@ from lkdoctor.facts.signal import (
     Validation,
     Whose,
 )
+from lkdoctor.facts.url import ParsedUrl, UrlFact
 from lkdoctor.findings import Evidence
 
 _OWN_WORDS: Final = (
@@ -139,6 +140,7 @@ def reached(server: ServerFact | None, signal: SignalFact | None) -> bool | None
         return True
     if server is None and not exchanges:
         return None
+    # OK in answer to anything but GET / is LiveKit's as well, but not where clients look for it.
     root = server is not None and is_root_ok(server.root)
     return root or any(is_livekit(x) for x in exchanges)
 
@@ -146,6 +148,24 @@ def reached(server: ServerFact | None, signal: SignalFact | None) -> bool | None
 def signalling_reached(signal: SignalFact | None) -> bool | None:
     """Whether LiveKit itself answered on a signalling path; None where nobody was asked."""
     return reached(None, signal)
+
+
+def is_under_the_url(server: ServerFact | None, url: UrlFact | None) -> bool:
+    """Whether LiveKit was found where the URL says, when it was looked for without a token."""
+    if server is None or url is None or not isinstance(url.result, ParsedUrl):
+        return False
+    own = url.result.path
+    return any(asked.prefix == own and is_livekit(asked.answer) for asked in server.elsewhere)
+
+
+V1_SINCE: Final = (1, 9, 10)
+"""livekit-server's first version with ``/rtc/v1``."""
+
+
+def version_of(text: str) -> tuple[int, ...] | None:
+    """A server's version in numbers, as it says it in a join response."""
+    parts = text.partition("-")[0].split(".")
+    return tuple(map(int, parts)) if all(part.isdecimal() for part in parts) else None
 
 
 def is_html(answer: HttpAnswer) -> bool:
@@ -160,6 +180,57 @@ def is_gate(answer: HttpAnswer) -> bool:
     return answer.status in {401, 403, 407} and (
         answer.header("www-authenticate") is not None or is_html(answer)
     )
+
+
+_LOGIN: Final = re.compile(
+    r"(?i)(?:^|[^a-z0-9])(?:log-?in|sign-?in|sso|saml2?|oauth2?|authorize|auth|cloudflareaccess)"
+    r"(?:$|[^a-z0-9])"
+)
+"""A word of a log-in page's address."""
+
+
+def leads_to_login(asked: Heard) -> bool:
+    """Whether the answer sends people to a page where they log in."""
+    answer = asked.exchange
+    if not isinstance(answer, HttpAnswer) or not 300 <= answer.status < 400:
+        return False
+    location = answer.header("location") or ""
+    # A move keeps the path that was asked for, a log-in page has its own.
+    moved = asked.path != "/" and location.partition("?")[0].endswith(asked.path)
+    return _LOGIN.search(location) is not None and not moved
+
+
+def is_unknown_path(answer: HttpAnswer) -> bool:
+    """Whether it is what LiveKit says where it has nothing; other Go servers say so, too."""
+    return answer.status == 404 and answer.body.strip() in {"404 page not found", _NOT_FOUND_LINE}
+
+
+_NOT_FOUND_LINE: Final = r"404 page not found\x0a"
+"""As it stands in a fact."""
+
+_CARRIERS: Final = (
+    ("cf-ray", "", "Cloudflare"),
+    ("x-amz-cf-id", "", "Amazon CloudFront"),
+    ("x-azure-ref", "", "Azure Front Door"),
+    ("x-vercel-id", "", "Vercel"),
+    ("x-served-by", "cache-", "Fastly"),
+    ("ngrok-agent-ips", "", "ngrok"),
+    ("ngrok-trace-id", "", "ngrok"),
+    ("via", "cloudfront", "Amazon CloudFront"),
+    ("via", "1.1 google", "Google's load balancer"),
+    ("via", "vegur", "Heroku"),
+    ("via", "heroku-router", "Heroku"),
+    ("set-cookie", "awsalb", "an AWS load balancer"),
+)
+"""Headers by which one knows what carries HTTP and nothing else: name, part of the value, whose."""
+
+
+def carrier(headers: tuple[tuple[str, str], ...]) -> tuple[str, str] | None:
+    """Who carries this answer, and the header's name; None where nobody known does."""
+    for wanted, part, name in _CARRIERS:
+        if any(header == wanted and part in value.lower() for header, value in headers):
+            return name, wanted
+    return None
 
 
 def software(answer: HttpAnswer) -> str | None:

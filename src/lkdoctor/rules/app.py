@@ -22,7 +22,6 @@ from lkdoctor.rules.base import Check, Judgement, Rule
 
 if TYPE_CHECKING:  # check-env judges without these layers and does not pay for them
     from lkdoctor.facts import Facts
-    from lkdoctor.facts.network import NetworkFact
     from lkdoctor.facts.signal import SignalFact
 
 
@@ -100,8 +99,6 @@ _V1_SERVER: Final = (1, 9, 10)
 """livekit-server from which on there is a ``/rtc/v1``."""
 _PINNED_1458: Final = (2, 18, 9)
 """The first livekit-client that is made for @livekit/protocol 1.45.8 (its package.json, #1930)."""
-_BACKOFF_CLIENT: Final = (2, 15, 15)
-"""livekit-client from which on failures delay the next attempt (its CHANGELOG, #1715)."""
 _ASYNC_TOKENS: Final = (2, 0, 0)
 """livekit-server-sdk from which on toJwt() is asynchronous (livekit/node-sdks#115)."""
 _LATER: Final = (10**9,)
@@ -345,7 +342,7 @@ def _old_server(signal: "SignalFact | None") -> Evidence | None:
         if parts >= _V1_SERVER:
             return None
         return Evidence("the server's version", str(version), "1.9.10 or later", "net")
-    for validation in signal.validations:
+    for validation in (*signal.as_browser, *signal.validations):
         answer = validation.answer
         if validation.path.endswith("/rtc/v1/validate") and answer.kind == "answer":
             if answer.status == 404 and "page not found" in answer.body:
@@ -423,34 +420,6 @@ def _rejoin(app: AppFact) -> Iterator[Judgement]:
             ),
             location=package.origin,
         )
-
-
-def _backoff(
-    app: AppFact,
-    url: UrlFact,
-    network: "NetworkFact | None" = None,
-    signal: "SignalFact | None" = None,
-) -> Iterator[Judgement]:
-    result = url.result
-    if not isinstance(result, ParsedUrl) or result.host_kind is not HostKind.CLOUD:
-        return
-    client = app.within(Ecosystem.NPM, "livekit-client", _BACKOFF_CLIENT, _LATER)
-    failed = _failure(network, signal)
-    if client is not None and failed is not None:
-        yield Judgement(evidence=(_seen(client), failed), location=client.origin)
-
-
-def _failure(network: "NetworkFact | None", signal: "SignalFact | None") -> Evidence | None:
-    if network is not None and network.connected is None:
-        return Evidence("connecting", "failed", source="net")
-    if signal is None:
-        return None
-    for attempt in signal.upgrades:
-        if attempt.result.kind == "refused":
-            answer = attempt.result.answer
-            if answer.status >= 500:
-                return Evidence(f"upgrade of {attempt.path}", str(answer.status), "101", "net")
-    return None
 
 
 def _cleartext(app: AppFact, url: UrlFact) -> Iterator[Judgement]:
@@ -623,28 +592,6 @@ def _on(server: str, *packages: Package) -> "Facts":
     return facts
 
 
-def _on_cloud(*packages: Package, reached: bool) -> "Facts":
-    from lkdoctor.facts.network import Family, NetworkFact, Resolved, TcpConnected, TcpTimedOut
-
-    facts = _with(*packages)
-    host = "clinic.livekit.cloud"
-    url = facts.url
-    if url is None or not isinstance(url.result, ParsedUrl):
-        return facts
-    result = url.result._replace(host=host, host_kind=HostKind.CLOUD)
-    address = "203.0.113.10"
-    tcp = TcpConnected(address, 443, 24.0) if reached else TcpTimedOut(address, 443, 5000.0)
-    network = NetworkFact(host, 443, Family.ANY, Resolved((address,), 12.0), (tcp,))
-    return facts._replace(
-        url=url._replace(raw=f"wss://{host}", result=result),
-        network=network,
-        tls=None,
-        signal=None,
-        server=None,
-        api=None,
-    )
-
-
 _NEXT: Final = FrameworkSeen("Next.js", "package.json", "NEXT_PUBLIC_")
 
 
@@ -803,23 +750,6 @@ RULES: Final = (
         judge=_rejoin,
         sick=lambda: _with(_package(Ecosystem.PUB, "livekit_client", "2.13.0")),
         healthy=lambda: _with(_package(Ecosystem.PUB, "livekit_client", "2.12.0")),
-    ),
-    Rule(
-        code="cloud-client-backoff",
-        check="app.sdks",
-        layer=Layer.APP,
-        severity=Severity.INFO,
-        confidence=Confidence.HINT,
-        title="After failures the client waits before it tries again",
-        symptoms=("nothing for up to 15 s: the room stays in the state “connecting”",),
-        cause="livekit-client from 2.15.15 on waits 0.5 to 15 seconds before each new attempt on "
-        "LiveKit Cloud once some have failed, until the page is loaded anew.",
-        how="The URL is LiveKit Cloud's, connecting failed here too, and the client is that new.",
-        fix=(FixStep("Mend what makes the first attempt fail, then load the page anew."),),
-        source="client-sdk-js 2.15.15, src/room/BackOffStrategy.ts (#1715)",
-        judge=_backoff,
-        sick=lambda: _on_cloud(_client("2.18.9"), reached=False),
-        healthy=lambda: _on_cloud(_client("2.18.9"), reached=True),
     ),
     Rule(
         code="mobile-cleartext",

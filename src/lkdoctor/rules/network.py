@@ -698,7 +698,6 @@ RULES: Final = (
         judge=_nxdomain,
         sick=_sick_dns,
         healthy=healthy,
-        explains=("cloud-client-backoff",),
         related=("dns-resolver-failed", "env-internal-vs-public-url"),
     ),
     Rule(
@@ -735,7 +734,6 @@ RULES: Final = (
         judge=_resolver_failed,
         sick=_sick_resolver,
         healthy=healthy,
-        explains=("cloud-client-backoff",),
         related=("dns-nxdomain",),
     ),
     Rule(
@@ -780,7 +778,6 @@ RULES: Final = (
         judge=_refused,
         sick=_sick_refused,
         healthy=healthy,
-        explains=("cloud-client-backoff",),
         related=("env-internal-vs-public-url", "tcp-timeout"),
     ),
     Rule(
@@ -816,7 +813,6 @@ RULES: Final = (
         judge=_timed_out,
         sick=_sick_timeout,
         healthy=_dual_stack,
-        explains=("cloud-client-backoff",),
         related=("tcp-refused", "tcp-unreachable"),
     ),
     Rule(
@@ -850,7 +846,6 @@ RULES: Final = (
         judge=_unreachable,
         sick=_sick_unreachable,
         healthy=_dual_stack,
-        explains=("cloud-client-backoff",),
         related=("tcp-timeout", "dns-nxdomain"),
     ),
     Rule(

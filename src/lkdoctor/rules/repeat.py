@@ -98,6 +98,16 @@ def _get_plain(there: _There, found: re.Match[str]) -> str:
     return _There(plain, there.facts).curl(f"{there.url.path}{found['path']}")
 
 
+def _as_a_page(there: _There, found: re.Match[str]) -> str:
+    path = found["path"] or f"{there.url.path}/rtc/validate"
+    token = '-G --data-urlencode "access_token=$LIVEKIT_TOKEN"'
+    return there.curl(path, "-H 'Origin: https://app.example.com'", token)
+
+
+def _bad_token(there: _There, found: re.Match[str]) -> str:
+    return there.curl(found["path"], "-G -d access_token=none")
+
+
 def _upgrade(there: _There, found: re.Match[str]) -> str:
     token = [TOKEN] if _with_token(found["whose"]) else []
     # HTTP/2 has no such upgrade; a server that grants it would go on talking.
@@ -179,6 +189,16 @@ def _past(there: _There, found: re.Match[str]) -> str:
     return there.curl(f"{there.url.path}/", "--noproxy '*'")
 
 
+def _chain(there: _There, found: re.Match[str]) -> str:
+    del found
+    return f"{there.openssl('-showcerts')} 2>/dev/null | grep -c BEGIN"
+
+
+def _issuer_at(there: _There, found: re.Match[str]) -> str:
+    del found
+    return f"{there.openssl()} 2>/dev/null | openssl x509 -noout -ext authorityInfoAccess"
+
+
 def _with_token(whose: str | None) -> bool:
     return whose in {"test token", "your token"}
 
@@ -193,16 +213,23 @@ _COMMANDS: Final[tuple[tuple[str, Callable[[_There, re.Match[str]], str]], ...]]
     (r"CONNECT \S+|Proxy-Authenticate", _through),
     (r"\S+ without the proxy", _past),
     (r"GET (?P<path>/\S*) without TLS, same port", _get_plain),
+    (
+        r"GET (?P<path>/\S*), (?:test|your) token in the query|Access-Control-Allow-Origin",
+        _as_a_page,
+    ),
+    (r"GET (?P<path>/\S*), no real token", _bad_token),
     (rf"upgrade of (?P<path>/\S*){_WHOSE}", _upgrade),
     (r"POST \S*/(?P<method>ListRooms|ListParticipants)(?P<without>, no token)?", _call),
     (
         r"(?:server API, own token|(?P<method>ListRooms|ListParticipants)(?: .*)?)(?P<without>)",
         _call,
     ),
-    (r"Server header|Retry-After|server's clock.*", _head),
+    (r"Server header|header|Retry-After|server's clock.*", _head),
     (r"DNS .*", _lookup),
     (r"TCP (?:port \d+|(?P<where>\S+))", _connect),
     (r"verification|TLS handshake.*", _verify),
     (r"certificate (?:for|valid)|issued by", _certificate),
+    (r"certificates sent", _chain),
+    (r"the issuer's is at", _issuer_at),
 )
 """Labels of evidence, as the rules write them, and what repeats each."""

@@ -31,7 +31,9 @@ from lkdoctor.rules.answers import (
     is_livekit,
     is_pasteable,
     is_root_ok,
+    is_under_the_url,
     lacks_websocket_header,
+    leads_to_login,
     one_line,
     said,
     signalling_reached,
@@ -65,6 +67,8 @@ def _redirects(server: ServerFact | None, signal: SignalFact | None) -> Iterator
     # A redirect of / alone is a landing page, and no client asks for it.
     only_signalling = bool(signalling_reached(signal))
     for asked in heard(None if only_signalling else server, signal):
+        if leads_to_login(asked):
+            continue  # proxy-access-gate
         if isinstance(asked.exchange, HttpAnswer) and 300 <= asked.exchange.status < 400:
             location = asked.exchange.header("location")
             if location:
@@ -136,7 +140,7 @@ def _not_livekit(
     if is_root_ok(root):
         yield from _ok_to_everything(root, signal)
         return
-    if _says_something_else(root):
+    if _says_something_else(root) or is_under_the_url(server, url):
         return
     proof = [evidence(Heard("GET /", root), "200 OK: OK")]
     proof += [evidence(h) for h in heard(None, signal) if isinstance(h.exchange, HttpAnswer)][:3]
@@ -204,31 +208,18 @@ def _refused(server: ServerFact, signal: SignalFact | None = None) -> Iterator[J
     root = server.root
     if not isinstance(root, HttpAnswer) or signalling_reached(signal) is not None:
         return  # what the signalling path said weighs more, whatever it was
+    if is_gate(root):
+        return  # proxy-access-gate
     page = root.status == 406 and is_html(root)
     if (
         root.status in {401, 403, 407}
         or page
         or (root.status >= 500 and root.status not in GATEWAY)
     ):
-        gate = is_gate(root)
         yield Judgement(
             (evidence(Heard("GET /", root), "200 OK: OK"), *software_evidence(root)),
-            title=_GATE_TITLE
-            if gate
-            else f"GET / is answered {root.status}, which LiveKit never says",
-            fix=_GATE_FIX if gate else (),
+            title=f"GET / is answered {root.status}, which LiveKit never says",
         )
-
-
-_GATE_TITLE: Final = "Something in front of LiveKit wants a log-in"
-
-_GATE_FIX: Final = (
-    FixStep(
-        "LiveKit checks every token itself: let the access rule (Cloudflare Access, basic auth, an IP "
-        "list, a bot rule) pass /rtc, /twirp and /agent."
-    ),
-    FixStep("Test from outside:", command="curl -si https://rtc.example.com/rtc/validate"),
-)
 
 
 # server-no-nodes
@@ -416,7 +407,7 @@ def _sick_not_ready() -> Facts:
 
 
 def _sick_refused() -> Facts:
-    return _root(answer(403, _PAGE, content_type="text/html", server="cloudflare"))
+    return _root(answer(403, "Your address is not on the list", server="haproxy"))
 
 
 _READ_PROXY_LOG: Final = FixStep(
@@ -498,9 +489,6 @@ RULES: Final = (
             FixStep(
                 "Use the final address, with wss://, in every place that names the server.",
                 command="curl -sIL https://rtc.example.com/ | grep -i ^location",
-            ),
-            FixStep(
-                "If the redirect leads to a log-in page, exempt /rtc, /twirp and /agent from the access rule."
             ),
         ),
         source="RFC 6455 §4.1, RFC 9110 §15.4, livekit/python-sdks#248, livekit-examples/kitt#11",
@@ -591,10 +579,13 @@ RULES: Final = (
         title="Something refuses requests in LiveKit's place",
         symptoms=(_GENERIC, "401 Unauthorized", "403 Forbidden"),
         cause="LiveKit answers GET / to everybody. This answer comes from something in front of it: an "
-        "access rule (log-in, basic auth, IP list, bot protection) or a proxy with an error of its own. "
-        "It says nothing about your token.",
+        "access rule (an IP list, bot protection) or a proxy with an error of its own. It says nothing "
+        "about your token.",
         how="GET / is answered with a status that LiveKit never gives there.",
-        fix=(*_GATE_FIX, _READ_PROXY_LOG),
+        fix=(
+            FixStep("See who gives this answer:", command="curl -si https://rtc.example.com/"),
+            _READ_PROXY_LOG,
+        ),
         source="livekit-server pkg/service/auth.go, jitsi/jitsi-meet#5667",
         judge=_refused,
         sick=_sick_refused,

@@ -36,12 +36,12 @@ from lkdoctor.facts.signal import (
 from lkdoctor.facts.token import TokenFact
 from lkdoctor.findings import Confidence, Evidence, FixStep, Layer, Severity, Snippet
 from lkdoctor.rules.answers import (
+    V1_SINCE,
     Heard,
     duration,
     evidence,
     fitting,
     heard,
-    is_gate,
     is_html,
     is_livekit,
     is_root_ok,
@@ -54,6 +54,7 @@ from lkdoctor.rules.answers import (
     software,
     software_evidence,
     upgrade_label,
+    version_of,
     whose_token,
 )
 from lkdoctor.rules.base import Check, Effect, Judge, Judgement, Rule, Unsure
@@ -364,35 +365,31 @@ def _old_server(signal: SignalFact, app: "AppFact | None" = None) -> Iterator[Ju
         if has_web_client(app):  # which release asks decides what comes of it
             yield from v1_client(app, signal)
             return
-    classic = [v for v in signal.validations if "/rtc/v1" not in v.path and is_livekit(v.answer)]
-    absent = [
-        v
-        for v in signal.validations
-        if "/rtc/v1" in v.path and isinstance(v.answer, HttpAnswer) and v.answer.status == 404
-    ]
-    if not classic or not absent or _says_no_room(absent[0].answer):
-        return
-    shown = (evidence(of_validation(classic[0])), evidence(of_validation(absent[0]), "success"))
+    classic = next((v for v in signal.validations if is_livekit(v.answer)), None)
+    absent = next((v for v in signal.as_browser if v.path.endswith("/rtc/v1/validate")), None)
     first = signal.first
+    said = version_of(first.server_version) if isinstance(first, Joined) else None
+    if classic is None or absent is None or not _is_unknown_to_livekit(absent):
+        return
+    if said is not None and said >= V1_SINCE:
+        return  # it has the path, so something in front does not pass it on: proxy-v1-not-routed
     version: tuple[Evidence, ...] = ()
     if isinstance(first, Joined) and first.server_version:
         said_by_join = one_line(first.server_version, 20)
         version = (Evidence("session", f"server {said_by_join}", "1.9.10 or later", "net"),)
-    own = isinstance(absent[0].answer, HttpAnswer) and absent[0].answer.body.startswith(_GO_404)
     yield Judgement(
-        (*shown, *version),
-        title=None if own else "Only /rtc leads to LiveKit, /rtc/v1 does not",
-        cause=None if own else _V1_NOT_ROUTED,
+        (evidence(of_validation(classic)), evidence(of_validation(absent), "success"), *version)
     )
 
 
-_GO_404: Final = "404 page not found"
-
-_V1_NOT_ROUTED: Final = (
-    "A proxy in front passes /rtc on and answers /rtc/v1 itself. Browsers with livekit-client 2.17 or later "
-    "ask for /rtc/v1 first and fall back to /rtc, so each join takes two attempts more; 2.18.1 to 2.18.3 "
-    "fell back badly and never connect."
-)
+def _is_unknown_to_livekit(asked: Validation) -> bool:
+    """Whether LiveKit itself has no such path; a proxy's own answer is proxy-v1-not-routed."""
+    reply = asked.answer
+    return (
+        isinstance(reply, HttpAnswer)
+        and reply.status == 404
+        and reply.body.startswith("404 page not found")
+    )
 
 
 # signal-400-hidden
@@ -612,10 +609,6 @@ def _case(asked: _Asked, reply: HttpAnswer, server: ServerFact | None) -> _Case:
             cause="The refusal is LiveKit's own; its words say what it misses in the token or in the room.",
             fix=(_SERVER_LOG,),
         )
-    if is_gate(reply):
-        return _GATE
-    if reply.status in {414, 431}:
-        return _TOO_LONG
     if asked.of_upgrade and 200 <= reply.status < 300:
         return _ORDINARY
     if asked.of_upgrade and reply.status >= 500:
@@ -650,32 +643,6 @@ _LOST: Final = _Case(
         FixStep(
             "Let the proxy pass header and query on as they are; in nginx:",
             snippet=Snippet("nginx", "proxy_set_header Authorization $http_authorization;"),
-        ),
-    ),
-)
-
-_GATE: Final = _Case(
-    title="Something in front of LiveKit wants a log-in",
-    cause="The answer is a log-in's (a page, or a WWW-Authenticate header), not LiveKit's, whose refusals "
-    "are short texts: Cloudflare Access, basic auth, an IP list or a bot rule. Your token was not even "
-    "looked at.",
-    fix=(
-        FixStep(
-            "LiveKit checks every token itself: let the access rule pass /rtc, /twirp and /agent."
-        ),
-        FixStep("Test from outside:", command="curl -si https://rtc.example.com/rtc/validate"),
-    ),
-)
-
-_TOO_LONG: Final = _Case(
-    title="The request is too long for the proxy",
-    cause="The token travels in the URL or in a header, and the proxy's limit for these is lower: large "
-    "metadata, attributes or room configuration make a long token.",
-    fix=(
-        FixStep("Keep large values out of the token; fetch them by id instead."),
-        FixStep(
-            "Raise the proxy's limit; in nginx:",
-            snippet=Snippet("nginx", "large_client_header_buffers 4 32k;"),
         ),
     ),
 )
@@ -856,7 +823,8 @@ def _room_left(signal: SignalFact) -> Iterator[Judgement]:
 
 
 def _look_v1(signal: SignalFact) -> str | None:
-    there = any("/rtc/v1" in v.path and is_livekit(v.answer) for v in signal.validations)
+    asked = (*signal.as_browser, *signal.validations)
+    there = any("/rtc/v1" in v.path and is_livekit(v.answer) for v in asked)
     return "/rtc/v1 is there" if there else None
 
 
@@ -1028,20 +996,22 @@ def _sick_rate_limited() -> Facts:
     return _given(answer(200, "success"), answer(429, "too many requests", retry_after="30"))
 
 
-def _sick_old_server() -> Facts:
+def _asked_for_v1(version: str, reply: HttpAnswer) -> Facts:
     facts = healthy()
-    if facts.signal is None:
+    if facts.signal is None or not isinstance(facts.signal.first, Joined):
         return facts
-    absent = Validation(Whose.MINTED, "/rtc/v1/validate", answer(404, "404 page not found"))
-    return facts._replace(signal=facts.signal._replace(validations=(_SUCCESS, absent)))
+    asked = Validation(Whose.MINTED, "/rtc/v1/validate", reply)
+    first = facts.signal.first._replace(server_version=version)
+    return facts._replace(signal=facts.signal._replace(as_browser=(asked,), first=first))
+
+
+def _sick_old_server() -> Facts:
+    return _asked_for_v1("1.8.4", answer(404, "404 page not found"))
 
 
 def _new_server() -> Facts:
-    facts = healthy()
-    if facts.signal is None:
-        return facts
-    there = Validation(Whose.MINTED, "/rtc/v1/validate", answer(200, "success"))
-    return facts._replace(signal=facts.signal._replace(validations=(_SUCCESS, there)))
+    yes = answer(200, "success", access_control_allow_origin="*")
+    return _asked_for_v1("1.13.5", yes)
 
 
 def _sick_bus() -> Facts:

@@ -1,5 +1,6 @@
 """Whether the port speaks TLS when the URL says so, and whether its certificate holds."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
@@ -104,10 +105,13 @@ def _validity(certificate: Certificate | None, clock: ClockFact | None) -> tuple
 # tls-untrusted, tls-hostname, tls-expired, tls-not-yet-valid, tls-expires-soon
 
 
+_NO_KNOWN_ISSUER: Final = (Distrust.SELF_SIGNED, Distrust.UNKNOWN_ISSUER, Distrust.OTHER)
+
+
 def _untrusted(tls: TlsFact) -> Iterator[Judgement]:
-    attempt = _distrusted(tls, Distrust.SELF_SIGNED, Distrust.UNKNOWN_ISSUER, Distrust.OTHER)
-    if attempt is None:
-        return
+    attempt = _distrusted(tls, *_NO_KNOWN_ISSUER)
+    if attempt is None or _has_no_roots(tls) or _inspector(attempt) or _is_leaf_alone(attempt):
+        return  # tls-client-roots-missing, tls-intercepted, tls-incomplete-chain
     proof = (
         _verification(attempt, "a chain to a known authority"),
         *_issuer(attempt.certificate),
@@ -125,6 +129,107 @@ def _untrusted(tls: TlsFact) -> Iterator[Judgement]:
             "similar rules, so they probably refuse it too.",
             confidence=Confidence.LIKELY,
         )
+
+
+# tls-client-roots-missing, tls-incomplete-chain, tls-intercepted
+
+
+def _has_no_roots(tls: TlsFact) -> bool:
+    return tls.roots == 0 and _distrusted(tls, Distrust.UNKNOWN_ISSUER) is not None
+
+
+def _roots_missing(tls: TlsFact) -> Iterator[Judgement]:
+    attempt = tls.attempt
+    if not isinstance(attempt, TlsDistrusted) or not _has_no_roots(tls):
+        return
+    places = ", ".join(one_line(place, 60) for place in tls.roots_at) or "the system's store"
+    yield Judgement(
+        (
+            _verification(attempt, "a chain to a known authority"),
+            Evidence("authorities known here", "none", "about 140", "env"),
+            Evidence("looked for in", places, None, "env"),
+            *_issuer(attempt.certificate),
+        )
+    )
+
+
+def _is_leaf_alone(attempt: TlsDistrusted) -> bool:
+    """Whether one certificate came, of an issuer that publishes its own for all to fetch."""
+    certificate = attempt.certificate
+    return (
+        attempt.reason is Distrust.UNKNOWN_ISSUER
+        and attempt.sent == 1
+        and certificate is not None
+        and not certificate.self_signed
+        and bool(certificate.issuer_at)
+    )
+
+
+def _incomplete_chain(tls: TlsFact) -> Iterator[Judgement]:
+    attempt = tls.attempt
+    if not isinstance(attempt, TlsDistrusted) or not _is_leaf_alone(attempt):
+        return
+    if _has_no_roots(tls) or _inspector(attempt) or attempt.certificate is None:
+        return
+    yield Judgement(
+        (
+            _verification(attempt, "a chain to a known authority"),
+            Evidence("certificates sent", "1, the server's own", "2 or more", "net"),
+            *_issuer(attempt.certificate),
+            Evidence(
+                "the issuer's is at", one_line(attempt.certificate.issuer_at), "sent along", "net"
+            ),
+        )
+    )
+
+
+_INSPECTORS: Final = re.compile(
+    r"(?i)\b(zscaler|netskope|fortinet|fortigate|palo alto networks|blue ?coat|sophos|cisco umbrella|"
+    r"mcafee|skyhigh|kaspersky|eset ssl|avast|avg web|bitdefender|check point software|barracuda|"
+    r"watchguard|forcepoint|websense|iboss|sonicwall|menlo security|cato networks|"
+    r"gateway ca - cloudflare|cloudflare for teams|trend micro|untangle|smoothwall|lightspeed|securly|"
+    r"adguard|mitmproxy|charles proxy|fiddler|portswigger)"
+)
+"""Products that open TLS connections and close them again with a certificate of their own."""
+
+
+def _inspector(attempt: TlsAttempt) -> str | None:
+    """The product's name as the certificate's issuer has it."""
+    if not isinstance(attempt, TlsEstablished | TlsDistrusted) or attempt.certificate is None:
+        return None
+    if isinstance(attempt, TlsDistrusted) and attempt.reason not in _NO_KNOWN_ISSUER:
+        return None  # its name or its dates are the cause
+    found = _INSPECTORS.search(attempt.certificate.issuer)
+    return None if found is None else found[0]
+
+
+def _intercepted(tls: TlsFact) -> Iterator[Judgement]:
+    attempt = tls.attempt
+    name = _inspector(attempt)
+    if name is None or _has_no_roots(tls):
+        return
+    certificate = getattr(attempt, "certificate", None)
+    trusted = isinstance(attempt, TlsEstablished)
+    verification = (
+        (_verification(attempt, "a chain to a known authority"),)
+        if isinstance(attempt, TlsDistrusted)
+        else ()
+    )
+    yield Judgement(
+        (*verification, *_issuer(certificate), *_names(certificate)),
+        title=fitting(f"{name} stands between this machine and LiveKit"),
+        severity=Severity.WARNING if trusted else None,
+        cause=f"{_INTERCEPTED} Its root is trusted here, so signalling may work; media may not."
+        if trusted
+        else None,
+    )
+
+
+_INTERCEPTED: Final = (
+    "The certificate is not the server's: a security product on this network or machine opens the "
+    "connection, reads along, and closes it again with a certificate of its own. Such products often "
+    "drop WebSockets, and TURN over TLS never passes them, as there is no HTTP in it."
+)
 
 
 def _hostname(tls: TlsFact) -> Iterator[Judgement]:
@@ -357,6 +462,29 @@ def _sick_untrusted() -> Facts:
     return _stopped(TlsDistrusted(Distrust.SELF_SIGNED, "self-signed certificate", 51.0, own))
 
 
+_LEAF_ALONE: Final = TlsDistrusted(
+    Distrust.UNKNOWN_ISSUER,
+    "unable to get local issuer certificate",
+    51.0,
+    _CERTIFICATE._replace(issuer="CN=R11,O=Example Authority", issuer_at="http://ca.example/r11"),
+    sent=1,
+)
+
+
+def _sick_incomplete_chain() -> Facts:
+    return _stopped(_LEAF_ALONE)
+
+
+def _sick_roots_missing() -> Facts:
+    tls = TlsFact("rtc.example.com", _LEAF_ALONE._replace(sent=2), roots=0)
+    return _stopped(tls.attempt)._replace(tls=tls._replace(roots_at=("/etc/ssl/certs",)))
+
+
+def _sick_intercepted() -> Facts:
+    theirs = _CERTIFICATE._replace(issuer="CN=Zscaler Intermediate Root CA,O=Zscaler Inc.")
+    return _stopped(_LEAF_ALONE._replace(certificate=theirs, sent=2))
+
+
 def _sick_hostname() -> Facts:
     other = _CERTIFICATE._replace(subject="CN=www.example.com", names=("www.example.com",))
     error = "certificate is not valid for 'rtc.example.com'"
@@ -447,7 +575,122 @@ RULES: Final = (
         judge=_untrusted,
         sick=_sick_untrusted,
         healthy=healthy,
-        related=("tls-hostname", "tls-expired"),
+        related=(
+            "tls-incomplete-chain",
+            "tls-client-roots-missing",
+            "tls-intercepted",
+            "tls-hostname",
+            "tls-expired",
+        ),
+    ),
+    Rule(
+        code="tls-incomplete-chain",
+        check="tls.handshake",
+        layer=Layer.TLS,
+        severity=Severity.ERROR,
+        confidence=Confidence.LIKELY,
+        title="The server sends its own certificate and no other",
+        symptoms=(
+            "unable to get local issuer certificate",
+            "invalid peer certificate: UnknownIssuer",
+            "CERTIFICATE_VERIFY_FAILED",
+            "java.security.cert.CertPathValidatorException: Trust anchor for certification path not found",
+        ),
+        cause="Public authorities sign with an intermediate certificate, which the server has to send along; "
+        "here it does not. Desktop browsers often fetch or remember it, so they connect; Android, Python, "
+        "Rust, Go and agents do not.",
+        how="One certificate comes, its issuer is unknown here, and it says where the issuer's certificate is "
+        "to be had, as those of public authorities do. Nothing is fetched from there.",
+        fix=(
+            FixStep(
+                "Serve the whole chain, not the leaf alone; with nginx:",
+                snippet=Snippet(
+                    "nginx", "ssl_certificate /etc/letsencrypt/live/rtc.example.com/fullchain.pem;"
+                ),
+            ),
+            FixStep("Reload the proxy:", command="sudo nginx -s reload"),
+            FixStep(
+                "Count what is sent now; it must be two or more:",
+                command="openssl s_client -connect rtc.example.com:443 -servername rtc.example.com -showcerts </dev/null | grep -c BEGIN",
+            ),
+        ),
+        source="RFC 8446 §4.4.2, RFC 5280 §4.2.2.1, livekit/python-sdks#353",
+        judge=_incomplete_chain,
+        sick=_sick_incomplete_chain,
+        healthy=healthy,
+        related=("tls-untrusted", "tls-client-roots-missing"),
+    ),
+    Rule(
+        code="tls-client-roots-missing",
+        check="tls.handshake",
+        layer=Layer.TLS,
+        severity=Severity.ERROR,
+        confidence=Confidence.CERTAIN,
+        title="This machine knows no certificate authority at all",
+        symptoms=(
+            "failed to retrieve region info: error sending request for url",
+            "invalid peer certificate: UnknownIssuer",
+            "CERTIFICATE_VERIFY_FAILED",
+            "unable to get local issuer certificate",
+        ),
+        cause="The list of authorities is missing or empty here, as in slim container images and in Python "
+        "from python.org on macOS, or SSL_CERT_FILE names a file that is not there. No certificate can be "
+        "verified then, however good it is. Node.js brings a list of its own: an agent's worker "
+        "registers, and every job fails.",
+        how="The certificate's issuer is unknown, and this machine's store holds no authority.",
+        fix=(
+            FixStep(
+                "In a container, install the list in the final image:",
+                command="apt-get update && apt-get install -y ca-certificates   # Alpine: apk add ca-certificates",
+            ),
+            FixStep(
+                "On macOS, run what came with Python:",
+                command="open '/Applications/Python 3.12/Install Certificates.command'",
+            ),
+            FixStep(
+                "If SSL_CERT_FILE or SSL_CERT_DIR is set, see that it names what there is:",
+                command='ls -l "$SSL_CERT_FILE" "$SSL_CERT_DIR"',
+            ),
+        ),
+        source="OpenSSL SSL_CTX_set_default_verify_paths, livekit/agents-js#932, livekit/agents-js#1622, livekit/python-sdks#353",
+        judge=_roots_missing,
+        sick=_sick_roots_missing,
+        healthy=healthy,
+        related=("tls-untrusted", "tls-incomplete-chain"),
+    ),
+    Rule(
+        code="tls-intercepted",
+        check="tls.handshake",
+        layer=Layer.TLS,
+        severity=Severity.ERROR,
+        confidence=Confidence.LIKELY,
+        title="A security product opens the TLS connection",
+        symptoms=(
+            "net::ERR_CERT_AUTHORITY_INVALID",
+            "CERTIFICATE_VERIFY_FAILED",
+            "could not establish signal connection: Failed to fetch",
+            "could not establish pc connection",
+        ),
+        cause=_INTERCEPTED,
+        how="The certificate's issuer has the name of a product that inspects TLS.",
+        fix=(
+            FixStep(
+                "Ask who runs this network or machine for a bypass (no inspection) of the LiveKit host and of "
+                "its TURN name."
+            ),
+            FixStep(
+                "Try from another network, a phone's for example: if it works there, this is it."
+            ),
+            FixStep(
+                "Until then, let clients here trust the product's root:",
+                command="export SSL_CERT_FILE=/path/to/company-root.pem",
+            ),
+        ),
+        source="RFC 8446 §9.3, docs.livekit.io (configuring firewalls)",
+        judge=_intercepted,
+        sick=_sick_intercepted,
+        healthy=healthy,
+        related=("tls-untrusted",),
     ),
     Rule(
         code="tls-hostname",

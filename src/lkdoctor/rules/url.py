@@ -11,7 +11,7 @@ from lkdoctor.rules.base import Check, Judgement, Rule
 if TYPE_CHECKING:  # check-env judges without these layers and does not pay for them
     from lkdoctor.facts import Facts
     from lkdoctor.facts.network import NetworkFact
-    from lkdoctor.facts.server import ServerFact
+    from lkdoctor.facts.server import Elsewhere, ServerFact
     from lkdoctor.facts.signal import SignalFact
 
 
@@ -157,7 +157,9 @@ _ENDPOINT: Final = (
 )
 
 
-def _path(url: UrlFact, signal: "SignalFact | None" = None) -> Iterator[Judgement]:
+def _path(
+    url: UrlFact, signal: "SignalFact | None" = None, server: "ServerFact | None" = None
+) -> Iterator[Judgement]:
     result = url.result
     if not isinstance(result, ParsedUrl) or _reached(signal) or _service(result.host):
         return
@@ -176,6 +178,15 @@ def _path(url: UrlFact, signal: "SignalFact | None" = None) -> Iterator[Judgemen
             fix=(_use(right), _restart()),
             location=_location(url),
         )
+    elif (found := _found_elsewhere(server, result.path)) is not None:
+        right = _with_port(result._replace(path=found.prefix), str(result.port))
+        yield Judgement(
+            evidence=(_written(url, right), *_answers_of(server, result.path, found.prefix)),
+            title=_moved(result.path, found.prefix),
+            cause=_ANOTHER_PREFIX,
+            fix=(_use(right), _restart()),
+            location=_location(url),
+        )
     elif result.query or result.userinfo:
         what = "a query or fragment" if result.query else "a user name or password"
         yield Judgement(
@@ -188,6 +199,45 @@ def _path(url: UrlFact, signal: "SignalFact | None" = None) -> Iterator[Judgemen
             fix=(_use(_with_port(result, str(result.port))), _restart()),
             location=_location(url),
         )
+
+
+_ANOTHER_PREFIX: Final = (
+    "Clients ask for /rtc behind the URL's path, and there is no LiveKit. Under another path of the same "
+    "host there is: the URL lacks the prefix under which the proxy serves it, or has one too many."
+)
+
+
+def _found_elsewhere(server: "ServerFact | None", own: str) -> "Elsewhere | None":
+    """The first prefix but the URL's own under which LiveKit answers; None if its own does."""
+    if server is None or not server.elsewhere:
+        return None
+    from lkdoctor.rules.answers import is_livekit
+
+    there = [asked for asked in server.elsewhere if is_livekit(asked.answer)]
+    return there[0] if there and own not in {asked.prefix for asked in there} else None
+
+
+def _answers_of(server: "ServerFact | None", *prefixes: str) -> tuple[Evidence, ...]:
+    """What was answered under these prefixes."""
+    from lkdoctor.rules.answers import said
+
+    asked = {} if server is None else {a.prefix: a.answer for a in server.elsewhere}
+    return tuple(
+        Evidence(f"GET {prefix}/rtc/validate, no token", said(asked[prefix]), _NO_TOKEN, "net")
+        for prefix in prefixes
+        if prefix in asked
+    )
+
+
+_NO_TOKEN: Final = "401: no permissions to access the room"
+
+
+def _moved(own: str, prefix: str) -> str:
+    if not own:
+        return _fitting(f"LiveKit is under {prefix}, which the URL lacks")
+    if not prefix:
+        return _fitting(f"LiveKit is at the host's root, not under {own}")
+    return _fitting(f"LiveKit is under {prefix}, not under {own}")
 
 
 def _reached(signal: "SignalFact | None") -> bool:
@@ -382,14 +432,17 @@ RULES: Final = (
         layer=Layer.URL,
         severity=Severity.ERROR,
         confidence=Confidence.CERTAIN,
-        title="The URL ends with a path that clients add themselves",
+        title="The URL's path is not the one that LiveKit is under",
         symptoms=(
             "v1 RTC path not found. Consider upgrading your LiveKit server version",
             "could not establish signal connection: 404 page not found",
+            "could not establish signal connection",
         ),
         cause="Clients add /rtc to what is in front of it. With /rtc in the URL they ask for "
         "/rtc/rtc, which no server has.",
-        how="The path ends with /rtc, /rtc/v1, /validate or /twirp, or a Cloud URL has a path.",
+        how="The path ends with /rtc, /rtc/v1, /validate or /twirp, or a Cloud URL has a path; or "
+        "/rtc/validate is LiveKit's under another prefix of the host (its root, the paths above the URL's, "
+        "/livekit, /livekit/sfu, /livekit-server) and not under the URL's own.",
         fix=(
             FixStep(
                 "Write everything in front of /rtc, a proxy's prefix included, and no more:",
@@ -403,12 +456,15 @@ RULES: Final = (
         healthy=lambda: _at("wss://rtc.example.com/livekit", _parsed(path="/livekit")),
         explains=(
             "url-not-livekit",
+            "proxy-path-rewrite",
             "proxy-upgrade-stripped",
+            "server-refused",
             "signal-refused",
             "api-not-routed",
             "api-not-found",
+            "api-refused",
         ),
-        related=("url-not-livekit",),
+        related=("url-not-livekit", "proxy-path-rewrite"),
     ),
     Rule(
         code="url-other-service",

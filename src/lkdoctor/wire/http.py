@@ -72,6 +72,7 @@ def request(
     authority: str,
     *,
     token: Secret | None = None,
+    origin: str | None = None,
     body: bytes | None = None,
     content_type: str = "application/json",
 ) -> bytes:
@@ -85,6 +86,8 @@ def request(
     ]
     if token is not None:
         lines.append(b"Authorization: Bearer " + header_value(token.reveal()))
+    if origin is not None:
+        lines.append(b"Origin: " + header_value(origin))
     if body is not None:
         lines.append(b"Content-Type: " + header_value(content_type))
         lines.append(b"Content-Length: %d" % len(body))
