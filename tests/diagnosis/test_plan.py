@@ -84,6 +84,7 @@ def test_a_given_token_joins_only_on_request() -> None:
             EVERYTHING._replace(keys=False, token=False),
             {
                 "signal.validate": "needs a token, or API key and secret",
+                "signal.v1": "needs a token, or API key and secret",
                 "signal.join": "needs API key and secret, or a token and --join",
                 "signal.ping": "needs API key and secret, or a token and --join",
                 "api.key": "needs API key and secret",
