@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Iterator
 
+import needs
 import pytest
 import servers
 from hypothesis import HealthCheck, settings
@@ -60,9 +61,7 @@ def _started(pool: servers.Pool, version: str) -> servers.RunningServer:
     try:
         return pool.get(version)
     except servers.ServerMissingError as missing:
-        if os.environ.get("LKDOCTOR_REQUIRE_SERVER") == "1":
-            pytest.fail(str(missing), pytrace=False)
-        pytest.skip(str(missing))
+        needs.missing(str(missing))
 
 
 @pytest.fixture(scope="session")

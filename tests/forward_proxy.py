@@ -5,7 +5,6 @@ with tinyproxy() as proxy:
 """
 
 import contextlib
-import os
 import re
 import shutil
 import socket
@@ -17,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import needs
 import pytest
 
 START_TIMEOUT: Final = 20.0
@@ -51,9 +51,7 @@ def tinyproxy(*settings: str, command: tuple[str, ...] = ()) -> Iterator[Running
     """
     binary = shutil.which("tinyproxy")
     if binary is None or sys.platform == "win32":
-        if os.environ.get("LKDOCTOR_REQUIRE_SERVER") == "1":
-            pytest.fail(ADVICE, pytrace=False)
-        pytest.skip(ADVICE)
+        needs.missing(ADVICE)
     with tempfile.TemporaryDirectory(prefix="lkdoctor-proxy-") as folder:
         log, config = Path(folder) / "log", Path(folder) / "tinyproxy.conf"
         for _ in range(5):

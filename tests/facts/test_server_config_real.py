@@ -8,6 +8,7 @@ import os
 import subprocess
 from pathlib import Path
 
+import needs
 import pytest
 from servers import VERSIONS, find_server
 
@@ -154,7 +155,7 @@ def refused_by_the_server(binary: Path, file: Path) -> bool:
 def test_what_is_refused_is_what_the_server_refuses(version: str, tmp_path: Path) -> None:
     binary = find_server(version)
     if binary is None:
-        pytest.skip(f"needs a real livekit-server {version}: make servers")
+        needs.missing(f"needs a real livekit-server {version}: make servers")
     differ = []
     for text in CONFIGURATIONS:
         file = tmp_path / "livekit.yaml"

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
+import needs
 from servers import RunningServer
 
 from faults.doctor import KEEP, lkdoctor, verdict_on_screen
@@ -49,7 +49,7 @@ def nginx(folder: Path, upstream: int, seconds: int) -> Iterator[int]:
     """A real nginx whose connections may be silent for so many seconds."""
     binary = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     if binary is None or sys.platform == "win32":
-        pytest.skip("needs nginx: apt install nginx-light (Debian, Ubuntu)")
+        needs.missing("needs nginx: apt install nginx-light (Debian, Ubuntu)")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]

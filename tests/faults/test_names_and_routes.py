@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import needs
 import pytest
 from servers import NEWEST, find_server
 
@@ -115,7 +116,7 @@ def test_the_cause_is_named_first(
 def test_a_dev_server_is_seen_to_listen_on_loopback_alone(tmp_path: Path) -> None:
     binary = find_server(NEWEST)
     if binary is None:
-        pytest.skip("needs a real livekit-server: make servers")
+        needs.missing("needs a real livekit-server: make servers")
     with dead_end() as there:
         # It would ask public servers for its address, and the host has no way to them.
         server = subprocess.Popen(

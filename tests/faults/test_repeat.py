@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import needs
 import pytest
 import trustme
 from servers import RunningServer
@@ -167,7 +168,7 @@ def test_an_own_authority_is_named_in_the_command(
 @needs_a_host
 def test_a_name_that_does_not_exist(tmp_path: Path) -> None:
     if shutil.which("dig") is None:
-        pytest.skip("needs dig (apt install bind9-dnsutils)")
+        needs.missing("needs dig (apt install bind9-dnsutils)")
     with dead_end(NXDOMAIN) as there:
         env = made_up(7880, host="livekit.example")
         told = subprocess.run(

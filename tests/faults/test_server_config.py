@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import needs
 import pytest
 from servers import NEWEST, VERSIONS, RunningServer, find_server, livekit_server
 
@@ -152,7 +153,7 @@ def test_the_real_server_says_so_too(row: Row, tmp_path: Path) -> None:
         pytest.skip("Windows has no such permissions")
     binary = find_server(NEWEST)
     if binary is None:
-        pytest.skip(f"needs a real livekit-server {NEWEST}: make servers")
+        needs.missing(f"needs a real livekit-server {NEWEST}: make servers")
     file = configuration(row, tmp_path)
     environ = {k: v for k, v in os.environ.items() if not k.startswith("LIVEKIT_")}
     done = subprocess.run(
@@ -189,7 +190,7 @@ def test_every_cause_of_a_configuration_has_its_fault() -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_healthy_server_s_configuration_raises_nothing(version: str, tmp_path: Path) -> None:
     if find_server(version) is None:
-        pytest.skip(f"needs a real livekit-server {version}: make servers")
+        needs.missing(f"needs a real livekit-server {version}: make servers")
     keys = {KEY: SECRET}
     with livekit_server(version, keys=keys) as server:
         file = tmp_path / "livekit.yaml"
@@ -218,7 +219,7 @@ def test_a_server_that_has_not_the_app_s_pair(
 ) -> None:
     """The whole run: what the server refuses is told as what it follows from."""
     if find_server(NEWEST) is None:
-        pytest.skip(f"needs a real livekit-server {NEWEST}: make servers")
+        needs.missing(f"needs a real livekit-server {NEWEST}: make servers")
     with livekit_server(NEWEST, keys=keys) as server:
         text = f"port: {server.port}\nkeys: {json.dumps(keys)}\n"
         (tmp_path / "livekit.yaml").write_text(text)

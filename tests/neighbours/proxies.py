@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import kept
-import pytest
+import needs
 
 START_TIMEOUT: Final = 20.0
 
@@ -182,12 +182,9 @@ BY_NAME: Final[dict[str, Proxy]] = {"nginx": nginx, "haproxy": haproxy, "caddy":
 def find(name: str) -> str:
     """The proxy's binary; the test is skipped where there is none, or fails where one must be."""
     found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
-    if found is not None:
-        return found
-    missing = f"needs {name} (apt install {name})"
-    if os.environ.get("LKDOCTOR_REQUIRE_SERVER") == "1":
-        pytest.fail(missing, pytrace=False)
-    pytest.skip(missing)
+    if found is None:
+        needs.missing(f"needs {name} (apt install {name})")
+    return found
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import needs
 import pytest
 
 from lkdoctor.config.manifests import Ecosystem
@@ -42,7 +43,7 @@ def look(folder: Path, label: str = ".", secret: str | None = None) -> AppFact:
 
 def git(folder: Path, *arguments: str) -> None:
     if shutil.which("git") is None:
-        pytest.skip("needs git")
+        needs.missing("needs git")
     subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True)
 
 
@@ -356,7 +357,7 @@ def test_a_work_trees_configuration_runs_nothing(tmp_path: Path) -> None:
 def test_a_work_tree_that_git_does_not_understand(tmp_path: Path) -> None:
     write(tmp_path, {"a.txt": SECRET, ".git/HEAD": "nonsense\n"})
     if shutil.which("git") is None:
-        pytest.skip("needs git")
+        needs.missing("needs git")
     fact = look(tmp_path, secret=SECRET)
     assert fact.tracked is None
     (unread,) = fact.unread

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import needs
 import pytest
 import servers
 from faults.peers import peer
@@ -71,9 +72,7 @@ def server() -> Iterator[servers.RunningServer]:
         with servers.livekit_server() as running:
             yield running
     except servers.ServerMissingError as missing:
-        if os.environ.get("LKDOCTOR_REQUIRE_SERVER") == "1":
-            pytest.fail(str(missing), pytrace=False)
-        pytest.skip(str(missing))
+        needs.missing(str(missing))
 
 
 COMMANDS = {
