@@ -113,7 +113,7 @@ def test_it_says_that_it_is_a_stand_in() -> None:
         "lkdoctor sandbox: a stand-in for LiveKit, not a LiveKit server; no media. "
         "ws://127.0.0.1:7880\n"
         "It answers as livekit-server 1.13.5, on this machine only.\n"
-        "Broken on purpose, room-full: Every room has one place, and somebody sits in it."
+        "Broken on purpose, signal-room-full: Every room has one place, and somebody sits in it."
     )
 
 

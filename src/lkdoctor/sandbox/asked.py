@@ -6,18 +6,30 @@ import html
 import posixpath
 import urllib.parse
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from aiohttp import hdrs, web
 
+from lkdoctor.sandbox.settings import Settings
+
+if TYPE_CHECKING:
+    from lkdoctor.sandbox.faults import Conversation
+
 
 class Asked(NamedTuple):
-    """A request on its way, and the headers that every answer to it has."""
+    """A request on its way, and the headers that every answer to it has.
+
+    Attributes:
+        settings: what holds for this one.
+        talk: what is said after the upgrade in place of a session.
+    """
 
     request: web.Request
     path: str
     form: Mapping[str, str]
     cors: dict[str, str]
+    settings: Settings
+    talk: "Conversation | None"
 
     def text(self, status: int, body: str) -> web.Response:
         headers = {**self.cors, "Content-Type": "text/plain; charset=utf-8"}

@@ -9,7 +9,7 @@ Loading this costs nothing: the server is imported when a test asks for one.
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,10 +26,9 @@ def lkdoctor_sandbox() -> "Iterator[Callable[..., Sandbox]]":
     """
     with contextlib.ExitStack() as stack:
 
-        def start(*, faults: Iterable[str] = (), **options: Any) -> "Sandbox":
-            from lkdoctor.sandbox import Fault, running_sandbox
+        def start(**options: Any) -> "Sandbox":
+            from lkdoctor.sandbox import running_sandbox
 
-            named = tuple(Fault(fault) for fault in faults)
-            return stack.enter_context(running_sandbox(faults=named, **options))
+            return stack.enter_context(running_sandbox(**options))
 
         yield start

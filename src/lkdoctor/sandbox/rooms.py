@@ -122,6 +122,19 @@ class Rooms:
                 setattr(room.proto, field, value)
         return room
 
+    def seat(self, name: str, identity: str, now: float) -> None:
+        """Somebody from nowhere, who stays."""
+        room = self.create(CreateRoomRequest(name=name), now)
+        info = self._info(identity, "", now, Video())
+        info.state, info.version = ParticipantInfo.State.ACTIVE, 2
+        room.members[identity] = Member(info, Video(), lambda _: None)
+
+    def fill(self, room: LiveRoom, now: float) -> None:
+        """Leave no place in it: whoever is there sits in the last one."""
+        if not room.taken:
+            self.seat(room.proto.name, "occupant", now)
+        room.proto.max_participants = room.taken
+
     def enter(self, claims: Claims, now: float) -> LiveRoom:
         """The room of a token, made as the token says if it is not there.
 
@@ -161,17 +174,12 @@ class Rooms:
             name=name,
             empty_timeout=self._settings.empty_timeout,
             departure_timeout=self._settings.departure_timeout,
-            max_participants=self._settings.max_participants,
             creation_time=int(now),
             creation_time_ms=int(now * 1000),
             turn_password=self._random(22)[:43],
             enabled_codecs=[Codec(mime=mime) for mime in (*AUDIO, *VIDEO, "video/rtx")],
         )
         room = self._rooms[name] = LiveRoom(proto, self._random(22).encode())
-        for number in range(self._settings.occupants):
-            info = self._info(f"occupant-{number + 1}", "", now, Video())
-            info.state, info.version = ParticipantInfo.State.ACTIVE, 2
-            room.members[info.identity] = Member(info, Video(), lambda _: None)
         return room
 
     def join(self, room: LiveRoom, claims: Claims, send: Send, now: float) -> Member:

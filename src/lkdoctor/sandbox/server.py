@@ -5,7 +5,7 @@ import contextlib
 import logging
 import threading
 import urllib.parse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Final, Self
 
@@ -16,7 +16,8 @@ from livekit.protocol.rtc import LeaveRequest, SignalResponse
 from lkdoctor.clock import Clock, SystemClock
 from lkdoctor.sandbox import session, twirp
 from lkdoctor.sandbox.asked import Asked, cleaned, cors, form, upgrades
-from lkdoctor.sandbox.faults import Fault
+from lkdoctor.sandbox.breaking import Draft, hang_up
+from lkdoctor.sandbox.faults import Fault, Placed, placed
 from lkdoctor.sandbox.joining import Wish, wished
 from lkdoctor.sandbox.rooms import LiveRoom, NoSessionError, Rooms, size
 from lkdoctor.sandbox.settings import Settings
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 7880
 DEFAULT_KEYS: Final[Mapping[str, str]] = {"devkey": "secret"}
-TOKEN_ROOM: Final = "practice"
 TOKEN_TTL: Final = 600
 
 MAX_HEADER: Final = 1 << 20
@@ -55,7 +55,8 @@ class Sandbox:
 
     Args:
         port: where to listen; 0 takes a free one.
-        faults: the ways in which it is broken.
+        faults: the ways in which it is broken: by code or other name, at a path or for some
+            requests as in ``signal-timeout@/rtc#1-3``.
         keys: API keys and secrets; the first pair is `api_key` and `api_secret`.
         auto_create: whether joining a room makes it.
         clock: time and dice.
@@ -69,7 +70,7 @@ class Sandbox:
         self,
         *,
         port: int = 0,
-        faults: Sequence[Fault] = (),
+        faults: Iterable[Fault | Placed | str] = (),
         keys: Mapping[str, str] | None = None,
         auto_create: bool = True,
         clock: Clock | None = None,
@@ -77,8 +78,12 @@ class Sandbox:
         turn_credential: str | None = None,
         regions: Mapping[str, str] | None = None,
     ) -> None:
-        self.faults: Final = tuple(faults)
-        self.keys: Final = dict(keys or DEFAULT_KEYS)
+        self.faults: Final = placed(faults)
+        given: Mapping[str, str] = keys or DEFAULT_KEYS
+        for one in self.faults:
+            if one.fault.change.keys is not None:
+                given = one.fault.change.keys(given)
+        self.keys: Final = dict(given)
         self.port = port
         settings = Settings(
             keys=self.keys,
@@ -87,10 +92,11 @@ class Sandbox:
             turn_credential=turn_credential,
             regions=regions,
         )
-        for fault in self.faults:
-            if fault.change.settings is not None:
-                settings = fault.change.settings(settings)
+        for one in self.faults:
+            if one.everywhere and one.fault.change.settings is not None:
+                settings = one.fault.change.settings(settings)
         self._settings: Final = settings
+        self._turns: Final = dict.fromkeys(self.faults, 0)
         self._clock: Final[Clock] = clock or SystemClock()
         self._rooms: Final = Rooms(settings, self._clock.token_hex, self._tell_later)
         self._node_id: Final = "ND_" + self._clock.token_hex(6)
@@ -118,19 +124,23 @@ class Sandbox:
     def server_version(self) -> str:
         return self._settings.version.name
 
-    def token(self, identity: str = "somebody", room: str = TOKEN_ROOM) -> str:
-        """A participant's token, as the app hands it out: as old as the faults make it."""
+    def token(self, identity: str = "", room: str = "") -> str:
+        """A participant's token, as the app hands it out: as the faults make it."""
         now = int(self._clock.now() - self._settings.token_age)
-        return sign(
+        draft = Draft(
             {
                 "iss": self.api_key,
-                "sub": identity,
+                "sub": identity or self._settings.identity,
                 "nbf": now,
                 "exp": now + TOKEN_TTL,
-                "video": {"roomJoin": True, "room": room},
+                "video": {"roomJoin": True, "room": room or self._settings.room},
             },
             self.api_secret,
         )
+        for one in self.faults:
+            if one.fault.change.token is not None:
+                draft = one.fault.change.token(draft)
+        return sign(draft.claims, draft.secret, draft.alg) if draft.text is None else draft.text
 
     def environment(self) -> dict[str, str]:
         """The variables that make an app, or lkdoctor, use this sandbox.
@@ -142,7 +152,7 @@ class Sandbox:
             "LIVEKIT_API_KEY": self.api_key,
             "LIVEKIT_API_SECRET": self.api_secret,
         }
-        if any(fault.change.in_token for fault in self.faults):
+        if any(one.fault.change.in_token for one in self.faults):
             variables["LIVEKIT_TOKEN"] = self.token()
         return variables
 
@@ -151,7 +161,7 @@ class Sandbox:
         lines = [
             f"lkdoctor sandbox: a stand-in for LiveKit, not a LiveKit server; no media. {self.url}",
             f"It answers as livekit-server {self.server_version}, on this machine only.",
-            *(f"Broken on purpose, {fault}: {fault.description}." for fault in self.faults),
+            *(f"Broken on purpose, {one}: {one.fault.description}." for one in self.faults),
         ]
         return "\n".join(lines)
 
@@ -178,6 +188,8 @@ class Sandbox:
             raise
         self.port = runner.addresses[0][1]
         self._runner = runner
+        for room, identity in self._settings.seated:
+            self._rooms.seat(room, identity, self._now())
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -210,11 +222,15 @@ class Sandbox:
             headers.extend(told)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        for fault in self.faults:
-            if fault.change.answer is not None:
-                answer = await fault.change.answer(request)
-                if answer is not None:
-                    return answer
+        acting = [one for one in self.faults if self._acts(one, request)]
+        for one in acting:
+            if one.fault.change.answer is not None:
+                return await one.fault.change.answer(request)
+        settings, talk = self._settings, None
+        for one in acting:
+            if one.fault.change.settings is not None and not one.everywhere:
+                settings = one.fault.change.settings(settings)
+            talk = talk or one.fault.change.session
         allowed = cors(request)
         if isinstance(allowed, web.Response):
             return allowed
@@ -222,14 +238,22 @@ class Sandbox:
         path = path[1:] if path.startswith("//") else path
         if path in ("/rtc/validate", "/rtc/v1/validate"):
             allowed["Access-Control-Allow-Origin"] = "*"
-        asked = Asked(request, path, await form(request), allowed)
+        asked = Asked(request, path, await form(request), allowed, settings, talk)
         claims = self._authenticate(asked)
         if isinstance(claims, web.Response):
             return claims
         return await self._route(asked, claims)
 
+    def _acts(self, one: Placed, request: web.Request) -> bool:
+        if not one.meets(request):
+            return False
+        self._turns[one] += 1
+        return one.acts(self._turns[one])
+
     def _authenticate(self, asked: Asked) -> Claims | web.Response | None:
         header = asked.request.headers.get(hdrs.AUTHORIZATION, "")
+        if asked.path.startswith(twirp.PREFIX) and not asked.settings.api_authorization:
+            return None
         if header:
             if not header.startswith("Bearer "):
                 why = "invalid authorization header. Must start with Bearer "
@@ -239,7 +263,8 @@ class Sandbox:
             token = asked.form.get("access_token", "")
         if not token:
             return None
-        told = verify(token, self._settings.keys, self._now() + self._settings.token_age)
+        settings = asked.settings
+        told = verify(token, settings.keys, self._now() + settings.token_age)
         return asked.text(401, told) if isinstance(told, str) else told
 
     async def _route(self, asked: Asked, claims: Claims | None) -> web.StreamResponse:
@@ -319,7 +344,7 @@ class Sandbox:
         if size(video.room) > twirp.MAX_NAME:
             return asked.text(400, f"room name length exceeds limits: max length {twirp.MAX_NAME}")
         missing = self._rooms.find(video.room, self._now()) is None
-        if missing and not self._settings.auto_create and not video.room_create:
+        if missing and not asked.settings.auto_create and not video.room_create:
             return asked.text(404, "requested room does not exist")
         if wish.changes_metadata and not video.can_update_own_metadata:
             return asked.text(401, _NO_PERMISSION)
@@ -337,16 +362,20 @@ class Sandbox:
         now = self._now()
         try:
             room = self._rooms.enter(wish.claims, now)
+            if asked.settings.full:
+                self._rooms.fill(room, now)
             outbox = session.Outbox()
             member = self._rooms.join(room, wish.claims, outbox.put, now)
         except NoSessionError:
             return asked.text(500, "connection closed by media")
         server = session.Server(
-            self._settings, self._rooms, self._node_id, self.port, self._now, self._clock.token_hex
+            asked.settings, self._rooms, self._node_id, self.port, self._now, self._clock.token_hex
         )
 
-        async def hold(ws: web.WebSocketResponse, _: web.Request) -> None:
+        async def hold(ws: web.WebSocketResponse, request: web.Request) -> None:
             await session.hold(ws, outbox, server, session.Seat(wish, room, member))
+            if asked.settings.cuts_after_join:
+                await hang_up(request)
 
         try:
             return await self._converse(asked, hold)
@@ -361,8 +390,7 @@ class Sandbox:
         refusal = asked.bad_handshake()
         if refusal is not None:
             return refusal
-        for fault in self.faults:
-            talk = fault.change.session or talk
+        talk = asked.talk or talk
         request = asked.request
         headers = request.headers.copy()
         if "permessage-deflate" in headers.pop(hdrs.SEC_WEBSOCKET_EXTENSIONS, ""):
@@ -403,7 +431,7 @@ async def _cannot_resume(ws: web.WebSocketResponse, _: web.Request) -> None:
 def running_sandbox(
     *,
     port: int = 0,
-    faults: Sequence[Fault] = (),
+    faults: Iterable[Fault | Placed | str] = (),
     keys: Mapping[str, str] | None = None,
     auto_create: bool = True,
     clock: Clock | None = None,

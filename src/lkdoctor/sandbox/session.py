@@ -91,7 +91,11 @@ class Seat(NamedTuple):
 
 async def hold(ws: web.WebSocketResponse, outbox: Outbox, server: Server, seat: Seat) -> None:
     """Greet a participant who has been seated, and serve him until he is gone."""
-    for message in _greeting(server, seat):
+    greeting = _greeting(server, seat)
+    if server.settings.cuts_after_join:
+        await ws.send_bytes(greeting[0].SerializeToString())
+        return
+    for message in greeting:
         outbox.put(message)
     server.rooms.joined(seat.room, seat.member)
     async with asyncio.TaskGroup() as tasks:
@@ -126,6 +130,8 @@ async def _listen(ws: web.WebSocketResponse, outbox: Outbox, server: Server, sea
         outbox.as_json = message.type is WSMsgType.TEXT
         millis = int(server.now() * 1000)
         match request.WhichOneof("message"):
+            case "ping" | "ping_req" if not server.settings.answers_pings:
+                continue
             case "ping":
                 outbox.put(SignalResponse(pong=millis))
             case "ping_req":

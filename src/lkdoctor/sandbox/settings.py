@@ -21,8 +21,13 @@ class Settings(NamedTuple):
         keys: API keys and their secrets, as the server believes them; the first signs.
         version: the livekit-server whose answers are given.
         auto_create: whether joining a room that does not exist makes it.
-        max_participants: of each room that does not say otherwise; 0 is no limit.
-        occupants: how many people from nowhere sit in each new room.
+        full: whether every room that is joined has no place left.
+        seated: rooms and identities of people who are there from the start.
+        room: the room of the tokens that are handed out.
+        identity: their identity.
+        api_authorization: whether tokens of API calls arrive.
+        answers_pings: whether a client's pings are answered.
+        cuts_after_join: whether a connection ends without a word after its first message.
         empty_timeout: seconds that a room lasts in which nobody ever was.
         departure_timeout: seconds that a room lasts after the last one left.
         update_interval: seconds in which changes of participants are collected for the others.
@@ -35,8 +40,13 @@ class Settings(NamedTuple):
     keys: Mapping[str, str]
     version: Version = V1_13_5
     auto_create: bool = True
-    max_participants: int = 0
-    occupants: int = 0
+    full: bool = False
+    seated: tuple[tuple[str, str], ...] = ()
+    room: str = "practice"
+    identity: str = "somebody"
+    api_authorization: bool = True
+    answers_pings: bool = True
+    cuts_after_join: bool = False
     empty_timeout: int = 300
     departure_timeout: int = 20
     update_interval: float = 3.0

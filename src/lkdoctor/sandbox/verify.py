@@ -92,23 +92,26 @@ def verify(token: str, keys: Mapping[str, str], now: float) -> Claims | str:
     return f"invalid token: {token}, error: {why}"
 
 
-def sign(claims: Mapping[str, Any], secret: str) -> str:
+def sign(claims: Mapping[str, Any], secret: str, alg: str = "HS256") -> str:
     """A token signed as the server signs the ones it hands out."""
-    head = _encode(json.dumps({"alg": "HS256", "typ": "JWT"}, separators=(",", ":")).encode())
+    head = _encode(json.dumps({"alg": alg, "typ": "JWT"}, separators=(",", ":")).encode())
     body = _encode(json.dumps(claims, separators=(",", ":"), ensure_ascii=False).encode())
-    return f"{head}.{body}.{_encode(_mac(f'{head}.{body}', secret))}"
+    return f"{head}.{body}.{_encode(_mac(f'{head}.{body}', secret, alg))}"
 
 
 def _encode(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
-def _mac(text: str, secret: str) -> bytes:
+def _mac(text: str, secret: str, alg: str = "HS256") -> bytes:
     return hmac.digest(
         secret.encode("utf-8", "surrogateescape"),
         text.encode("utf-8", "surrogateescape"),
-        hashlib.sha256,
+        _HASHES[alg],
     )
+
+
+_HASHES: Final = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}
 
 
 class _Parsed(NamedTuple):
