@@ -128,6 +128,14 @@ def test_faults_that_contradict_each_other(capsys: pytest.CaptureFixture[str]) -
     )
 
 
+def test_an_unknown_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["sandbox", "--server-version", "2.0"]) == 2
+    assert capsys.readouterr().err == (
+        "Error: --server-version 2.0: the sandbox answers as one of "
+        "1.13.5, 1.11.0, 1.9.12, 1.8.4, 1.5.0\n"
+    )
+
+
 def test_every_fault_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["sandbox", "--list-faults"]) == 0
     out = capsys.readouterr().out

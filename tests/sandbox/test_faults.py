@@ -13,6 +13,7 @@ from lkdoctor import catalogue
 from lkdoctor.cli.app import run
 from lkdoctor.findings import Layer
 from lkdoctor.sandbox import Fault, FaultError, Sandbox, running_sandbox
+from lkdoctor.sandbox.settings import VERSIONS
 
 KEYS = {"APIkQ7vXw2": "Zq8RtYpL3mNcVb5Xw9KjHg4Fd2Sa7PoI"}
 
@@ -44,11 +45,15 @@ def test_lkdoctor_names_it_first(
     assert code == report["summary"]["exit_code"] == (1 if seen[0][1] == "error" else 0)
 
 
+@pytest.mark.parametrize("version", [version.name for version in VERSIONS])
 def test_a_healthy_one_is_found_healthy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    version: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with running_sandbox(keys=KEYS) as sandbox:
+    with running_sandbox(version=version, keys=KEYS) as sandbox:
         for name, value in sandbox.environment().items():
             monkeypatch.setenv(name, value)
         assert run(["diagnose", "--output", "json"]) == 0
@@ -66,7 +71,9 @@ def test_it_is_told_in_one_line_and_leads_to_a_cause_that_there_is(fault: Fault)
 async def _told(fault: Fault) -> dict[str, tuple[int, str]]:
     """Status and body of the three questions that every client asks."""
     async with Sandbox(faults=[fault], keys=KEYS) as sandbox, aiohttp.ClientSession() as http:
-        target = Target("sandbox", sandbox.http_url, sandbox.api_key, sandbox.api_secret)
+        target = Target(
+            "sandbox", sandbox.server_version, sandbox.http_url, sandbox.api_key, sandbox.api_secret
+        )
         joiner = {"Authorization": f"Bearer {target.token(room='r', identity='i', roomJoin=True)}"}
         lister = {"Authorization": f"Bearer {target.token(roomList=True)}"}
         answers = {}

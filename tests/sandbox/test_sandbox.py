@@ -20,7 +20,7 @@ from conformance.peer import UPGRADE, Target, join, join_request, new_room
 from livekit.protocol.room import CreateRoomRequest
 from livekit.protocol.rtc import WrappedJoinRequest
 
-from lkdoctor.sandbox import Fault, Sandbox, running_sandbox
+from lkdoctor.sandbox import Fault, Sandbox, VersionError, running_sandbox
 from lkdoctor.sandbox.rooms import Rooms
 from lkdoctor.sandbox.settings import Settings
 
@@ -44,7 +44,9 @@ class FixedClock:
 
 
 def _target(sandbox: Sandbox) -> Target:
-    return Target("sandbox", sandbox.http_url, sandbox.api_key, sandbox.api_secret)
+    return Target(
+        "sandbox", sandbox.server_version, sandbox.http_url, sandbox.api_key, sandbox.api_secret
+    )
 
 
 def _get(sandbox: Sandbox, path: str, token: str = "") -> tuple[int, str]:
@@ -106,6 +108,23 @@ def test_naming_a_fault_loads_no_server() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == f"{len(Fault)} []\n"
+
+
+@pytest.mark.parametrize(
+    ("asked", "name"),
+    [("1.8", "1.8.4"), ("1.13.5", "1.13.5"), ("1.5", "1.5.0"), ("1", "1.13.5"), (None, "1.13.5")],
+)
+def test_a_version_by_the_beginning_of_its_name(asked: str | None, name: str) -> None:
+    assert Sandbox(version=asked).server_version == name
+    assert f"It answers as livekit-server {name}," in Sandbox(version=asked).banner()
+
+
+@pytest.mark.parametrize("asked", ["", "1.1", "1.13.4", "2", "newest"])
+def test_a_version_that_there_is_not(asked: str) -> None:
+    with pytest.raises(VersionError) as refused:
+        Sandbox(version=asked)
+    known = "1.13.5, 1.11.0, 1.9.12, 1.8.4, 1.5.0"
+    assert str(refused.value) == f"{asked}: the sandbox answers as one of {known}"
 
 
 def test_it_says_that_it_is_a_stand_in() -> None:

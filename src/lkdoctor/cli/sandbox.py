@@ -45,6 +45,13 @@ def sandbox(
             "for the Nth request, CODE#N-M, CODE@/PATH#N.",
         ),
     ] = None,
+    server_version: Annotated[
+        str | None,
+        typer.Option(
+            "--server-version",
+            help="The livekit-server to answer as: 1.13, 1.11, 1.9, 1.8 or 1.5; the newest without.",
+        ),
+    ] = None,
     list_faults: Annotated[
         bool, typer.Option("--list-faults", help="Name the faults, and what lkdoctor says to each.")
     ] = False,
@@ -57,16 +64,18 @@ def sandbox(
     A fault is named by the code that lkdoctor says. It is where it belongs, unless it is put at a
     path (signal-refused@/rtc/validate) or in some requests (signal-timeout@/rtc#1-2: the first two).
     """
-    from lkdoctor.sandbox import Fault, FaultError
+    from lkdoctor.sandbox import Fault, FaultError, VersionError
 
     if list_faults:
         streams.result(_listed(tuple(Fault), streams.canvas))
         return ExitCode.HEALTHY
     try:
-        running = _made(port, fault or ())
+        running = _made(port, fault or (), server_version)
     except FaultError as error:
         advice = [*error.advice, "lkdoctor sandbox --list-faults   names them all"]
         raise UsageError(f"--fault {error}", advice=advice) from error
+    except VersionError as error:
+        raise UsageError(f"--server-version {error}") from error
     import asyncio
 
     try:
@@ -76,13 +85,13 @@ def sandbox(
     return ExitCode.HEALTHY
 
 
-def _made(port: int, faults: Sequence[str]) -> "Sandbox":
+def _made(port: int, faults: Sequence[str], version: str | None) -> "Sandbox":
     """The sandbox, not yet started."""
     from lkdoctor.sandbox import Sandbox
     from lkdoctor.sandbox.faults import placed
 
     placed(faults)  # what cannot be had is said before the server is loaded
-    return Sandbox(port=port, faults=faults, keys=KEYS)
+    return Sandbox(port=port, faults=faults, version=version, keys=KEYS)
 
 
 def _listed(faults: Sequence["Fault"], canvas: Canvas) -> Iterator[Line]:

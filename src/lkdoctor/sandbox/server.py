@@ -20,8 +20,8 @@ from lkdoctor.sandbox.breaking import Draft, hang_up
 from lkdoctor.sandbox.faults import Fault, Placed, placed
 from lkdoctor.sandbox.joining import Wish, wished
 from lkdoctor.sandbox.rooms import LiveRoom, NoSessionError, Rooms, size
-from lkdoctor.sandbox.settings import Settings
-from lkdoctor.sandbox.verify import Claims, sign, verify
+from lkdoctor.sandbox.settings import VERSIONS, Settings, Version, version_of
+from lkdoctor.sandbox.verify import NOBODY, Claims, sign, verify
 
 if TYPE_CHECKING:
     from lkdoctor.sandbox.faults import Conversation
@@ -49,7 +49,7 @@ class Sandbox:
         async with Sandbox(faults=[Fault.ROOM_FULL]) as sandbox:
             sandbox.url, sandbox.api_key, sandbox.api_secret
 
-    It answers as livekit-server 1.13.5 does; there is no media. Without faults a client cannot
+    It answers as livekit-server of the version asked for does; there is no media. Without faults a client cannot
     tell it from the real one until it tries to send media, or waits: what the real server does
     after a minute (dropping who has no media) does not happen here.
 
@@ -57,6 +57,8 @@ class Sandbox:
         port: where to listen; 0 takes a free one.
         faults: the ways in which it is broken: by code or other name, at a path or for some
             requests as in ``signal-timeout@/rtc#1-3``.
+        version: the livekit-server whose answers are given: one of 1.13.5, 1.11.0, 1.9.12, 1.8.4
+            and 1.5.0, which the beginning of its name is enough for; the newest without.
         keys: API keys and secrets; the first pair is `api_key` and `api_secret`.
         auto_create: whether joining a room makes it.
         clock: time and dice.
@@ -71,6 +73,7 @@ class Sandbox:
         *,
         port: int = 0,
         faults: Iterable[Fault | Placed | str] = (),
+        version: str | None = None,
         keys: Mapping[str, str] | None = None,
         auto_create: bool = True,
         clock: Clock | None = None,
@@ -87,6 +90,7 @@ class Sandbox:
         self.port = port
         settings = Settings(
             keys=self.keys,
+            version=VERSIONS[0] if version is None else version_of(version),
             auto_create=auto_create,
             update_interval=update_interval,
             turn_credential=turn_credential,
@@ -231,12 +235,13 @@ class Sandbox:
             if one.fault.change.settings is not None and not one.everywhere:
                 settings = one.fault.change.settings(settings)
             talk = talk or one.fault.change.session
-        allowed = cors(request)
+        allowed = cors(request, settings.version)
         if isinstance(allowed, web.Response):
             return allowed
         path = urllib.parse.unquote(request.raw_path.partition("?")[0], errors="surrogateescape")
-        path = path[1:] if path.startswith("//") else path
-        if path in ("/rtc/validate", "/rtc/v1/validate"):
+        if path.startswith("//") and settings.version.since(8):
+            path = path[1:]
+        if path == "/rtc/validate" or (path == "/rtc/v1/validate" and settings.version.since(9)):
             allowed["Access-Control-Allow-Origin"] = "*"
         asked = Asked(request, path, await form(request), allowed, settings, talk)
         claims = self._authenticate(asked)
@@ -264,13 +269,16 @@ class Sandbox:
         if not token:
             return None
         settings = asked.settings
-        told = verify(token, settings.keys, self._now() + settings.token_age)
+        told = verify(token, settings.keys, self._now() + settings.token_age, settings.version)
         return asked.text(401, told) if isinstance(told, str) else told
 
     async def _route(self, asked: Asked, claims: Claims | None) -> web.StreamResponse:
-        clean = cleaned(asked.path)
+        version = asked.settings.version
+        clean = _registered(asked.path, version)
         if clean != asked.path:
             return asked.moved(clean)
+        if not version.since(_since(asked.path)):
+            return asked.missing()
         match asked.path:
             case "/":
                 return asked.text(200, "OK")
@@ -285,10 +293,8 @@ class Sandbox:
                 return asked.empty(404)
             case "/whip/v1":
                 return asked.empty(204)
-            case path if twirp.serves(path):
+            case path if twirp.serves(path, version):
                 return await self._call(asked, claims)
-            case path if twirp.serves(path + "/"):
-                return asked.moved(path + "/")
             case _:
                 return self._regions(asked, claims)
 
@@ -317,7 +323,7 @@ class Sandbox:
             asked.path,
             request.headers.get(hdrs.CONTENT_TYPE, ""),
             body,
-            twirp.Call(claims, self._rooms, self._now()),
+            twirp.Call(claims, self._rooms, self._now(), asked.settings.version),
         )
         headers = {"Content-Type": reply.content_type, **asked.cors}
         return web.Response(status=reply.status, body=reply.body, headers=headers)
@@ -326,28 +332,27 @@ class Sandbox:
         self, asked: Asked, claims: Claims | None, *, v1: bool, strict: bool
     ) -> Wish | web.Response:
         """Whether somebody may join: all that is asked before the room is looked into."""
-        if claims is None or claims.video is None:
-            return asked.text(401, _NO_PERMISSION)
-        wish = wished(asked.form, claims, v1=v1, strict=strict)
+        version = asked.settings.version
+        denied = asked.text(401, _NO_PERMISSION)
+        known = claims is not None and claims.video is not None
+        if not known and (version.since(11) or not version.since(9)):
+            return denied
+        wish = wished(asked.form, claims or NOBODY, version, v1=v1, strict=strict)
         if isinstance(wish, str):
             return asked.text(400, wish)
+        claims = wish.claims
         video = claims.video
+        if video is None:
+            return denied
         if not video.room_join:
             return asked.text(401, "permissions denied")
-        if not claims.identity:
-            return asked.text(400, "identity cannot be empty")
-        if size(claims.identity) > twirp.MAX_NAME:
-            what = "participant identity length"
-            return asked.text(400, f"{what} exceeds limits: max length {twirp.MAX_NAME}")
-        if not video.room:
-            return asked.text(400, "no room name")
-        if size(video.room) > twirp.MAX_NAME:
-            return asked.text(400, f"room name length exceeds limits: max length {twirp.MAX_NAME}")
+        if bad := _bad_name(claims.identity, video.room, version):
+            return asked.text(400, bad)
         missing = self._rooms.find(video.room, self._now()) is None
         if missing and not asked.settings.auto_create and not video.room_create:
             return asked.text(404, "requested room does not exist")
         if wish.changes_metadata and not video.can_update_own_metadata:
-            return asked.text(401, _NO_PERMISSION)
+            return denied
         return wish
 
     async def _connect(
@@ -356,6 +361,8 @@ class Sandbox:
         wish = self._admit(asked, claims, v1=v1, strict=False)
         if isinstance(wish, web.Response):
             return wish
+        if wish.reconnect and not asked.settings.version.since(8):
+            return asked.text(500, "connection closed by media")
         if wish.reconnect:
             # Nobody's media survives here, so no session can be resumed.
             return await self._converse(asked, _cannot_resume)
@@ -364,7 +371,7 @@ class Sandbox:
             room = self._rooms.enter(wish.claims, now)
             if asked.settings.full:
                 self._rooms.fill(room, now)
-            outbox = session.Outbox()
+            outbox = session.Outbox(asked.settings.version)
             member = self._rooms.join(room, wish.claims, outbox.put, now)
         except NoSessionError:
             return asked.text(500, "connection closed by media")
@@ -373,7 +380,9 @@ class Sandbox:
         )
 
         async def hold(ws: web.WebSocketResponse, request: web.Request) -> None:
-            await session.hold(ws, outbox, server, session.Seat(wish, room, member))
+            transport = request.transport
+            cut = transport.close if transport is not None else lambda: None
+            await session.hold(ws, outbox, server, session.Seat(wish, room, member, cut))
             if asked.settings.cuts_after_join:
                 await hang_up(request)
 
@@ -393,7 +402,8 @@ class Sandbox:
         talk = asked.talk or talk
         request = asked.request
         headers = request.headers.copy()
-        if "permessage-deflate" in headers.pop(hdrs.SEC_WEBSOCKET_EXTENSIONS, ""):
+        offered = headers.pop(hdrs.SEC_WEBSOCKET_EXTENSIONS, "")
+        if "permessage-deflate" in offered and asked.settings.version.since(8):
             # Go's server forgets its window between messages, whatever was offered.
             headers[hdrs.SEC_WEBSOCKET_EXTENSIONS] = _DEFLATE
         ws = web.WebSocketResponse(timeout=_SAID_CLOSE, max_msg_size=MAX_MESSAGE)
@@ -402,6 +412,34 @@ class Sandbox:
             await talk(ws, request)
             await ws.close()
         return ws
+
+
+def _bad_name(identity: str, room: str, version: Version) -> str:
+    """The body of the 400 that these names earn."""
+    limited = version.since(8)
+    if not identity:
+        return "identity cannot be empty"
+    if limited and size(identity) > twirp.MAX_NAME:
+        return f"participant identity length exceeds limits: max length {twirp.MAX_NAME}"
+    if not room and version.since(9):
+        return "no room name"
+    if limited and size(room) > twirp.MAX_NAME:
+        return f"room name length exceeds limits: max length {twirp.MAX_NAME}"
+    return ""
+
+
+def _registered(path: str, version: Version) -> str:
+    """The path under which the server looks for a handler; it redirects from any other."""
+    clean = cleaned(path)
+    slash = not twirp.serves(clean, version) and twirp.serves(f"{clean}/", version)
+    return f"{clean}/" if slash else clean
+
+
+def _since(path: str) -> int:
+    """The minor version that first had this path."""
+    if path == "/agent":
+        return 8
+    return 9 if path in ("/rtc/v1", "/rtc/v1/validate", "/whip/v1") else 0
 
 
 def _in_gos_order(headers: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -432,6 +470,7 @@ def running_sandbox(
     *,
     port: int = 0,
     faults: Iterable[Fault | Placed | str] = (),
+    version: str | None = None,
     keys: Mapping[str, str] | None = None,
     auto_create: bool = True,
     clock: Clock | None = None,
@@ -443,6 +482,7 @@ def running_sandbox(
     sandbox = Sandbox(
         port=port,
         faults=faults,
+        version=version,
         keys=keys,
         auto_create=auto_create,
         clock=clock,

@@ -10,8 +10,36 @@ class Version(NamedTuple):
     name: str
     protocol: int
 
+    def since(self, minor: int) -> bool:
+        """Whether it is 1.MINOR or later."""
+        return int(self.name.split(".")[1]) >= minor
 
-V1_13_5: Final = Version(name="1.13.5", protocol=17)
+
+VERSIONS: Final = (
+    Version(name="1.13.5", protocol=17),
+    Version(name="1.11.0", protocol=17),
+    Version(name="1.9.12", protocol=16),
+    Version(name="1.8.4", protocol=15),
+    Version(name="1.5.0", protocol=10),
+)
+"""Those that can be had, newest first."""
+
+
+class VersionError(ValueError):
+    """There is no such version here; the message names those that there are."""
+
+
+def version_of(name: str) -> Version:
+    """The version of this name, or the newest that it is the beginning of: ``1.8``.
+
+    Raises:
+        VersionError: none of them is.
+    """
+    for version in VERSIONS:
+        if name and f"{version.name}.".startswith(f"{name}."):
+            return version
+    known = ", ".join(version.name for version in VERSIONS)
+    raise VersionError(f"{name}: the sandbox answers as one of {known}")
 
 
 class Settings(NamedTuple):
@@ -38,7 +66,7 @@ class Settings(NamedTuple):
     """
 
     keys: Mapping[str, str]
-    version: Version = V1_13_5
+    version: Version = VERSIONS[0]
     auto_create: bool = True
     full: bool = False
     seated: tuple[tuple[str, str], ...] = ()
