@@ -145,6 +145,15 @@ def test_the_pytest_fixture(lkdoctor_sandbox: Callable[..., Sandbox]) -> None:
     assert _get(broken, "/rtc/validate", broken.token("anna"))[0] == 401
 
 
+@pytest.mark.lkdoctor_sandbox(faults=["token-bad-signature"], version="1.8")
+def test_a_mark_says_what_the_fixture_starts(lkdoctor_sandbox: Callable[..., Sandbox]) -> None:
+    """Unless the call says otherwise."""
+    broken, mended = lkdoctor_sandbox(), lkdoctor_sandbox(faults=[])
+    assert (broken.server_version, mended.server_version) == ("1.8.4", "1.8.4")
+    assert _get(broken, "/rtc/validate", broken.token())[0] == 401
+    assert _get(mended, "/rtc/validate", mended.token()) == (200, "success")
+
+
 async def _call(http: aiohttp.ClientSession, sandbox: Sandbox, method: str, **request: Any) -> Any:
     """A call with a token that never ends, whatever time it is at the sandbox."""
     target = _target(sandbox)
