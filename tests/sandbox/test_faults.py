@@ -342,5 +342,39 @@ def test_every_cause_of_these_layers_can_be_had() -> None:
     assert set(ELSEWHERE) - wanted == set()
 
 
-ELSEWHERE: dict[str, str] = {}
-"""Causes that a stand-in cannot bring about, and why."""
+_YAML = "in the server's configuration file, not in what it says"
+_FRONT = "made by a real proxy in tests/neighbours"
+_BESIDE = "made by a peer or an environment of its own in tests/faults"
+
+ELSEWHERE: dict[str, str] = {
+    **dict.fromkeys(
+        (
+            *("env-config-strict", "env-server-keys-format", "env-server-var-ignored"),
+            *("config-secret-short", "config-key-unknown", "config-secret-differs"),
+            *("config-port-invalid", "config-port-clash", "turn-port-conflict"),
+            *("config-udp-ignored", "config-port-differs", "config-bind-loopback"),
+            *("ice-loopback-node-ip", "ice-private-candidates", "ice-external-ip-discovery"),
+            *("config-redis-missing", "turn-tls-443-hardcoded", "turn-external-tls"),
+            *("turn-domain-cert", "turn-private-peer-denied", "turn-credentials"),
+            "server-room-timeouts",
+        ),
+        _YAML,
+    ),
+    **dict.fromkeys(
+        (
+            *("proxy-idle-timeout", "proxy-path-rewrite", "proxy-double-cors"),
+            *("proxy-access-gate", "proxy-url-too-long", "proxy-http-only-front"),
+        ),
+        _FRONT,
+    ),
+    **dict.fromkeys(
+        (
+            *("token-auth-header", "token-prefetched-short-ttl", "signal-400-hidden"),
+            *("signal-5xx-bus", "server-no-nodes", "server-restart-drain"),
+            "server-multi-node-routing",
+        ),
+        _BESIDE,
+    ),
+    "signal-v1-vs-old-server": "an app's SDK with --server-version 1.8",
+}
+"""Causes that a sandbox does not bring about, and why."""

@@ -53,6 +53,10 @@ def joining(request: web.Request) -> bool:
     return request.path.startswith("/rtc")
 
 
+def joining_by_v1(request: web.Request) -> bool:
+    return request.path.startswith("/rtc/v1")
+
+
 def calling(request: web.Request) -> bool:
     return request.path.startswith("/twirp")
 

@@ -298,6 +298,24 @@ class Fault(StrEnum):
         Part.WHO,
         _token(breaking.claims(sub=None)),
     )
+    TOKEN_PUBLISH_DENIED = (
+        "token-publish-denied",
+        "The token says canPublish false",
+        Part.JOIN,
+        _token(breaking.video(canPublish=lambda _: False)),
+    )
+    TOKEN_SUBSCRIBE_DENIED = (
+        "token-subscribe-denied",
+        "The token says canSubscribe false",
+        Part.JOIN,
+        _token(breaking.video(canSubscribe=lambda _: False)),
+    )
+    TOKEN_HIDDEN_OR_RECORDER = (
+        "token-hidden-or-recorder",
+        "The token says hidden true",
+        Part.JOIN,
+        _token(breaking.video(hidden=lambda _: True)),
+    )
     TOKEN_LIMITS = (
         "token-limits",
         "The token's room has a name of 300 characters",
@@ -311,6 +329,12 @@ class Fault(StrEnum):
         "A proxy drops the WebSocket upgrade: LiveKit sees a plain GET",
         _JOINING,
         _upgrade(breaking.plain_get),
+    )
+    PROXY_V1_NOT_ROUTED = (
+        "proxy-v1-not-routed",
+        "A proxy passes /rtc on to LiveKit, but not /rtc/v1",
+        Part.VALIDATE | _JOINING,
+        Change(answer=breaking.missing_page, met=breaking.joining_by_v1),
     )
     PROXY_UPSTREAM_DOWN = (
         "proxy-upstream-down",
