@@ -112,6 +112,14 @@ async def forbidden(_: web.Request) -> web.Response:
     return nginx(403, "Forbidden")
 
 
+async def teapot(_: web.Request) -> web.Response:
+    return nginx(418, "I'm a teapot")
+
+
+async def broken(_: web.Request) -> web.Response:
+    return nginx(500, "Internal Server Error")
+
+
 async def rate_limited(_: web.Request) -> web.Response:
     return nginx(429, "Too Many Requests", Retry_After="30")
 

@@ -382,9 +382,9 @@ class Fault(StrEnum):
     )
     SIGNAL_REFUSED = (
         "signal-refused",
-        "A proxy answers everything under /rtc with 403",
+        "A proxy answers everything under /rtc with 418",
         Part.VALIDATE | _JOINING,
-        Change(answer=breaking.forbidden, met=breaking.joining),
+        Change(answer=breaking.teapot, met=breaking.joining),
     )
     SIGNAL_LEAVE_ON_CONNECT = (
         "signal-leave-on-connect",
@@ -468,9 +468,9 @@ class Fault(StrEnum):
     )
     SERVER_REFUSED = (
         "server-refused",
-        "A proxy answers everything with 403",
+        "A proxy answers everything with a 500 of its own",
         _EVERYTHING,
-        _everywhere(breaking.forbidden)._replace(told_by="rooms list"),
+        _everywhere(breaking.broken)._replace(told_by="rooms list"),
     )
     HTTP_SILENT = (
         "http-silent",
