@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import needs
 import pytest
@@ -68,6 +68,12 @@ def _started(pool: servers.Pool, version: str) -> servers.RunningServer:
 def real_server(server_pool: servers.Pool) -> servers.RunningServer:
     """The newest livekit-server; the test is skipped where there is none."""
     return _started(server_pool, servers.NEWEST)
+
+
+@pytest.fixture(scope="session")
+def server_of(server_pool: servers.Pool) -> Callable[[str], servers.RunningServer]:
+    """A livekit-server by its version, likewise."""
+    return lambda version: _started(server_pool, version)
 
 
 @pytest.fixture(params=servers.VERSIONS)

@@ -74,7 +74,7 @@ def test_its_fault_is_announced_and_real() -> None:
         connection.close()
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
-        assert "Broken on purpose, not-ready: The server says that it is not ready." in err
+        assert "Broken on purpose, server-not-ready: The server says that it is not ready." in err
         assert "lkdoctor should say: server-not-ready" in err
 
 
@@ -103,7 +103,11 @@ def test_a_port_in_use_is_said_plainly(capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.parametrize(
     ("name", "advice"),
     [
-        pytest.param("room-ful", ["  did you mean --fault room-full"], id="near one"),
+        pytest.param(
+            "room-ful",
+            ["  did you mean room-full", "  did you mean signal-room-full"],
+            id="near two",
+        ),
         pytest.param("qqqq", [], id="near none"),
     ],
 )
@@ -116,13 +120,32 @@ def test_an_unknown_fault(name: str, advice: list[str], capsys: pytest.CaptureFi
     ]
 
 
+def test_faults_that_contradict_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["sandbox", "--fault", "signal-timeout", "--fault", "signal-slow"]) == 2
+    assert capsys.readouterr().err.splitlines()[0] == (
+        "Error: --fault signal-timeout and signal-slow contradict each other: "
+        "both decide what the upgrade is answered"
+    )
+
+
+def test_an_unknown_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["sandbox", "--server-version", "2.0"]) == 2
+    assert capsys.readouterr().err == (
+        "Error: --server-version 2.0: the sandbox answers as one of "
+        "1.13.5, 1.11.0, 1.9.12, 1.8.4, 1.5.0\n"
+    )
+
+
 def test_every_fault_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["sandbox", "--list-faults"]) == 0
     out = capsys.readouterr().out
     assert [name for name in Fault if f"  {name} " not in out] == []
-    assert out.splitlines()[:2] == [
-        "  wrong-secret          The server holds another secret for the key.",
-        "                        lkdoctor says: token-bad-signature",
+    start = out.splitlines().index(
+        "  token-bad-signature           The server holds another secret for the key."
+    )
+    assert out.splitlines()[start + 1 : start + 3] == [
+        "                                lkdoctor says: The token is signed with another secret.",
+        "                                Also called wrong-secret.",
     ]
 
 
@@ -131,9 +154,9 @@ def test_faults_read_aloud(
 ) -> None:
     monkeypatch.setenv("ACCESSIBLE", "1")
     assert run(["sandbox", "--list-faults"]) == 0
-    assert capsys.readouterr().out.splitlines()[0] == (
-        "wrong-secret: The server holds another secret for the key. "
-        "lkdoctor says: token-bad-signature"
+    assert capsys.readouterr().out.splitlines()[1] == (
+        "token-bad-signature: The server holds another secret for the key. "
+        "lkdoctor says: The token is signed with another secret. Also called wrong-secret."
     )
 
 

@@ -39,6 +39,7 @@ class Target(NamedTuple):
     """A server to be asked, and what opens it."""
 
     name: str
+    version: str
     http_url: str
     key: str
     secret: str

@@ -129,6 +129,10 @@ async def test_with_a_token(
     both: tuple[Target, Target],
     http: aiohttp.ClientSession,
 ) -> None:
+    if both[0].version == "1.5.0" and (
+        headers.get("Sec-WebSocket-Key") == "x" or "reconnect" in path
+    ):
+        pytest.skip("it takes any key, which no client sends; it resumes by what comes first in it")
     answers = []
     for target in both:
         token = target.token(room=new_room(), identity="somebody", roomJoin=True)
@@ -148,6 +152,7 @@ async def test_the_upgrade_has_these_headers_and_no_other(
     async with http.get(target.at("/rtc"), headers=headers) as response:
         told = [(name.decode(), value.decode()) for name, value in response.raw_headers]
         response.close()
+    compressed = offered and target.version != "1.5.0"
     extension = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
     assert (response.status, told) == (
         101,
@@ -155,7 +160,7 @@ async def test_the_upgrade_has_these_headers_and_no_other(
             ("Upgrade", "websocket"),
             ("Connection", "Upgrade"),
             ("Sec-WebSocket-Accept", "BACScCJPNqyz+UBoqMH89VmURoA="),
-            *([("Sec-WebSocket-Extensions", extension)] if offered else []),
+            *([("Sec-WebSocket-Extensions", extension)] if compressed else []),
         ],
     )
 

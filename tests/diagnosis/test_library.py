@@ -47,7 +47,7 @@ def test_names_the_cause(fault: Fault, lkdoctor_sandbox: Start, tmp_path: Path) 
         sandbox.url, api_key=KEY, api_secret=SECRET, environ={}, directory=tmp_path
     )
     finding = report.findings[0]
-    assert finding.code == report.summary.primary == fault.leads_to
+    assert finding.code == report.summary.primary == fault
     assert (finding.severity, report.summary.exit_code) == (lkdoctor.Severity.ERROR, 1)
     assert finding.evidence
     assert finding.fix

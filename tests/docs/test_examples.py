@@ -186,4 +186,4 @@ def test_an_app_s_tests_can_use_the_sandbox(tmp_path: Path) -> None:
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stdout
-    assert "5 passed" in done.stdout
+    assert "11 passed" in done.stdout

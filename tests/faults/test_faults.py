@@ -581,19 +581,7 @@ def at_another_time(seconds: float, error: bytes) -> peers.Handler:
     )
 
 
-# ------------------------------------------------------------------ the sandbox's faults
-
-
-def of_sandbox(name: Fault) -> Steps:
-    def bring(_: RunningServer, __: Path) -> Iterator[Setup]:
-        with running_sandbox(faults=[name]) as sandbox:
-            yield Setup(("--timeout", "3"), sandbox.environment())
-
-    return bring
-
-
-for each in Fault:
-    fault(each.leads_to, f"sandbox --fault {each}")(of_sandbox(each))
+# ------------------------------------------------------------------ a fault of the sandbox; all are in tests/sandbox
 
 
 @fault("token-expired", "every token, by the server's word alone")

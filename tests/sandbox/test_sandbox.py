@@ -20,7 +20,7 @@ from conformance.peer import UPGRADE, Target, join, join_request, new_room
 from livekit.protocol.room import CreateRoomRequest
 from livekit.protocol.rtc import WrappedJoinRequest
 
-from lkdoctor.sandbox import Fault, Sandbox, running_sandbox
+from lkdoctor.sandbox import Fault, Sandbox, VersionError, running_sandbox
 from lkdoctor.sandbox.rooms import Rooms
 from lkdoctor.sandbox.settings import Settings
 
@@ -44,7 +44,9 @@ class FixedClock:
 
 
 def _target(sandbox: Sandbox) -> Target:
-    return Target("sandbox", sandbox.http_url, sandbox.api_key, sandbox.api_secret)
+    return Target(
+        "sandbox", sandbox.server_version, sandbox.http_url, sandbox.api_key, sandbox.api_secret
+    )
 
 
 def _get(sandbox: Sandbox, path: str, token: str = "") -> tuple[int, str]:
@@ -108,12 +110,29 @@ def test_naming_a_fault_loads_no_server() -> None:
     assert done.stdout == f"{len(Fault)} []\n"
 
 
+@pytest.mark.parametrize(
+    ("asked", "name"),
+    [("1.8", "1.8.4"), ("1.13.5", "1.13.5"), ("1.5", "1.5.0"), ("1", "1.13.5"), (None, "1.13.5")],
+)
+def test_a_version_by_the_beginning_of_its_name(asked: str | None, name: str) -> None:
+    assert Sandbox(version=asked).server_version == name
+    assert f"It answers as livekit-server {name}," in Sandbox(version=asked).banner()
+
+
+@pytest.mark.parametrize("asked", ["", "1.1", "1.13.4", "2", "newest"])
+def test_a_version_that_there_is_not(asked: str) -> None:
+    with pytest.raises(VersionError) as refused:
+        Sandbox(version=asked)
+    known = "1.13.5, 1.11.0, 1.9.12, 1.8.4, 1.5.0"
+    assert str(refused.value) == f"{asked}: the sandbox answers as one of {known}"
+
+
 def test_it_says_that_it_is_a_stand_in() -> None:
     assert Sandbox(port=7880, faults=[Fault.ROOM_FULL]).banner() == (
         "lkdoctor sandbox: a stand-in for LiveKit, not a LiveKit server; no media. "
         "ws://127.0.0.1:7880\n"
         "It answers as livekit-server 1.13.5, on this machine only.\n"
-        "Broken on purpose, room-full: Every room has one place, and somebody sits in it."
+        "Broken on purpose, signal-room-full: Every room has one place, and somebody sits in it."
     )
 
 
@@ -124,6 +143,15 @@ def test_the_pytest_fixture(lkdoctor_sandbox: Callable[..., Sandbox]) -> None:
     assert (healthy.api_key, healthy.api_secret) == ("mykey", "mysecret")
     assert _get(healthy, "/rtc/validate", healthy.token("anna")) == (200, "success")
     assert _get(broken, "/rtc/validate", broken.token("anna"))[0] == 401
+
+
+@pytest.mark.lkdoctor_sandbox(faults=["token-bad-signature"], version="1.8")
+def test_a_mark_says_what_the_fixture_starts(lkdoctor_sandbox: Callable[..., Sandbox]) -> None:
+    """Unless the call says otherwise."""
+    broken, mended = lkdoctor_sandbox(), lkdoctor_sandbox(faults=[])
+    assert (broken.server_version, mended.server_version) == ("1.8.4", "1.8.4")
+    assert _get(broken, "/rtc/validate", broken.token())[0] == 401
+    assert _get(mended, "/rtc/validate", mended.token()) == (200, "success")
 
 
 async def _call(http: aiohttp.ClientSession, sandbox: Sandbox, method: str, **request: Any) -> Any:

@@ -38,68 +38,87 @@ def sandbox(
         int, typer.Option("--port", min=0, max=65535, help="Where to listen; 0 takes a free port.")
     ] = PORT,
     fault: Annotated[
-        list[str] | None, typer.Option("--fault", help="Break it in this way; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--fault",
+            help="Break it in this way; may be repeated. CODE, CODE@/PATH (* is anything), CODE#N "
+            "for the Nth request, CODE#N-M, CODE@/PATH#N.",
+        ),
+    ] = None,
+    server_version: Annotated[
+        str | None,
+        typer.Option(
+            "--server-version",
+            help="The livekit-server to answer as: 1.13, 1.11, 1.9, 1.8 or 1.5; the newest without.",
+        ),
     ] = None,
     list_faults: Annotated[
-        bool, typer.Option("--list-faults", help="Name the faults, and what diagnose says to each.")
+        bool, typer.Option("--list-faults", help="Name the faults, and what lkdoctor says to each.")
     ] = False,
 ) -> ExitCode:
     """Run a LiveKit stand-in on 127.0.0.1 until Ctrl-C: signalling and server API, no media.
 
     It answers as a real livekit-server does, or wrongly in the way that a --fault names: to see
     what lkdoctor makes of it, or how your own app takes it.
+
+    A fault is named by the code that lkdoctor says. It is where it belongs, unless it is put at a
+    path (signal-refused@/rtc/validate) or in some requests (signal-timeout@/rtc#1-2: the first two).
     """
-    from lkdoctor.sandbox import Fault
+    from lkdoctor.sandbox import Fault, FaultError, VersionError
 
     if list_faults:
         streams.result(_listed(tuple(Fault), streams.canvas))
         return ExitCode.HEALTHY
-    faults = tuple(_fault(name) for name in dict.fromkeys(fault or ()))
+    try:
+        running = _made(port, fault or (), server_version)
+    except FaultError as error:
+        advice = [*error.advice, "lkdoctor sandbox --list-faults   names them all"]
+        raise UsageError(f"--fault {error}", advice=advice) from error
+    except VersionError as error:
+        raise UsageError(f"--server-version {error}") from error
     import asyncio
 
     try:
-        asyncio.run(_serve(port, faults, streams))
+        asyncio.run(_serve(running, streams))
     except KeyboardInterrupt:  # the way in which it is meant to end
         streams.note([line("sandbox stopped")])
     return ExitCode.HEALTHY
 
 
-def _fault(name: str) -> "Fault":
-    from lkdoctor.sandbox import Fault
+def _made(port: int, faults: Sequence[str], version: str | None) -> "Sandbox":
+    """The sandbox, not yet started."""
+    from lkdoctor.sandbox import Sandbox
+    from lkdoctor.sandbox.faults import placed
 
-    found = next((fault for fault in Fault if fault == name), None)
-    if found is not None:
-        return found
-    import difflib
-
-    near = difflib.get_close_matches(name, [str(fault) for fault in Fault], n=1)
-    raise UsageError(
-        f"--fault {name}: there is no such fault",
-        advice=[
-            *(f"did you mean --fault {other}" for other in near),
-            "lkdoctor sandbox --list-faults   names them all",
-        ],
-    )
+    placed(faults)  # what cannot be had is said before the server is loaded
+    return Sandbox(port=port, faults=faults, version=version, keys=KEYS)
 
 
 def _listed(faults: Sequence["Fault"], canvas: Canvas) -> Iterator[Line]:
+    from lkdoctor import catalogue
+
+    titles = {rule.code: rule.title for rule in catalogue.rules()}
     column = max(len(fault) for fault in faults) + 2
     for fault in faults:
-        told = (f"{fault.description}.", f"lkdoctor says: {fault.leads_to}")
+        command = "" if fault.change.told_by == "diagnose" else f" {fault.change.told_by}"
+        told = (
+            f"{fault.description}.",
+            f"lkdoctor{command} says: {titles[fault]}.",
+            *(f"Also called {alias}." for alias in fault.aliases),
+        )
         if canvas.accessible:
             yield line(f"{fault}: {' '.join(told)}")
         else:
             yield from labelled(fault, told, canvas, column=column)
 
 
-async def _serve(port: int, faults: Sequence["Fault"], streams: Streams) -> None:
+async def _serve(running: "Sandbox", streams: Streams) -> None:
     import asyncio
     import contextlib
 
     from lkdoctor.redact import Secret
-    from lkdoctor.sandbox import Sandbox
 
-    running = Sandbox(port=port, faults=faults, keys=KEYS)
+    port = running.port
     async with contextlib.AsyncExitStack() as stack:
         try:
             await stack.enter_async_context(running)
@@ -133,8 +152,8 @@ def _unavailable(port: int, error: OSError) -> UsageError:
 def _told(running: "Sandbox") -> Iterator[Line]:
     for number, text in enumerate(running.banner().splitlines()):
         yield line(Span(text, Style.PLAIN if number else Style.TITLE))
-    if len(running.faults) == 1:
-        yield line(f"lkdoctor should say: {running.faults[0].leads_to}")
+    if len(running.faults) == 1 and running.faults[0].everywhere:
+        yield line(f"lkdoctor should say: {running.faults[0].fault}")
     yield BLANK
     yield line("paste this into another terminal:")
 

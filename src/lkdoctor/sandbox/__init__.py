@@ -1,7 +1,7 @@
 """A LiveKit stand-in on loopback, healthy or with faults.
 
-    async with Sandbox(faults=[Fault.ROOM_FULL]) as sandbox: ...
-    with running_sandbox() as sandbox: ...          # without an event loop
+    async with Sandbox(faults=["signal-room-full"]) as sandbox: ...
+    with running_sandbox(version="1.8") as sandbox: ...          # without an event loop
 
 Loaded on first use: naming a fault does not start aiohttp.
 """
@@ -9,17 +9,22 @@ Loaded on first use: naming a fault does not start aiohttp.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lkdoctor.sandbox.faults import Fault
+    from lkdoctor.sandbox.faults import Fault, FaultError, Placed
     from lkdoctor.sandbox.server import Sandbox, running_sandbox
+    from lkdoctor.sandbox.settings import VersionError
 
-__all__ = ["Fault", "Sandbox", "running_sandbox"]
+__all__ = ["Fault", "FaultError", "Placed", "Sandbox", "VersionError", "running_sandbox"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Fault":
-        from lkdoctor.sandbox.faults import Fault
+    if name in ("Fault", "FaultError", "Placed"):
+        from lkdoctor.sandbox import faults
 
-        return Fault
+        return getattr(faults, name)
+    if name == "VersionError":
+        from lkdoctor.sandbox import settings
+
+        return settings.VersionError
     if name in __all__:
         from lkdoctor.sandbox import server
 

@@ -6,18 +6,30 @@ import html
 import posixpath
 import urllib.parse
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from aiohttp import hdrs, web
 
+from lkdoctor.sandbox.settings import Settings, Version
+
+if TYPE_CHECKING:
+    from lkdoctor.sandbox.faults import Conversation
+
 
 class Asked(NamedTuple):
-    """A request on its way, and the headers that every answer to it has."""
+    """A request on its way, and the headers that every answer to it has.
+
+    Attributes:
+        settings: what holds for this one.
+        talk: what is said after the upgrade in place of a session.
+    """
 
     request: web.Request
     path: str
     form: Mapping[str, str]
     cors: dict[str, str]
+    settings: Settings
+    talk: "Conversation | None"
 
     def text(self, status: int, body: str) -> web.Response:
         headers = {**self.cors, "Content-Type": "text/plain; charset=utf-8"}
@@ -36,11 +48,16 @@ class Asked(NamedTuple):
         return web.Response(status=404, body=b"404 page not found\n", headers=headers)
 
     def moved(self, path: str) -> web.Response:
+        status, reason = (
+            (307, "Temporary Redirect")
+            if self.settings.version.since(8)
+            else (301, "Moved Permanently")
+        )
         query = self.request.raw_path.partition("?")[2]
         target = urllib.parse.quote(path, safe="/:@!$&'()*+,;=~") + (f"?{query}" if query else "")
-        body = f'<a href="{html.escape(target)}">Temporary Redirect</a>.\n\n'
+        body = f'<a href="{html.escape(target)}">{reason}</a>.\n\n'
         headers = {"Content-Type": "text/html; charset=utf-8", "Location": target, **self.cors}
-        return web.Response(status=307, body=body.encode(), headers=headers)
+        return web.Response(status=status, body=body.encode(), headers=headers)
 
     def bad_handshake(self) -> web.Response | None:
         """What gorilla/websocket says to an upgrade that is not one, and the server after it."""
@@ -53,10 +70,12 @@ class Asked(NamedTuple):
             why = "unsupported version: 13 not found in 'Sec-Websocket-Version' header"
         elif not _is_key(headers.get("Sec-WebSocket-Key", "")):
             status, reason = 400, "Bad Request"
-            why = (
-                "not a websocket handshake: 'Sec-WebSocket-Key' header must be "
-                "Base64 encoded value of 16-byte in length"
+            wanted = (
+                "must be Base64 encoded value of 16-byte in length"
+                if self.settings.version.since(8)
+                else "is missing or blank"
             )
+            why = f"not a websocket handshake: 'Sec-WebSocket-Key' header {wanted}"
         else:
             return None
         told = {
@@ -83,7 +102,7 @@ async def form(request: web.Request) -> dict[str, str]:
     return dict(reversed(pairs))
 
 
-def cors(request: web.Request) -> dict[str, str] | web.Response:
+def cors(request: web.Request, version: Version) -> dict[str, str] | web.Response:
     """Headers for a browser; the whole answer when it only asks beforehand."""
     origin = request.headers.get(hdrs.ORIGIN)
     method = request.headers.get("Access-Control-Request-Method")
@@ -91,6 +110,8 @@ def cors(request: web.Request) -> dict[str, str] | web.Response:
         headers = {}
         if origin is not None and method in ("OPTIONS", "HEAD", "GET", "POST", "PATCH", "DELETE"):
             wanted = request.headers.get("Access-Control-Request-Headers")
+            if wanted and not version.since(8):
+                wanted = ", ".join(name.strip().title() for name in wanted.split(","))
             headers = {
                 **({"Access-Control-Allow-Headers": wanted} if wanted else {}),
                 "Access-Control-Allow-Methods": method,
@@ -103,7 +124,7 @@ def cors(request: web.Request) -> dict[str, str] | web.Response:
         return {"Vary": "Origin"}
     return {
         "Access-Control-Allow-Origin": origin,
-        "Access-Control-Expose-Headers": "*",
+        **({"Access-Control-Expose-Headers": "*"} if version.since(9) else {}),
         "Vary": "Origin",
     }
 

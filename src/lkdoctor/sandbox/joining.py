@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from google.protobuf.message import DecodeError
 from livekit.protocol.rtc import JoinRequest, WrappedJoinRequest
 
+from lkdoctor.sandbox.settings import Version
 from lkdoctor.sandbox.verify import Claims
 
 MAX_JOIN_REQUEST: Final = 1 << 20
@@ -24,8 +25,14 @@ class Wish(NamedTuple):
     changes_metadata: bool
 
 
-def wished(form: Mapping[str, str], claims: Claims, *, v1: bool, strict: bool) -> Wish | str:
+def wished(
+    form: Mapping[str, str], claims: Claims, version: Version, *, v1: bool, strict: bool
+) -> Wish | str:
     """The parameters of the join, or the body of the 400."""
+    if not version.since(9):
+        if claims.video is not None and not claims.video.room:
+            claims = claims._replace(video=claims.video._replace(room=form.get("room", "")))
+        form = {name: value for name, value in form.items() if name not in _SINCE_1_9}
     wrapped = form.get("join_request", "")
     if not wrapped:
         if v1:
@@ -53,6 +60,9 @@ def wished(form: Mapping[str, str], claims: Claims, *, v1: bool, strict: bool) -
         reconnect=join.reconnect,
         changes_metadata=bool(join.metadata or join.participant_attributes),
     )
+
+
+_SINCE_1_9: Final = ("join_request", "attributes")
 
 
 def _join_request(wrapped: str) -> JoinRequest | str:

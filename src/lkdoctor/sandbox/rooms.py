@@ -20,9 +20,7 @@ from livekit.protocol.rtc import LeaveRequest, ParticipantUpdate, RoomUpdate, Si
 
 from lkdoctor.sandbox.settings import Settings
 from lkdoctor.sandbox.verify import Claims, Video
-
-AUDIO: Final = ("audio/PCMU", "audio/PCMA", "audio/opus", "audio/red")
-VIDEO: Final = ("video/VP8", "video/H264", "video/VP9", "video/AV1", "video/H265")
+from lkdoctor.sandbox.vintage import codecs
 
 MAX_ROOMS: Final = 10_000
 """More are not kept: who makes them tests our memory, not his app."""
@@ -115,12 +113,27 @@ class Rooms:
         """The room of that name, as it is; made as the request says if it is not there."""
         room = self.find(request.name, now)
         if room is not None:
+            if request.metadata and not self._settings.version.since(8):
+                room.proto.metadata = request.metadata
             return room
         room = self._made(request.name, now)
         for field in ("empty_timeout", "departure_timeout", "max_participants", "metadata"):
             if value := getattr(request, field):
                 setattr(room.proto, field, value)
         return room
+
+    def seat(self, name: str, identity: str, now: float) -> None:
+        """Somebody from nowhere, who stays."""
+        room = self.create(CreateRoomRequest(name=name), now)
+        info = self._info(identity, "", now, Video())
+        info.state, info.version = ParticipantInfo.State.ACTIVE, 2
+        room.members[identity] = Member(info, Video(), lambda _: None)
+
+    def fill(self, room: LiveRoom, now: float) -> None:
+        """Leave no place in it: whoever is there sits in the last one."""
+        if not room.taken:
+            self.seat(room.proto.name, "occupant", now)
+        room.proto.max_participants = room.taken
 
     def enter(self, claims: Claims, now: float) -> LiveRoom:
         """The room of a token, made as the token says if it is not there.
@@ -129,7 +142,7 @@ class Rooms:
             NoSessionError: it cannot be made like that.
         """
         name = claims.video.room if claims.video else ""
-        if size(claims.metadata) > MAX_METADATA:
+        if self._settings.version.since(13) and size(claims.metadata) > MAX_METADATA:
             raise NoSessionError
         if (
             sum(size(key) + size(value) for key, value in claims.attributes.items())
@@ -139,7 +152,9 @@ class Rooms:
         room = self.find(name, now)
         if room is not None:
             return room
-        if claims.room_preset:  # no room configuration has a name here
+        if claims.room_preset and self._settings.version.since(
+            8
+        ):  # no room configuration has a name here
             raise NoSessionError
         config = claims.room_config
         return self.create(
@@ -156,22 +171,19 @@ class Rooms:
     def _made(self, name: str, now: float) -> LiveRoom:
         while len(self._rooms) >= MAX_ROOMS:
             self.delete(next(iter(self._rooms)), now, DisconnectReason.ROOM_CLOSED)
+        audio, video = codecs(self._settings.version)
+        rtx = ("video/rtx",) if self._settings.version.since(8) else ()
         proto = Room(
             sid="RM_" + self._random(6),
             name=name,
             empty_timeout=self._settings.empty_timeout,
             departure_timeout=self._settings.departure_timeout,
-            max_participants=self._settings.max_participants,
             creation_time=int(now),
             creation_time_ms=int(now * 1000),
             turn_password=self._random(22)[:43],
-            enabled_codecs=[Codec(mime=mime) for mime in (*AUDIO, *VIDEO, "video/rtx")],
+            enabled_codecs=[Codec(mime=mime) for mime in (*audio, *video, *rtx)],
         )
         room = self._rooms[name] = LiveRoom(proto, self._random(22).encode())
-        for number in range(self._settings.occupants):
-            info = self._info(f"occupant-{number + 1}", "", now, Video())
-            info.state, info.version = ParticipantInfo.State.ACTIVE, 2
-            room.members[info.identity] = Member(info, Video(), lambda _: None)
         return room
 
     def join(self, room: LiveRoom, claims: Claims, send: Send, now: float) -> Member:
@@ -234,7 +246,7 @@ class Rooms:
             if value := getattr(request, field):
                 setattr(info, field, value)
                 self._note(room, member)
-        if request.attributes:
+        if request.attributes and self._settings.version.since(8):
             kept = {**info.attributes, **request.attributes}
             info.attributes.clear()
             info.attributes.update({key: value for key, value in kept.items() if value})

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import threading
 import urllib.parse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Final, Self
 
@@ -16,11 +16,12 @@ from livekit.protocol.rtc import LeaveRequest, SignalResponse
 from lkdoctor.clock import Clock, SystemClock
 from lkdoctor.sandbox import session, twirp
 from lkdoctor.sandbox.asked import Asked, cleaned, cors, form, upgrades
-from lkdoctor.sandbox.faults import Fault
+from lkdoctor.sandbox.breaking import Draft, hang_up
+from lkdoctor.sandbox.faults import Fault, Placed, placed
 from lkdoctor.sandbox.joining import Wish, wished
 from lkdoctor.sandbox.rooms import LiveRoom, NoSessionError, Rooms, size
-from lkdoctor.sandbox.settings import Settings
-from lkdoctor.sandbox.verify import Claims, sign, verify
+from lkdoctor.sandbox.settings import VERSIONS, Settings, Version, version_of
+from lkdoctor.sandbox.verify import NOBODY, Claims, sign, verify
 
 if TYPE_CHECKING:
     from lkdoctor.sandbox.faults import Conversation
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 7880
 DEFAULT_KEYS: Final[Mapping[str, str]] = {"devkey": "secret"}
-TOKEN_ROOM: Final = "practice"
 TOKEN_TTL: Final = 600
 
 MAX_HEADER: Final = 1 << 20
@@ -49,13 +49,16 @@ class Sandbox:
         async with Sandbox(faults=[Fault.ROOM_FULL]) as sandbox:
             sandbox.url, sandbox.api_key, sandbox.api_secret
 
-    It answers as livekit-server 1.13.5 does; there is no media. Without faults a client cannot
+    It answers as livekit-server of the version asked for does; there is no media. Without faults a client cannot
     tell it from the real one until it tries to send media, or waits: what the real server does
     after a minute (dropping who has no media) does not happen here.
 
     Args:
         port: where to listen; 0 takes a free one.
-        faults: the ways in which it is broken.
+        faults: the ways in which it is broken: by code or other name, at a path or for some
+            requests as in ``signal-timeout@/rtc#1-3``.
+        version: the livekit-server whose answers are given: one of 1.13.5, 1.11.0, 1.9.12, 1.8.4
+            and 1.5.0, which the beginning of its name is enough for; the newest without.
         keys: API keys and secrets; the first pair is `api_key` and `api_secret`.
         auto_create: whether joining a room makes it.
         clock: time and dice.
@@ -69,7 +72,8 @@ class Sandbox:
         self,
         *,
         port: int = 0,
-        faults: Sequence[Fault] = (),
+        faults: Iterable[Fault | Placed | str] = (),
+        version: str | None = None,
         keys: Mapping[str, str] | None = None,
         auto_create: bool = True,
         clock: Clock | None = None,
@@ -77,20 +81,26 @@ class Sandbox:
         turn_credential: str | None = None,
         regions: Mapping[str, str] | None = None,
     ) -> None:
-        self.faults: Final = tuple(faults)
-        self.keys: Final = dict(keys or DEFAULT_KEYS)
+        self.faults: Final = placed(faults)
+        given: Mapping[str, str] = keys or DEFAULT_KEYS
+        for one in self.faults:
+            if one.fault.change.keys is not None:
+                given = one.fault.change.keys(given)
+        self.keys: Final = dict(given)
         self.port = port
         settings = Settings(
             keys=self.keys,
+            version=VERSIONS[0] if version is None else version_of(version),
             auto_create=auto_create,
             update_interval=update_interval,
             turn_credential=turn_credential,
             regions=regions,
         )
-        for fault in self.faults:
-            if fault.change.settings is not None:
-                settings = fault.change.settings(settings)
+        for one in self.faults:
+            if one.everywhere and one.fault.change.settings is not None:
+                settings = one.fault.change.settings(settings)
         self._settings: Final = settings
+        self._turns: Final = dict.fromkeys(self.faults, 0)
         self._clock: Final[Clock] = clock or SystemClock()
         self._rooms: Final = Rooms(settings, self._clock.token_hex, self._tell_later)
         self._node_id: Final = "ND_" + self._clock.token_hex(6)
@@ -118,19 +128,23 @@ class Sandbox:
     def server_version(self) -> str:
         return self._settings.version.name
 
-    def token(self, identity: str = "somebody", room: str = TOKEN_ROOM) -> str:
-        """A participant's token, as the app hands it out: as old as the faults make it."""
+    def token(self, identity: str = "", room: str = "") -> str:
+        """A participant's token, as the app hands it out: as the faults make it."""
         now = int(self._clock.now() - self._settings.token_age)
-        return sign(
+        draft = Draft(
             {
                 "iss": self.api_key,
-                "sub": identity,
+                "sub": identity or self._settings.identity,
                 "nbf": now,
                 "exp": now + TOKEN_TTL,
-                "video": {"roomJoin": True, "room": room},
+                "video": {"roomJoin": True, "room": room or self._settings.room},
             },
             self.api_secret,
         )
+        for one in self.faults:
+            if one.fault.change.token is not None:
+                draft = one.fault.change.token(draft)
+        return sign(draft.claims, draft.secret, draft.alg) if draft.text is None else draft.text
 
     def environment(self) -> dict[str, str]:
         """The variables that make an app, or lkdoctor, use this sandbox.
@@ -142,7 +156,7 @@ class Sandbox:
             "LIVEKIT_API_KEY": self.api_key,
             "LIVEKIT_API_SECRET": self.api_secret,
         }
-        if any(fault.change.in_token for fault in self.faults):
+        if any(one.fault.change.in_token for one in self.faults):
             variables["LIVEKIT_TOKEN"] = self.token()
         return variables
 
@@ -151,7 +165,7 @@ class Sandbox:
         lines = [
             f"lkdoctor sandbox: a stand-in for LiveKit, not a LiveKit server; no media. {self.url}",
             f"It answers as livekit-server {self.server_version}, on this machine only.",
-            *(f"Broken on purpose, {fault}: {fault.description}." for fault in self.faults),
+            *(f"Broken on purpose, {one}: {one.fault.description}." for one in self.faults),
         ]
         return "\n".join(lines)
 
@@ -178,6 +192,8 @@ class Sandbox:
             raise
         self.port = runner.addresses[0][1]
         self._runner = runner
+        for room, identity in self._settings.seated:
+            self._rooms.seat(room, identity, self._now())
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -210,26 +226,39 @@ class Sandbox:
             headers.extend(told)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        for fault in self.faults:
-            if fault.change.answer is not None:
-                answer = await fault.change.answer(request)
-                if answer is not None:
-                    return answer
-        allowed = cors(request)
+        acting = [one for one in self.faults if self._acts(one, request)]
+        for one in acting:
+            if one.fault.change.answer is not None:
+                return await one.fault.change.answer(request)
+        settings, talk = self._settings, None
+        for one in acting:
+            if one.fault.change.settings is not None and not one.everywhere:
+                settings = one.fault.change.settings(settings)
+            talk = talk or one.fault.change.session
+        allowed = cors(request, settings.version)
         if isinstance(allowed, web.Response):
             return allowed
         path = urllib.parse.unquote(request.raw_path.partition("?")[0], errors="surrogateescape")
-        path = path[1:] if path.startswith("//") else path
-        if path in ("/rtc/validate", "/rtc/v1/validate"):
+        if path.startswith("//") and settings.version.since(8):
+            path = path[1:]
+        if path == "/rtc/validate" or (path == "/rtc/v1/validate" and settings.version.since(9)):
             allowed["Access-Control-Allow-Origin"] = "*"
-        asked = Asked(request, path, await form(request), allowed)
+        asked = Asked(request, path, await form(request), allowed, settings, talk)
         claims = self._authenticate(asked)
         if isinstance(claims, web.Response):
             return claims
         return await self._route(asked, claims)
 
+    def _acts(self, one: Placed, request: web.Request) -> bool:
+        if not one.meets(request):
+            return False
+        self._turns[one] += 1
+        return one.acts(self._turns[one])
+
     def _authenticate(self, asked: Asked) -> Claims | web.Response | None:
         header = asked.request.headers.get(hdrs.AUTHORIZATION, "")
+        if asked.path.startswith(twirp.PREFIX) and not asked.settings.api_authorization:
+            return None
         if header:
             if not header.startswith("Bearer "):
                 why = "invalid authorization header. Must start with Bearer "
@@ -239,13 +268,17 @@ class Sandbox:
             token = asked.form.get("access_token", "")
         if not token:
             return None
-        told = verify(token, self._settings.keys, self._now() + self._settings.token_age)
+        settings = asked.settings
+        told = verify(token, settings.keys, self._now() + settings.token_age, settings.version)
         return asked.text(401, told) if isinstance(told, str) else told
 
     async def _route(self, asked: Asked, claims: Claims | None) -> web.StreamResponse:
-        clean = cleaned(asked.path)
+        version = asked.settings.version
+        clean = _registered(asked.path, version)
         if clean != asked.path:
             return asked.moved(clean)
+        if not version.since(_since(asked.path)):
+            return asked.missing()
         match asked.path:
             case "/":
                 return asked.text(200, "OK")
@@ -260,10 +293,8 @@ class Sandbox:
                 return asked.empty(404)
             case "/whip/v1":
                 return asked.empty(204)
-            case path if twirp.serves(path):
+            case path if twirp.serves(path, version):
                 return await self._call(asked, claims)
-            case path if twirp.serves(path + "/"):
-                return asked.moved(path + "/")
             case _:
                 return self._regions(asked, claims)
 
@@ -292,7 +323,7 @@ class Sandbox:
             asked.path,
             request.headers.get(hdrs.CONTENT_TYPE, ""),
             body,
-            twirp.Call(claims, self._rooms, self._now()),
+            twirp.Call(claims, self._rooms, self._now(), asked.settings.version),
         )
         headers = {"Content-Type": reply.content_type, **asked.cors}
         return web.Response(status=reply.status, body=reply.body, headers=headers)
@@ -301,28 +332,27 @@ class Sandbox:
         self, asked: Asked, claims: Claims | None, *, v1: bool, strict: bool
     ) -> Wish | web.Response:
         """Whether somebody may join: all that is asked before the room is looked into."""
-        if claims is None or claims.video is None:
-            return asked.text(401, _NO_PERMISSION)
-        wish = wished(asked.form, claims, v1=v1, strict=strict)
+        version = asked.settings.version
+        denied = asked.text(401, _NO_PERMISSION)
+        known = claims is not None and claims.video is not None
+        if not known and (version.since(11) or not version.since(9)):
+            return denied
+        wish = wished(asked.form, claims or NOBODY, version, v1=v1, strict=strict)
         if isinstance(wish, str):
             return asked.text(400, wish)
+        claims = wish.claims
         video = claims.video
+        if video is None:
+            return denied
         if not video.room_join:
             return asked.text(401, "permissions denied")
-        if not claims.identity:
-            return asked.text(400, "identity cannot be empty")
-        if size(claims.identity) > twirp.MAX_NAME:
-            what = "participant identity length"
-            return asked.text(400, f"{what} exceeds limits: max length {twirp.MAX_NAME}")
-        if not video.room:
-            return asked.text(400, "no room name")
-        if size(video.room) > twirp.MAX_NAME:
-            return asked.text(400, f"room name length exceeds limits: max length {twirp.MAX_NAME}")
+        if bad := _bad_name(claims.identity, video.room, version):
+            return asked.text(400, bad)
         missing = self._rooms.find(video.room, self._now()) is None
-        if missing and not self._settings.auto_create and not video.room_create:
+        if missing and not asked.settings.auto_create and not video.room_create:
             return asked.text(404, "requested room does not exist")
         if wish.changes_metadata and not video.can_update_own_metadata:
-            return asked.text(401, _NO_PERMISSION)
+            return denied
         return wish
 
     async def _connect(
@@ -331,22 +361,30 @@ class Sandbox:
         wish = self._admit(asked, claims, v1=v1, strict=False)
         if isinstance(wish, web.Response):
             return wish
+        if wish.reconnect and not asked.settings.version.since(8):
+            return asked.text(500, "connection closed by media")
         if wish.reconnect:
             # Nobody's media survives here, so no session can be resumed.
             return await self._converse(asked, _cannot_resume)
         now = self._now()
         try:
             room = self._rooms.enter(wish.claims, now)
-            outbox = session.Outbox()
+            if asked.settings.full:
+                self._rooms.fill(room, now)
+            outbox = session.Outbox(asked.settings.version)
             member = self._rooms.join(room, wish.claims, outbox.put, now)
         except NoSessionError:
             return asked.text(500, "connection closed by media")
         server = session.Server(
-            self._settings, self._rooms, self._node_id, self.port, self._now, self._clock.token_hex
+            asked.settings, self._rooms, self._node_id, self.port, self._now, self._clock.token_hex
         )
 
-        async def hold(ws: web.WebSocketResponse, _: web.Request) -> None:
-            await session.hold(ws, outbox, server, session.Seat(wish, room, member))
+        async def hold(ws: web.WebSocketResponse, request: web.Request) -> None:
+            transport = request.transport
+            cut = transport.close if transport is not None else lambda: None
+            await session.hold(ws, outbox, server, session.Seat(wish, room, member, cut))
+            if asked.settings.cuts_after_join:
+                await hang_up(request)
 
         try:
             return await self._converse(asked, hold)
@@ -361,11 +399,11 @@ class Sandbox:
         refusal = asked.bad_handshake()
         if refusal is not None:
             return refusal
-        for fault in self.faults:
-            talk = fault.change.session or talk
+        talk = asked.talk or talk
         request = asked.request
         headers = request.headers.copy()
-        if "permessage-deflate" in headers.pop(hdrs.SEC_WEBSOCKET_EXTENSIONS, ""):
+        offered = headers.pop(hdrs.SEC_WEBSOCKET_EXTENSIONS, "")
+        if "permessage-deflate" in offered and asked.settings.version.since(8):
             # Go's server forgets its window between messages, whatever was offered.
             headers[hdrs.SEC_WEBSOCKET_EXTENSIONS] = _DEFLATE
         ws = web.WebSocketResponse(timeout=_SAID_CLOSE, max_msg_size=MAX_MESSAGE)
@@ -374,6 +412,34 @@ class Sandbox:
             await talk(ws, request)
             await ws.close()
         return ws
+
+
+def _bad_name(identity: str, room: str, version: Version) -> str:
+    """The body of the 400 that these names earn."""
+    limited = version.since(8)
+    if not identity:
+        return "identity cannot be empty"
+    if limited and size(identity) > twirp.MAX_NAME:
+        return f"participant identity length exceeds limits: max length {twirp.MAX_NAME}"
+    if not room and version.since(9):
+        return "no room name"
+    if limited and size(room) > twirp.MAX_NAME:
+        return f"room name length exceeds limits: max length {twirp.MAX_NAME}"
+    return ""
+
+
+def _registered(path: str, version: Version) -> str:
+    """The path under which the server looks for a handler; it redirects from any other."""
+    clean = cleaned(path)
+    slash = not twirp.serves(clean, version) and twirp.serves(f"{clean}/", version)
+    return f"{clean}/" if slash else clean
+
+
+def _since(path: str) -> int:
+    """The minor version that first had this path."""
+    if path == "/agent":
+        return 8
+    return 9 if path in ("/rtc/v1", "/rtc/v1/validate", "/whip/v1") else 0
 
 
 def _in_gos_order(headers: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -403,7 +469,8 @@ async def _cannot_resume(ws: web.WebSocketResponse, _: web.Request) -> None:
 def running_sandbox(
     *,
     port: int = 0,
-    faults: Sequence[Fault] = (),
+    faults: Iterable[Fault | Placed | str] = (),
+    version: str | None = None,
     keys: Mapping[str, str] | None = None,
     auto_create: bool = True,
     clock: Clock | None = None,
@@ -415,6 +482,7 @@ def running_sandbox(
     sandbox = Sandbox(
         port=port,
         faults=faults,
+        version=version,
         keys=keys,
         auto_create=auto_create,
         clock=clock,

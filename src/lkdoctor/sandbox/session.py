@@ -21,9 +21,10 @@ from livekit.protocol.rtc import (
     TrickleRequest,
 )
 
+from lkdoctor.sandbox import vintage
 from lkdoctor.sandbox.joining import Wish
-from lkdoctor.sandbox.rooms import AUDIO, VIDEO, LiveRoom, Member, Rooms
-from lkdoctor.sandbox.settings import Settings
+from lkdoctor.sandbox.rooms import LiveRoom, Member, Rooms
+from lkdoctor.sandbox.settings import Settings, Version
 from lkdoctor.sandbox.verify import Claims, sign
 
 PING_EVERY: Final = 10.0
@@ -42,7 +43,8 @@ TOKEN_TTL: Final = 600
 class Outbox:
     """What is still to be said to one client."""
 
-    def __init__(self) -> None:
+    def __init__(self, version: Version) -> None:
+        self._version: Final = version
         self._waiting: Final[asyncio.Queue[SignalResponse | None]] = asyncio.Queue(MAX_WAITING)
         self.as_json = False
 
@@ -64,6 +66,7 @@ class Outbox:
                 continue
             if message is None:
                 return
+            vintage.reduce(message, self._version)
             if self.as_json:
                 await ws.send_str(json_format.MessageToJson(message, indent=None))
             else:
@@ -87,11 +90,17 @@ class Seat(NamedTuple):
     wish: Wish
     room: LiveRoom
     member: Member
+    hang_up: Callable[[], None]
+    """Closes the connection under the WebSocket, after what was sent."""
 
 
 async def hold(ws: web.WebSocketResponse, outbox: Outbox, server: Server, seat: Seat) -> None:
     """Greet a participant who has been seated, and serve him until he is gone."""
-    for message in _greeting(server, seat):
+    greeting = _greeting(server, seat)
+    if server.settings.cuts_after_join:
+        await ws.send_bytes(greeting[0].SerializeToString())
+        return
+    for message in greeting:
         outbox.put(message)
     server.rooms.joined(seat.room, seat.member)
     async with asyncio.TaskGroup() as tasks:
@@ -102,6 +111,8 @@ async def hold(ws: web.WebSocketResponse, outbox: Outbox, server: Server, seat: 
         try:
             async with asyncio.timeout(GOODBYE):
                 await delivering
+                if not server.settings.version.since(8):
+                    seat.hang_up()  # 1.5 says no goodbye
                 with contextlib.suppress(ConnectionError):
                     await ws.close(code=1000)
         except TimeoutError:  # he does not read
@@ -117,15 +128,18 @@ async def _deliver(ws: web.WebSocketResponse, outbox: Outbox) -> None:
 
 
 async def _listen(ws: web.WebSocketResponse, outbox: Outbox, server: Server, seat: Seat) -> None:
-    _, room, member = seat
+    room, member = seat.room, seat.member
+    strict = not server.settings.version.since(13)
     async for message in ws:
         try:
-            request = _read(message.type, message.data)
+            request = _read(message.type, message.data, strict=strict)
         except (DecodeError, json_format.ParseError):
             return
         outbox.as_json = message.type is WSMsgType.TEXT
         millis = int(server.now() * 1000)
         match request.WhichOneof("message"):
+            case "ping" | "ping_req" if not server.settings.answers_pings:
+                continue
             case "ping":
                 outbox.put(SignalResponse(pong=millis))
             case "ping_req":
@@ -143,14 +157,14 @@ async def _listen(ws: web.WebSocketResponse, outbox: Outbox, server: Server, sea
                 continue
 
 
-def _read(kind: WSMsgType, data: str | bytes) -> SignalRequest:
+def _read(kind: WSMsgType, data: str | bytes, *, strict: bool) -> SignalRequest:
     if kind is WSMsgType.TEXT:
-        return json_format.Parse(data, SignalRequest(), ignore_unknown_fields=True)
+        return json_format.Parse(data, SignalRequest(), ignore_unknown_fields=not strict)
     return SignalRequest.FromString(bytes(data, "utf-8") if isinstance(data, str) else data)
 
 
 def _greeting(server: Server, seat: Seat) -> list[SignalResponse]:
-    wish, _, member = seat
+    wish, member = seat.wish, seat.member
     primary = (
         wish.client_protocol >= 3
         and member.info.permission.can_subscribe
@@ -164,7 +178,7 @@ def _greeting(server: Server, seat: Seat) -> list[SignalResponse]:
 
 
 def _join(server: Server, seat: Seat, *, primary: bool) -> JoinResponse:
-    _, room, member = seat
+    room, member = seat.room, seat.member
     version = server.settings.version
     joined = JoinResponse(
         room=room.proto,
@@ -186,7 +200,7 @@ def _join(server: Server, seat: Seat, *, primary: bool) -> JoinResponse:
             agent_protocol=1,
         ),
         sif_trailer=room.trailer,
-        enabled_publish_codecs=[Codec(mime=mime) for mime in (*VIDEO, *AUDIO)],
+        enabled_publish_codecs=[Codec(mime=mime) for mime in vintage.publishable(version)],
         fast_publish=member.info.permission.can_publish,
     )
     joined.room.num_participants = room.taken - member.counts
@@ -210,7 +224,8 @@ def _ice_servers(server: Server, member: Member) -> list[ICEServer]:
 def _fresh_token(server: Server, claims: Claims) -> str:
     key, secret = next(iter(server.settings.keys.items()))
     now = int(server.now())
-    left = 0 if claims.expires is None else claims.expires - now
+    version = server.settings.version
+    left = 0 if claims.expires is None or not version.since(13) else claims.expires - now
     grants = dict(claims.grants)
     if "video" in grants:
         grants["video"] = {k: v for k, v in grants["video"].items() if v or k.startswith("can")}
@@ -219,10 +234,10 @@ def _fresh_token(server: Server, claims: Claims) -> str:
         "sub": claims.identity,
         "exp": now + int(max(TOKEN_TTL, left)),
         "nbf": now,
-        "iat": now,
-        "kind": "standard",
+        **({"iat": now} if version.since(13) else {}),
+        **({"kind": "standard"} if version.since(9) else {}),
         **{name: grants[name] for name in _REFRESHED if grants.get(name)},
-        "identity": claims.identity,
+        **({"identity": claims.identity} if version.since(9) else {}),
     }
     return sign(fresh, secret)
 
@@ -260,16 +275,22 @@ def _offer(server: Server) -> list[SignalResponse]:
         fingerprint=":".join(digest[i : i + 2] for i in range(0, 64, 2)),
         ufrag=ufrag,
         password=server.random(16),
-    ).replace("\n", "\r\n")
+    )
+    if not server.settings.version.since(9):
+        sdp = sdp.replace("WMS *", "WMS*").replace("a=max-message-size:65535\n", "")
+    if not server.settings.version.since(8):
+        sdp = sdp.replace("a=msid-semantic:WMS*\n", "")
+    sdp = sdp.replace("\n", "\r\n")
     transport = f"{server.port} typ host"
     lines = (
         f"candidate:2878742611 1 udp 2130706431 127.0.0.1 {transport} ufrag {ufrag}",
         f"candidate:375738803 1 tcp 1671430143 127.0.0.1 {transport} tcptype passive ufrag {ufrag}",
     )
+    mid = "0" if server.settings.version.since(8) else ""
     trickles = [
         SignalResponse(
             trickle=TrickleRequest(
-                candidateInit=_candidate(line),
+                candidateInit=_candidate(line, mid),
                 target=SignalTarget.SUBSCRIBER,
                 final=line is lines[-1],
             )
@@ -280,6 +301,6 @@ def _offer(server: Server) -> list[SignalResponse]:
     return [SignalResponse(offer=description), *trickles]
 
 
-def _candidate(line: str) -> str:
-    fields = {"candidate": line, "sdpMid": "0", "sdpMLineIndex": 0, "usernameFragment": None}
+def _candidate(line: str, mid: str) -> str:
+    fields = {"candidate": line, "sdpMid": mid, "sdpMLineIndex": 0, "usernameFragment": None}
     return json.dumps(fields, separators=(",", ":"))

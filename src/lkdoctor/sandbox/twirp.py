@@ -16,7 +16,9 @@ from livekit.protocol.room import (
     RemoveParticipantResponse,
 )
 
+from lkdoctor.sandbox import vintage
 from lkdoctor.sandbox.rooms import MAX_METADATA, LiveRoom, Member, Rooms, size
+from lkdoctor.sandbox.settings import Version
 from lkdoctor.sandbox.verify import Claims, Video
 
 PREFIX: Final = "/twirp/"
@@ -49,6 +51,7 @@ class Call(NamedTuple):
     claims: Claims | None
     rooms: Rooms
     now: float
+    version: Version
 
 
 class TwirpError(Exception):
@@ -70,9 +73,10 @@ class TwirpError(Exception):
         return Reply(_STATUS[self.code], "application/json", text.encode("utf-8", "replace"))
 
 
-def _unknown(code: str, why: str) -> TwirpError:
-    """An error that came through livekit's own bus, as the server words it."""
-    return TwirpError(code, f"twirp error unknown: {why}")
+def _unknown(code: str, why: str, call: Call | None = None) -> TwirpError:
+    """An error that came through livekit's own bus, as the server words it; 1.5 had no bus."""
+    bus = call is None or call.version.since(8)
+    return TwirpError(code, f"twirp error unknown: {why}" if bus else why)
 
 
 _SERVICES: Final[Mapping[str, ServiceDescriptor]] = {
@@ -82,9 +86,15 @@ _SERVICES: Final[Mapping[str, ServiceDescriptor]] = {
 }
 
 
-def serves(path: str) -> bool:
+_SERVICES_SINCE_1_8: Final = ("livekit.SIP", "livekit.AgentDispatchService")
+_METHODS_SINCE_1_9: Final = ("ForwardParticipant", "MoveParticipant", "PerformRpc")
+
+
+def serves(path: str, version: Version) -> bool:
     """Whether a path belongs to a service of livekit-server."""
     service, slash, _ = path.removeprefix(PREFIX).partition("/")
+    if service in _SERVICES_SINCE_1_8 and not version.since(8):
+        return False
     return path.startswith(PREFIX) and bool(slash) and service in _SERVICES
 
 
@@ -92,18 +102,23 @@ def answer(method: str, path: str, content_type: str, body: bytes, call: Call) -
     """The reply to a request of a path that is served."""
     kind = content_type.partition(";")[0].strip().lower()
     try:
-        described = _routed(method, path, content_type, kind)
+        described = _routed(method, path, content_type, kind, call.version)
         reply = _perform(described, _read(described, kind, body), call)
     except TwirpError as error:
         return error.reply()
+    vintage.reduce(reply, call.version)
     if kind == "application/json":
-        return Reply(200, kind, as_json(reply).encode())
+        return Reply(200, kind, as_json(reply, call.version).encode())
     return Reply(200, kind, reply.SerializeToString())
 
 
-def _routed(method: str, path: str, content_type: str, kind: str) -> MethodDescriptor:
+def _routed(
+    method: str, path: str, content_type: str, kind: str, version: Version
+) -> MethodDescriptor:
     service, _, name = path.removeprefix(PREFIX).partition("/")
     described = _SERVICES[service].methods_by_name.get(name)
+    if name in _METHODS_SINCE_1_9 and not version.since(9):
+        described = None
     if method != "POST":
         why = f'unsupported method "{method}" (only POST is allowed)'
     elif described is None:
@@ -138,22 +153,26 @@ def _first_object(body: bytes) -> dict[str, Any]:
     return value
 
 
-def as_json(message: Message) -> str:
+def as_json(message: Message, version: Version) -> str:
     """Protobuf's JSON as the server writes it: its own names, and every field."""
-    return json.dumps(_plain(message), ensure_ascii=False, separators=(", ", ":"))
+    plain = _plain(message, vintage.unknown_to(version))
+    return json.dumps(plain, ensure_ascii=False, separators=(", ", ":"))
 
 
-def _plain(message: Message) -> dict[str, Any]:
+def _plain(message: Message, unknown: frozenset[str]) -> dict[str, Any]:
     shown = json_format.MessageToDict(
         message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )
-    _complete(message, shown)
+    _complete(message, shown, unknown)
+    kind = message.DESCRIPTOR.name
     return {
-        field.name: shown[field.name] for field in message.DESCRIPTOR.fields if field.name in shown
+        field.name: shown[field.name]
+        for field in message.DESCRIPTOR.fields
+        if field.name in shown and f"{kind}.{field.name}" not in unknown
     }
 
 
-def _complete(message: Message, shown: dict[str, Any]) -> None:
+def _complete(message: Message, shown: dict[str, Any], unknown: frozenset[str]) -> None:
     """Write absent messages as null, which Python's protobuf has no option for."""
     for field in message.DESCRIPTOR.fields:
         if field.type != FieldDescriptor.TYPE_MESSAGE or field.containing_oneof:
@@ -161,9 +180,9 @@ def _complete(message: Message, shown: dict[str, Any]) -> None:
         value = getattr(message, field.name)
         if field.is_repeated:
             if not isinstance(value, Mapping):
-                shown[field.name] = [_plain(item) for item in value]
+                shown[field.name] = [_plain(item, unknown) for item in value]
         elif message.HasField(field.name):
-            shown[field.name] = _plain(value)
+            shown[field.name] = _plain(value, unknown)
         else:
             shown[field.name] = None
 
@@ -186,7 +205,9 @@ def _perform(described: MethodDescriptor, request: Any, call: Call) -> Message:
         case _:
             _require(call, lambda video: video.room_admin and video.room == request.room)
             raise _no_response()
-    raise _unknown("internal", f"{service.lower()} not connected (redis required)")
+    if service == "Egress" and not call.version.since(9):
+        raise TwirpError("internal", "Internal service panic")
+    raise _unknown("internal", f"{service.lower()} not connected (redis required)", call)
 
 
 def _denied() -> TwirpError:
@@ -197,12 +218,29 @@ def _no_response() -> TwirpError:
     return _unknown("unavailable", "no response from servers")
 
 
-def _no_room() -> TwirpError:
+def _no_node(_: Call) -> TwirpError:
+    return _no_response()
+
+
+def _no_room(call: Call) -> TwirpError:
+    if not call.version.since(8):
+        return TwirpError("not_found", "room not found")
     return _unknown("not_found", "requested room does not exist")
 
 
-def _no_participant() -> TwirpError:
-    return _unknown("not_found", "participant does not exist")
+def _no_participant(call: Call) -> TwirpError:
+    return _unknown("not_found", "participant does not exist", call)
+
+
+def _none_to_remove(call: Call) -> TwirpError:
+    if not call.version.since(11):
+        return TwirpError("not_found", "participant not found")
+    return _no_participant(call)
+
+
+def _none_to_update(call: Call) -> TwirpError:
+    asks_a_node = call.version.since(8) and not call.version.since(9)
+    return _no_response() if asks_a_node else _no_participant(call)
 
 
 def _require(call: Call, allowed: Callable[[Video], bool]) -> None:
@@ -214,24 +252,28 @@ def _require_admin(call: Call, name: str) -> None:
     _require(call, lambda video: video.room_admin and video.room == name)
 
 
-def _seated(request: Any, call: Call, missing: Callable[[], TwirpError]) -> tuple[LiveRoom, Member]:
+def _seated(
+    request: Any, call: Call, missing: Callable[[Call], TwirpError]
+) -> tuple[LiveRoom, Member]:
     """The room and the participant that an admin asks for."""
     _require_admin(call, request.room)
     found = call.rooms.find(request.room, call.now)
     member = found.members.get(request.identity) if found else None
     if found is None or member is None:
-        raise missing()
+        raise missing(call)
     return found, member
 
 
 def _create_room(request: Any, call: Call) -> Message:
     _require(call, lambda video: video.room_create)
-    if size(request.name) > MAX_NAME:
+    if call.version.since(8) and size(request.name) > MAX_NAME:
         why = f"room name length exceeds limits: max length {MAX_NAME}"
         raise _unknown("invalid_argument", why)
-    _check_metadata(request.metadata)
-    if request.room_preset:
-        why = "unknown room configuration in create room request"
+    if call.version.since(13):
+        _check_metadata(request.metadata)
+    if request.room_preset and call.version.since(8):
+        configuration = "configuration" if call.version.since(9) else "confguration"
+        why = f"unknown room {configuration} in create room request"
         raise _unknown("invalid_argument", why)
     return call.rooms.create(request, call.now).snapshot()
 
@@ -251,7 +293,7 @@ def _list_rooms(request: Any, call: Call) -> Message:
 def _delete_room(request: Any, call: Call) -> Message:
     _require(call, lambda video: video.room_create)
     if call.rooms.find(request.room, call.now) is None:
-        raise _no_room()
+        raise _no_room(call)
     call.rooms.delete(request.room, call.now)
     return DeleteRoomResponse()
 
@@ -261,7 +303,7 @@ def _update_room_metadata(request: Any, call: Call) -> Message:
     _require_admin(call, request.room)
     found = call.rooms.find(request.room, call.now)
     if found is None:
-        raise _no_room()
+        raise _no_room(call)
     call.rooms.set_metadata(found, request.metadata)
     return found.snapshot()
 
@@ -278,7 +320,11 @@ def _get_participant(request: Any, call: Call) -> Message:
 
 
 def _remove_participant(request: Any, call: Call) -> Message:
-    found, _ = _seated(request, call, _no_participant)
+    if not call.version.since(8) and call.rooms.find(request.room, call.now) is not None:
+        inside = call.rooms.find(request.room, call.now)
+        if inside is not None and request.identity not in inside.members:
+            raise _none_to_remove(call)  # 1.5 looks before it asks who wants to know
+    found, _ = _seated(request, call, _none_to_remove)
     reason = DisconnectReason.PARTICIPANT_REMOVED
     call.rooms.remove(found, request.identity, reason, call.now)
     return RemoveParticipantResponse()
@@ -286,7 +332,7 @@ def _remove_participant(request: Any, call: Call) -> Message:
 
 def _update_participant(request: Any, call: Call) -> Message:
     _check_metadata(request.metadata)
-    found, member = _seated(request, call, _no_participant)
+    found, member = _seated(request, call, _none_to_update)
     call.rooms.update(found, member, request)
     return member.info
 
@@ -295,7 +341,9 @@ def _needs_participant(reply: type[Message]) -> Callable[[Any, Call], Message]:
     """A call about tracks, of which there are none: it does nothing, to whoever is there."""
 
     def handler(request: Any, call: Call) -> Message:
-        _seated(request, call, _no_response)
+        _seated(request, call, _no_node)
+        if reply is room.MuteRoomTrackResponse and not call.version.since(8):
+            raise TwirpError("not_found", "track is not found")
         return reply()
 
     return handler
@@ -317,7 +365,7 @@ def _forward(request: Any, call: Call) -> Message:
             and video.destination_room == request.destination_room
         ),
     )
-    _seated(request, call, _no_response)
+    _seated(request, call, _no_node)
     raise _unknown("unknown", "not implemented")
 
 

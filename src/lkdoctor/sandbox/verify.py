@@ -1,12 +1,14 @@
 """How livekit-server judges a token, byte for byte, written from its source.
 
-The order is the server's (pkg/service/auth.go and, for 1.13, golang-jwt 5.3 with Go's
-encoding/json): claims must fit Go's types before anything else is looked at, keys are matched
-without regard to case, the signature comes before the times, and the answer repeats the token.
-Nothing is shared with `lkdoctor.tokens`, which this is there to test.
+The order is the server's (pkg/service/auth.go). 1.13 reads with golang-jwt 5.3 and Go's
+encoding/json: claims must fit Go's types before anything else is looked at, keys are matched
+without regard to case, the signature comes before the times. Those before it read with go-jose 3
+and its own JSON: the signature comes first, case matters, and no claim may be there twice.
+All repeat the token in the answer. Nothing is shared with `lkdoctor.tokens`, which this is there to test.
 """
 
 import base64
+import functools
 import hashlib
 import hmac
 import json
@@ -16,6 +18,8 @@ from typing import Any, Final, NamedTuple
 
 from google.protobuf.json_format import ParseDict, ParseError
 from livekit.protocol.room import RoomConfiguration
+
+from lkdoctor.sandbox.settings import Version
 
 LEEWAY: Final = 60.0
 """Seconds after `exp` and before `nbf` in which a token is still taken (verifier.go)."""
@@ -67,48 +71,83 @@ class Claims(NamedTuple):
     grants: Mapping[str, Any]
 
 
-def verify(token: str, keys: Mapping[str, str], now: float) -> Claims | str:
+def verify(token: str, keys: Mapping[str, str], now: float, version: Version) -> Claims | str:
     """What the token says, or the body of the 401 that it earns."""
+    jose = not version.since(13)
     try:
-        parsed = _parsed(token)
+        parsed = _parsed_by_jose(token) if jose else _parsed(token)
     except ValueError:
         return "invalid authorization token"
     issuer = parsed.registered.get("iss", "")
     secret = keys.get(issuer, "")
     if not secret:
         return f"invalid API key: {issuer}"
-    faults: list[str] = []
-    grants = _decode(parsed.members, _GRANTS, faults)
+    told = _judged_by_jose if jose else _judged
+    why = told(parsed, token.rpartition(".")[0], secret, now, _grants_of(version))
+    return f"invalid token: {token}, error: {why}" if isinstance(why, str) else why
+
+
+def _judged(
+    parsed: "_Parsed", signed: str, secret: str, now: float, known: "_Struct"
+) -> Claims | str:
+    faults: list[_Misfit] = []
+    grants = _decode(parsed.members, known, faults)
     if faults:
-        why = f"token is malformed: could not JSON decode claim: {faults[0]}"
+        why = f"token is malformed: could not JSON decode claim: {faults[0].by_go}"
     elif parsed.alg != "HS256":
         why = f"token signature is invalid: signing method {parsed.alg} is invalid"
-    elif not hmac.compare_digest(parsed.signature, _mac(token.rpartition(".")[0], secret)):
+    elif not hmac.compare_digest(parsed.signature, _mac(signed, secret)):
         why = "token signature is invalid: signature is invalid"
     elif wrong := _wrong_times(parsed.registered, now):
         why = f"token has invalid claims: {', '.join(wrong)}"
     else:
         return _claims(parsed.registered, grants)
-    return f"invalid token: {token}, error: {why}"
+    return why
 
 
-def sign(claims: Mapping[str, Any], secret: str) -> str:
+def _judged_by_jose(
+    parsed: "_Parsed", signed: str, secret: str, now: float, known: "_Struct"
+) -> Claims | str:
+    if parsed.alg not in _HASHES or not hmac.compare_digest(
+        parsed.signature, _mac(signed, secret, parsed.alg)
+    ):
+        return "go-jose/go-jose: error in cryptographic primitive"
+    faults: list[_Misfit] = []
+    grants = _decode(parsed.members, known, faults, exact=True)
+    if faults:
+        return faults[0].by_jose
+    registered = parsed.registered
+    if "nbf" in registered and now + LEEWAY < registered["nbf"]:
+        wrong = "failed, token not valid yet (nbf)"
+    elif "exp" in registered and now - LEEWAY > registered["exp"]:
+        wrong = "failed, token is expired (exp)"
+    elif "iat" in registered and now + LEEWAY < registered["iat"]:
+        wrong = "field, token issued in the future (iat)"
+    else:
+        return _claims(registered, grants)
+    return f"go-jose/go-jose/jwt: validation {wrong}"
+
+
+def sign(claims: Mapping[str, Any], secret: str, alg: str = "HS256") -> str:
     """A token signed as the server signs the ones it hands out."""
-    head = _encode(json.dumps({"alg": "HS256", "typ": "JWT"}, separators=(",", ":")).encode())
+    head = _encode(json.dumps({"alg": alg, "typ": "JWT"}, separators=(",", ":")).encode())
     body = _encode(json.dumps(claims, separators=(",", ":"), ensure_ascii=False).encode())
-    return f"{head}.{body}.{_encode(_mac(f'{head}.{body}', secret))}"
+    return f"{head}.{body}.{_encode(_mac(f'{head}.{body}', secret, alg))}"
 
 
 def _encode(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
-def _mac(text: str, secret: str) -> bytes:
+def _mac(text: str, secret: str, alg: str = "HS256") -> bytes:
     return hmac.digest(
         secret.encode("utf-8", "surrogateescape"),
         text.encode("utf-8", "surrogateescape"),
-        hashlib.sha256,
+        _HASHES[alg],
     )
+
+
+_HASHES: Final = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}
 
 
 class _Parsed(NamedTuple):
@@ -127,11 +166,46 @@ def _parsed(token: str) -> _Parsed:
         raise ValueError
     alg = dict(_object(_segment(parts[0]))).get("alg")
     members = _object(_segment(parts[1]))
-    faults: list[str] = []
+    faults: list[_Misfit] = []
     registered = _decode(members, _REGISTERED, faults)
     if faults or not _is_string(alg) or alg not in _ALGORITHMS:
         raise ValueError
     return _Parsed(alg, members, registered, _segment(parts[2]))
+
+
+def _parsed_by_jose(token: str) -> _Parsed:
+    parts = "".join(token.split()).split(".")
+    if len(parts) != 3:
+        raise ValueError
+    head, payload, signature = (_segment(part.rstrip("=")) for part in parts)
+    header = dict(_once(_object(head)))
+    members = _once(_object(payload))
+    faults: list[_Misfit] = []
+    registered = _decode(members, _REGISTERED, faults, exact=True)
+    if faults or any(not isinstance(registered.get(t, 0.0), float | int) for t in _TIMES):
+        raise ValueError
+    if any(isinstance(v, str) and not isinstance(v, _Number) for k, v in members if k in _TIMES):
+        raise ValueError  # digits in quotes are no number
+    alg = header.get("alg")
+    known = isinstance(alg, str) and "crit" not in header
+    return _Parsed(alg if known and isinstance(alg, str) else "", members, registered, signature)
+
+
+def _once(pairs: "_Pairs") -> "_Pairs":
+    """The same, if no name is there twice at any depth."""
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        raise ValueError
+    for _, value in pairs:
+        for inner in (
+            value if isinstance(value, list) and not isinstance(value, _Pairs) else [value]
+        ):
+            if isinstance(inner, _Pairs):
+                _once(inner)
+    return pairs
+
+
+_TIMES: Final = ("exp", "nbf", "iat")
 
 
 def _segment(text: str) -> bytes:
@@ -249,9 +323,58 @@ _GRANTS: Final = _Struct(
 )
 
 
-def _decode(pairs: _Pairs, struct: _Struct, faults: list[str]) -> dict[str, Any]:
+_LATER: Final = {
+    8: ("kind", "sip", "roomConfig", "roomPreset", "attributes", "agent", "canSubscribeMetrics"),
+    9: ("identity", "kindDetails", "inference", "observability", "destinationRoom"),
+    13: ("canManageAgentSession",),
+}
+"""Claims by the version that first knew them; the `agent` claim is one of 1.9."""
+
+
+@functools.cache
+def _grants_of(version: Version) -> _Struct:
+    """What this version reads in a token; it overlooks the rest."""
+    unknown = {
+        name for minor, names in _LATER.items() if not version.since(minor) for name in names
+    }
+    video = _GRANTS.fields["video"]
+    fields = {name: kind for name, kind in _GRANTS.fields.items() if name not in unknown}
+    if not version.since(9):
+        fields.pop("agent", None)
+    if isinstance(video, _Struct):
+        known = {name: kind for name, kind in video.fields.items() if name not in unknown}
+        fields["video"] = video._replace(fields=known)
+    return _GRANTS._replace(fields=fields)
+
+
+class _Misfit(NamedTuple):
+    """A value that does not fit its Go type, as the libraries word it."""
+
+    found: str
+    where: str
+    wanted: str
+
+    @property
+    def by_go(self) -> str:
+        if not self.wanted:
+            return self.found
+        return (
+            f"json: cannot unmarshal {self.found} into Go struct field {self.where} "
+            f"of type {self.wanted}"
+        )
+
+    @property
+    def by_jose(self) -> str:
+        if not self.wanted:
+            return self.found
+        return f"json: cannot unmarshal {self.found} into Go value of type {self.wanted}"
+
+
+def _decode(
+    pairs: _Pairs, struct: _Struct, faults: list[_Misfit], *, exact: bool = False
+) -> dict[str, Any]:
     """The members that the struct knows, and what did not fit (Go goes on after it)."""
-    folded = {name.casefold(): name for name in struct.fields}
+    folded = {} if exact else {name.casefold(): name for name in struct.fields}
     decoded: dict[str, Any] = {}
     for key, value in pairs:
         name = key if key in struct.fields else folded.get(key.casefold())
@@ -262,7 +385,8 @@ def _decode(pairs: _Pairs, struct: _Struct, faults: list[str]) -> dict[str, Any]
         if isinstance(wanted, _Struct):
             if isinstance(value, _Pairs):
                 # A second object under the same name is read into the first.
-                decoded[name] = decoded.get(name, {}) | _decode(value, wanted, faults)
+                inner = _decode(value, wanted, faults, exact=exact)
+                decoded[name] = decoded.get(name, {}) | inner
             else:
                 faults.append(_mismatch(value, where, wanted.go_type))
         else:
@@ -270,7 +394,7 @@ def _decode(pairs: _Pairs, struct: _Struct, faults: list[str]) -> dict[str, Any]
     return decoded
 
 
-def _value(value: Any, wanted: str, where: str, faults: list[str]) -> Any:
+def _value(value: Any, wanted: str, where: str, faults: list[_Misfit]) -> Any:
     match wanted:
         case "time":
             return _time(value)
@@ -305,13 +429,13 @@ def _value(value: Any, wanted: str, where: str, faults: list[str]) -> Any:
             return value
 
 
-def _room_configuration(value: Any, faults: list[str]) -> RoomConfiguration:
+def _room_configuration(value: Any, faults: list[_Misfit]) -> RoomConfiguration:
     read = RoomConfiguration()
     try:
         ParseDict(_plain(value), read, ignore_unknown_fields=True)
     except (ParseError, AttributeError, TypeError) as error:
         # The one message that is not the server's: Go's protobuf words it differently.
-        faults.append(f"proto: {error}")
+        faults.append(_Misfit(f"proto: {error}", "", ""))
     return read
 
 
@@ -319,7 +443,7 @@ def _is_string(value: object) -> bool:
     return isinstance(value, str) and not isinstance(value, _Number)
 
 
-def _mismatch(value: object, where: str, wanted: str) -> str:
+def _mismatch(value: object, where: str, wanted: str) -> _Misfit:
     match value:
         case bool():
             found = "bool"
@@ -331,7 +455,7 @@ def _mismatch(value: object, where: str, wanted: str) -> str:
             found = "object"
         case _:
             found = "array"
-    return f"json: cannot unmarshal {found} into Go struct field {where} of type {wanted}"
+    return _Misfit(found, where, wanted)
 
 
 def _time(value: object) -> float:
@@ -378,6 +502,10 @@ def _claims(registered: Mapping[str, Any], grants: Mapping[str, Any]) -> Claims:
         expires=registered.get("exp"),
         grants=grants,
     )
+
+
+NOBODY: Final = _claims({}, {})
+"""What is known of somebody without a token."""
 
 
 def _snake(name: str) -> str:
