@@ -19,6 +19,7 @@ from pathlib import Path
 
 from lkdoctor.diagnosis.doctor import judge_again
 from lkdoctor.report import human, jsonfile
+from lkdoctor.report.findings import without_commands
 from lkdoctor.report.layout import Canvas, Line
 from lkdoctor.report.terminal import text_of
 
@@ -63,7 +64,8 @@ FORMAT = """\
 def rows() -> list[Line]:
     """The screen of the kept report."""
     report = judge_again(json.loads(REPORT.read_text(encoding="utf-8")))
-    return list(human.render(report, Canvas(width=WIDTH)))
+    shown = report._replace(findings=without_commands(report.findings))
+    return list(human.render(shown, Canvas(width=WIDTH)))
 
 
 def drawn(lines: list[Line]) -> str:

@@ -10,7 +10,9 @@ WILL_DO = [
     "looks up 127.0.0.1 and connects to 127.0.0.1:7880",
     "asks 127.0.0.1:7880 for GET / without credentials",
     "asks /rtc/validate about a token of its own; nobody joins",
+    "asks /rtc/validate and /rtc/v1/validate once as a page does: token in the query",
     "asks for a WebSocket upgrade without a token, which LiveKit refuses",
+    "where nothing is LiveKit's, looks for it under other paths of this host, without credentials",
     (
         "joins a room of its own (lkdoctor-…) as lkdoctor-probe-… for less than a minute, leaves, "
         "and deletes that room"

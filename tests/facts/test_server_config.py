@@ -31,7 +31,7 @@ from lkdoctor.redact import Secret
 
 EVERY = schema().versions
 KEY = "APIserverconf01"
-SECRET = "made-up-for-server-config-0123456789-qwertz"
+SECRET = "made-up-for-server-config-7k2m9x4w1q-qwertz"
 APP = Target(api_key=Setting(KEY, ".env:1"), api_secret=SecretSetting(Secret(SECRET), ".env:2"))
 
 
@@ -117,7 +117,7 @@ def test_merged_and_repeated_parts_are_read_where_they_count() -> None:
 
 
 def test_the_app_s_secret_is_compared() -> None:
-    other = fact(f"keys: {{{KEY}: another-secret-0123456789-0123456789}}\n", APP)
+    other = fact(f"keys: {{{KEY}: another-secret-7k2m9x4w1q-8n3v6z5t0r}}\n", APP)
     assert [(k.ours, k.same_secret) for k in other.keys] == [(True, False)]
     stranger = fact(f"keys: {{APIanother00001: {SECRET}}}\n", APP)
     assert [(k.ours, k.same_secret) for k in stranger.keys] == [(False, None)]

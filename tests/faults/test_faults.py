@@ -31,7 +31,7 @@ from faults.doctor import lkdoctor, verdict_on_screen
 from lkdoctor.sandbox import Fault, running_sandbox
 
 KEY = "APIfaults000001"
-SECRET = "made-up-for-tests-0123456789-abcdefghijklmn"
+SECRET = "made-up-for-tests-7k2m9x4w1q-8n3v6z5t0r3f"
 
 
 class Setup(NamedTuple):

@@ -21,7 +21,7 @@ from faults.test_faults import real
 from lkdoctor import catalogue
 
 KEY = "APIfaultsconf01"
-SECRET = "made-up-for-config-faults-0123456789-uiop"
+SECRET = "made-up-for-config-faults-7k2m9x4w1q-uiop"
 
 
 def free_port() -> int:
@@ -211,7 +211,7 @@ def test_a_healthy_server_s_configuration_raises_nothing(version: str, tmp_path:
     ("code", "keys"),
     [
         ("config-key-unknown", {"APIanother00001": SECRET}),
-        ("config-secret-differs", {KEY: "another-made-up-secret-0123456789-abcdef"}),
+        ("config-secret-differs", {KEY: "another-made-up-secret-7k2m9x4w1q-8n3v6z"}),
     ],
 )
 def test_a_server_that_has_not_the_app_s_pair(

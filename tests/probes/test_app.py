@@ -25,7 +25,7 @@ from lkdoctor.facts.app import (
 from lkdoctor.probes import app
 from lkdoctor.redact import Secret
 
-SECRET = "made-up-for-tests-0123456789-abcdefghijklmn"
+SECRET = "made-up-for-tests-7k2m9x4w1q-8n3v6z5t0r3f"
 PACKAGE = '{"dependencies": {"livekit-client": "2.18.9"}}'
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 
