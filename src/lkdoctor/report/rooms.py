@@ -431,7 +431,7 @@ def _track(track: TrackInfo, canvas: Canvas) -> Iterator[Line]:
     text = f"{source_words(track.source)} ({safe(track.type, 20).lower()}){label}"
     state = Span("muted", Style.WARN) if track.muted else Span("live ")
     tail = line(" ", state, Span(f"   {safe(track.sid, 40)}", Style.DIM))
-    column = 34
+    column = max(34, cells(text))
     if canvas.width is not None:
         column = max(20, min(column, canvas.columns - 4 - length(tail)))
     first, *others = wrap(text, None if canvas.width is None else column)
