@@ -13,8 +13,9 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14 p
 UV := $(shell command -v uv 2>/dev/null)
 TESTS ?= tests
 WORKERS ?= auto
+SECONDS ?= 900
 
-.PHONY: help demo test check format docs bench servers dist clean
+.PHONY: help demo test check format docs bench fuzz servers dist clean
 
 help:  ## list these words
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -46,6 +47,9 @@ docs: .venv/dev.stamp  ## write what is generated: pages, schema, picture, READM
 
 bench: .venv/dev.stamp  ## benchmarks: ratios in one run
 	for b in startup ws_probe diagnose rooms_list project_dir; do $(BIN)/python benchmarks/$$b.py || exit 1; done
+
+fuzz: .venv/dev.stamp  ## a million inputs to each parser, SECONDS of time each at most (Linux on x86-64)
+	$(BIN)/python tests/fuzz/coverage_guided.py --inputs 1000000 --seconds $(SECONDS)
 
 servers: .venv/run.stamp  ## install the real livekit-servers that tests compare with (needs Go)
 	$(BIN)/python scripts/install_servers.py --all

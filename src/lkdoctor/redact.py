@@ -230,7 +230,7 @@ def _visible(match: re.Match[str]) -> str:
 
 def visible(text: str) -> str:
     r"""Foreign text in which no character can act: controls, bidi and zero-width become ``\x1b``."""
-    if text.isascii() and text.isprintable():
+    if text.isprintable():  # nothing of what is looked for is
         return text
     return re.sub(_INVISIBLE, _visible, text)
 

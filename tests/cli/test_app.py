@@ -241,3 +241,23 @@ def test_choices_are_listed_without_tabs() -> None:
         2,
         ["  bash,", "  zsh,", "  fish,", "  powershell,", "  pwsh"],
     )
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        pytest.param("", "", id="at once"),
+        pytest.param("import atexit; atexit.register(print, 'the end')", "the end\n", id="told"),
+    ],
+)
+def test_the_process_ends_with_all_said_and_all_told(before: str, said: str) -> None:
+    """Also when it does not wait for the interpreter to be taken apart."""
+    command = ["lkdoctor", "explain", "-o", "plain"]
+    script = (
+        f"import sys; from lkdoctor.__main__ import main; sys.argv = {command}; {before}\nmain()"
+    )
+    catalogue = ran("explain", "-o", "plain")[1]
+    # Coverage registers itself, too, and would hide the other way.
+    done = python(script, COVERAGE_PROCESS_START="", COVERAGE_PROCESS_CONFIG="")
+    assert (done.returncode, done.stdout, done.stderr) == (0, catalogue + said, "")
+    assert len(catalogue) > 5000

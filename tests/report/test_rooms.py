@@ -356,6 +356,20 @@ def test_who_waits_for_media_is_pointed_out() -> None:
     assert plain(people_notes((), NOON, PIPE)) == ""
 
 
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_no_line_is_wider_than_the_screen(width: int) -> None:
+    canvas = Canvas(width=width)
+    screen = TrackInfo("TR_VSx4k2pQ7wZ9aB", "the second screen", "SCREEN_SHARE", "VIDEO", False)
+    people = [p._replace(tracks=(CAMERA, MICROPHONE, screen)) for p in PEOPLE]
+    lines = [
+        *room_card(room(), people, now=NOON, canvas=canvas),
+        *people_notes(people, NOON, canvas),
+    ]
+    text = plain(lines)
+    assert "second" in text
+    assert [row for row in text.splitlines() if cells(row) > width] == []
+
+
 def test_people_in_plain_form() -> None:
     assert people_plain(reversed(PEOPLE)) == (
         "#identity\tname\tsid\trole\tstate\tjoined\thidden\ttracks\n"

@@ -48,6 +48,9 @@ def test_the_fact_says_what_was_written_and_where() -> None:
         pytest.param("wss://rtc.example.com/sfu//", {"path": "/sfu"}, id="a prefix"),
         pytest.param("wss://rtc.example.com/rtc/v1", {"path": "/rtc/v1"}, id="LiveKit's own path"),
         pytest.param("wss://rtc.example.com/ä", {"path": "/%C3%A4"}, id="a path outside ASCII"),
+        pytest.param(
+            "wss://rtc.example.com/\udce4", {"path": "/%EF%BF%BD"}, id="bytes that are no UTF-8"
+        ),
         pytest.param("wss://rtc.example.com?x=1", {"query": True}, id="a query"),
         pytest.param("wss://rtc.example.com/#x", {"query": True}, id="a fragment"),
         pytest.param("wss://me:pw@rtc.example.com", {"userinfo": True}, id="user information"),

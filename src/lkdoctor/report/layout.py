@@ -224,6 +224,7 @@ _TWINS: Final = str.maketrans(
         "·": "-",
         "±": "+/-",
         "\xa0": " ",
+        "§": "#",
     }
 )
 """Typographic characters and what stands for them where only ASCII is understood."""

@@ -20,6 +20,7 @@ from lkdoctor.report.layout import (
     cells,
     duration,
     glyph,
+    length,
     line,
     many,
     pad,
@@ -407,7 +408,7 @@ def people_table(
             for part in wrap(limits, room):
                 yield line("    ", Span(part, Style.DIM))
         for track in person.tracks:
-            yield _track(track, canvas)
+            yield from _track(track, canvas)
 
 
 def _state(person: ParticipantInfo, now: float) -> Span:
@@ -425,13 +426,18 @@ def _since(person: ParticipantInfo, now: float) -> str:
     return f"{duration(max(0.0, now - person.joined_at))}, {at}"
 
 
-def _track(track: TrackInfo, canvas: Canvas) -> Line:
+def _track(track: TrackInfo, canvas: Canvas) -> Iterator[Line]:
     label = f' "{shown(track.name, canvas, 24)}"' if track.name else ""
     text = f"{source_words(track.source)} ({safe(track.type, 20).lower()}){label}"
-    sid = f"   {safe(track.sid, 40)}"
-    if track.muted:
-        return line("    ", pad(text, 34), " ", Span("muted", Style.WARN), Span(sid, Style.DIM))
-    return line("    ", pad(text, 34), " live ", Span(sid, Style.DIM))
+    state = Span("muted", Style.WARN) if track.muted else Span("live ")
+    tail = line(" ", state, Span(f"   {safe(track.sid, 40)}", Style.DIM))
+    column = max(34, cells(text))
+    if canvas.width is not None:
+        column = max(20, min(column, canvas.columns - 4 - length(tail)))
+    first, *others = wrap(text, None if canvas.width is None else column)
+    yield (Span("    "), Span(pad(first, column)), *tail)
+    for part in others:
+        yield line("    ", part)
 
 
 def _spoken_people(people: Sequence[ParticipantInfo], now: float, canvas: Canvas) -> Iterator[Line]:
@@ -467,7 +473,9 @@ def people_notes(
     if len(waiting) > most:
         yield line(f"  and {len(waiting) - most} more like that")
     if people:
-        yield line("ROLE is what the permissions show; who is roomAdmin only the token says.")
+        text = "ROLE is what the permissions show; who is roomAdmin only the token says."
+        for part in wrap(text, canvas.width and canvas.columns):
+            yield line(part)
 
 
 def people_plain(people: Iterable[ParticipantInfo]) -> str:

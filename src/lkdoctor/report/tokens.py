@@ -83,7 +83,7 @@ def render(
         yield from answers
     yield from findings(report.findings, canvas)
     yield BLANK
-    yield _verdict(report, token)
+    yield from _verdict(report, token, canvas)
 
 
 def _who(token: TokenFact, canvas: Canvas) -> Iterator[Line]:
@@ -310,13 +310,14 @@ def _answers(answers: tuple[ServerAnswer, ...], canvas: Canvas, *, verbose: int)
             yield (*lead, Span(text)) if i == 0 else line(" " * length(lead), text)
 
 
-def _verdict(report: Report, token: TokenFact) -> Line:
+def _verdict(report: Report, token: TokenFact, canvas: Canvas) -> Iterator[Line]:
     word, style, text = conclusion(report, token)
     code = report.summary.exit_code
-    parts: list[str | Span] = [Span(word, style), f"   {text}"]
     if code is not ExitCode.HEALTHY:
-        parts.append(f"   exit {int(code)}")
-    return line(*parts)
+        text += f"   exit {int(code)}"
+    hang = len(word) + 3
+    for number, part in enumerate(wrap(text, canvas.width and canvas.columns - hang)):
+        yield line(Span(word, style), f"   {part}") if number == 0 else line(" " * hang, part)
 
 
 def conclusion(report: Report, token: TokenFact) -> tuple[str, Style, str]:

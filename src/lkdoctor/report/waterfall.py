@@ -326,7 +326,9 @@ def _ready(phases: tuple[Phase, ...], canvas: Canvas) -> Iterator[Line]:
         yield line(row)
         yield line(text)
         return
-    yield line(pad(row, _LEFT), text)
+    whole = text.replace(" %", "\xa0%")  # a number and its sign stay on one line
+    for number, part in enumerate(wrap(whole, canvas.width and canvas.columns - _LEFT)):
+        yield line(pad(row if number == 0 else "", _LEFT), part.replace("\xa0", " "))
     if phase.name is PhaseName.UPGRADE:
         # livekit-server 1.13.5 pkg/service/rtcservice.go: the session is started, then 101 is sent.
         why = "(LiveKit starts the session before it answers)"

@@ -37,7 +37,11 @@ def parse(raw: str, origin: str) -> UrlFact:
     """The URL as clients read it, or why they cannot; `origin` says where it was written."""
     # Blanks around it are dropped by every URL parser; the variable's own check names them.
     shown = _USERINFO.sub(rf"\g<1>{REDACTED}@", raw)
-    return UrlFact(safe(shown), origin, _parse(raw.strip()))
+    text = raw.strip()
+    if not text.isascii():
+        # Bytes that are no UTF-8 come as lone surrogates; clients read U+FFFD in their place.
+        text = re.sub("[\ud800-\udfff]", "\ufffd", text)
+    return UrlFact(safe(shown), origin, _parse(text))
 
 
 def _parse(text: str) -> ParsedUrl | UnusableUrl:
