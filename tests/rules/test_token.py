@@ -137,6 +137,33 @@ OTHER = Key("project staging", "APIstaging", Secret("Vt4Bn8Mq2Xc6Lk0Pz9Rw3Jd7Hf1
         ),
         pytest.param(token(with_video(canPublsh=False)), ["token-grant-misspelt"], id="canPublsh"),
         pytest.param(
+            token(changed(EXP=NOW - 600)),
+            ["token-expired", "token-grant-misspelt"],
+            id="EXP, which servers since 1.13 read as exp",
+        ),
+        pytest.param(
+            token(changed(video=..., Video=GOOD["video"])),
+            ["token-grant-misspelt"],
+            id="Video, which servers since 1.13 read as video",
+        ),
+        pytest.param(
+            token(changed(roomConfig={"emptyTimeOut": 60})),
+            ["token-grant-misspelt"],
+            id="a setting that no server knows",
+        ),
+        pytest.param(
+            token(changed(roomConfig={"empty_timeout": "60", "max_participants": 2})),
+            [],
+            id="settings as protobuf takes them",
+        ),
+        pytest.param(
+            token(changed(roomConfig={"emptyTimeout": "soon"})),
+            ["token-claim-type"],
+            id="a setting of another type",
+        ),
+        pytest.param(token(kid=5), ["token-not-jwt"], id="a header that go-jose cannot read"),
+        pytest.param(token(kid="key-1"), [], id="a header with the name of a key"),
+        pytest.param(
             token(with_video(canPublishSources=["camera", "mic"])),
             ["token-grant-misspelt"],
             id="a source that does not exist",

@@ -154,7 +154,7 @@ def test_a_name_that_stands_twice_is_reported_and_the_last_one_counts() -> None:
     claims = b'{"sub": "a", "sub": "b", "video": {"room": "x", "room": "y"}}'
     found = jwt(token_of(b'{"alg": "HS256"}', claims))
     assert found.claims == {"sub": "b", "video": {"room": "y"}}
-    assert found.duplicates == ("room", "sub")
+    assert found.duplicates == ("video.room", "sub")
 
 
 def test_numbers_that_are_no_json_are_reported() -> None:

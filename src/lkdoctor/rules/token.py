@@ -187,6 +187,13 @@ def _not_jwt(token: TokenFact, signal: "SignalFact | None" = None) -> Iterator[J
             title="The token's header asks for an extension (crit)",
             severity=Severity.ERROR if said else Severity.WARNING,
         )
+    elif read.bad_header:
+        names = ", ".join(read.bad_header)
+        yield Judgement(
+            (_saw(f"header {names}", "of another type", "the type of RFC 7515"), *said),
+            title="The token's header cannot be read by servers before 1.13",
+            severity=Severity.ERROR if said else Severity.WARNING,
+        )
     elif read.duplicates:
         names = ", ".join(read.duplicates)
         yield Judgement(
@@ -587,7 +594,8 @@ def _misspelt(token: TokenFact) -> Iterator[Judgement]:
     wrong: list[tuple[str, str, str]] = [
         (f"{g.claim}.{g.name}", g.written, g.meant) for g in unknown if g.meant
     ]
-    wrong += [(m.name, m.says, m.meant) for m in read.misfits if m.meant]
+    cased = [m for m in read.misfits if m.meant and m.meant.casefold() == m.name.casefold()]
+    wrong += [(m.name, m.says, m.meant) for m in read.misfits if m.meant and m not in cased]
     if wrong:
         # Where the right name is there, too, the wrong one does no harm.
         essential = any(
@@ -599,6 +607,21 @@ def _misspelt(token: TokenFact) -> Iterator[Judgement]:
         yield Judgement(
             tuple(_saw(name, seen, meant) for name, seen, meant in wrong[:12]),
             severity=Severity.ERROR if essential else None,
+        )
+    if read.room_config_unknown:
+        yield Judgement(
+            tuple(
+                _saw(f"roomConfig.{n}", "no server knows it") for n in read.room_config_unknown[:12]
+            ),
+            title="A setting in the token's roomConfig is one that servers do not know",
+            cause="Servers from 1.8 to 1.12 refuse a token with such a setting; since 1.13 they ignore it.",
+        )
+    if cased:
+        yield Judgement(
+            tuple(_saw(m.name, m.says, m.meant) for m in cased[:12]),
+            title="A claim is written in the wrong case",
+            cause="Servers since 1.13 take a name in any case, and of two the last one counts; older ones "
+            "compare it letter by letter and ignore the claim.",
         )
     folded = [g for g in read.grants if g.fault is None and g.meant]
     if folded:

@@ -102,12 +102,28 @@ class Jwt:
         self.around_detail = ""
         """The JSON field or query parameter that held the token."""
         self.duplicates: tuple[str, ...] = ()
-        """Names that stand twice in one object; RFC 7515, section 4 forbids it."""
+        """Names that stand twice in one object, with the claim that holds it (``video.room``);
+        RFC 7515, section 4 forbids it."""
         self.not_json: tuple[str, ...] = ()
         """``NaN``, ``Infinity``: Python writes them, no server reads them."""
         self.not_utf8 = False
         self.padded = False
         """A part ends with ``=``, which RFC 7515, section 2 forbids and servers before 1.13 take."""
+
+    def with_claims(self, claims: Mapping[str, object]) -> "Jwt":
+        """The same token, its claims read in another way."""
+        twin = Jwt(self.signing_input, self.signature, self.header, claims)
+        for name in (
+            "length",
+            "around",
+            "around_detail",
+            "duplicates",
+            "not_json",
+            "not_utf8",
+            "padded",
+        ):
+            setattr(twin, name, getattr(self, name))
+        return twin
 
     @property
     def written(self) -> str:
@@ -160,16 +176,26 @@ class _Remarks:
     """What the slow reader noticed."""
 
     def __init__(self) -> None:
-        self.duplicates: list[str] = []
+        self._found: list[tuple[int, str]] = []
         self.constants: list[str] = []
 
     def pairs(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
         read: dict[str, object] = {}
         for name, value in pairs:
+            before = read.get(name)
             if name in read:
-                self.duplicates.append(name)
-            read[name] = value  # the last one wins, as in Go's encoding/json
+                self._found.append((id(read), name))
+            # The last one wins, as in Go's encoding/json, which reads an object into the same place.
+            if isinstance(before, dict) and isinstance(value, dict):
+                before.update(value)
+            else:
+                read[name] = value
         return read
+
+    def duplicates(self, root: dict[str, object]) -> tuple[str, ...]:
+        """Names that stand twice: ``exp``, ``video.room``; deeper down ``….name``."""
+        places = {id(value): f"{name}." for name, value in root.items()} | {id(root): ""}
+        return tuple(dict.fromkeys(places.get(at, "….") + name for at, name in self._found))
 
     def constant(self, name: str) -> str:
         self.constants.append(name)
@@ -217,8 +243,9 @@ def _read_object(data: bytes) -> _Object | str:
         value = {}
     if not isinstance(value, dict):
         return "another JSON value than an object"
-    duplicates = tuple(dict.fromkeys(remarks.duplicates))
-    return _Object(value, duplicates, tuple(dict.fromkeys(remarks.constants)), broken)
+    return _Object(
+        value, remarks.duplicates(value), tuple(dict.fromkeys(remarks.constants)), broken
+    )
 
 
 @lru_cache(maxsize=64)

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from lkdoctor.names import MAX_BYTES
 from lkdoctor.tokens.decode import Around, SignatureState
+from lkdoctor.tokens.grants import CLAIMS
 from lkdoctor.tokens.reading import (
     LEEWAY_S,
     GrantFault,
@@ -104,6 +105,8 @@ def predict(text: TokenText, server: Server, now: float) -> Answer:
     reading = text.reading
     if isinstance(reading, Unreadable):
         return _NOT_A_TOKEN if text.length else _NO_VIDEO
+    if server.go_jose and reading.before_1_13 is not None:
+        reading = reading._replace(**reading.before_1_13._asdict())
     if not _reads(text, reading, server):
         return _NOT_A_TOKEN
     if reading.issuer is None or reading.issuer_is_key is False:
@@ -119,7 +122,7 @@ def table(text: TokenText, now: float) -> tuple[tuple[Server, Answer], ...]:
 
 # ------------------------------------------------------------------ reading the token
 
-_REGISTERED: Final = frozenset({"iss", "sub", "jti", "aud"})
+_REGISTERED: Final = frozenset({"iss", "sub", "jti", "aud", "exp", "nbf", "iat"})
 _GOLANG_ALGORITHMS: Final = frozenset(
     f"{family}{bits}" for family in ("HS", "RS", "ES", "PS") for bits in (256, 384, 512)
 ) | {"none", "EdDSA"}
@@ -137,7 +140,9 @@ def _reads(text: TokenText, token: ReadToken, server: Server) -> bool:
     if token.not_json or any(m.refused and m.name in _REGISTERED for m in token.misfits):
         return False
     if server.go_jose:
-        return not token.duplicates and all(
+        if any("." not in name for name in token.duplicates) or set(token.bad_header) - {"crit"}:
+            return False
+        return all(
             _readable_by_go_jose(m) for m in (token.expires, token.not_before, token.issued_at)
         )
     return token.alg in _GOLANG_ALGORITHMS and all(
@@ -170,6 +175,9 @@ def _verify_golang_jwt(token: ReadToken, _server: Server, now: float) -> Answer 
     prefix = "token is malformed: could not JSON decode claim: json: cannot unmarshal "
     if _malformed(token, Server.V1_13):
         return _invalid(prefix, Refusal.MALFORMED, whole=False)
+    if _bad_settings(token):
+        prefix = "token is malformed: could not JSON decode claim: proto:"
+        return _invalid(prefix, Refusal.MALFORMED, whole=False)
     if token.alg != "HS256":
         error = f"token signature is invalid: signing method {token.alg} is invalid"
         return _invalid(error, Refusal.BAD_ALGORITHM)
@@ -188,6 +196,8 @@ def _verify_golang_jwt(token: ReadToken, _server: Server, now: float) -> Answer 
 
 
 def _verify_go_jose(token: ReadToken, server: Server, now: float) -> Answer | None:
+    if token.bad_header:
+        return _invalid("json: cannot unmarshal ", Refusal.MALFORMED, whole=False)
     hmac = token.alg in {"HS256", "HS384", "HS512"}
     if not hmac or token.critical or token.signature.state in _BAD_STATES:
         return _invalid(
@@ -196,6 +206,11 @@ def _verify_go_jose(token: ReadToken, server: Server, now: float) -> Answer | No
         )
     if _malformed(token, server):
         return _invalid("json: cannot unmarshal ", Refusal.MALFORMED, whole=False)
+    if any(_has_claim(server, n.partition(".")[0]) for n in token.duplicates if n[:1] != "…"):
+        return _invalid("json: duplicate key ", Refusal.MALFORMED, whole=False)
+    odd_settings = bool(token.room_config_unknown) or _bad_settings(token)
+    if odd_settings and _has_claim(server, "roomConfig"):
+        return _invalid("proto:", Refusal.MALFORMED, whole=False)  # a blank of some kind follows
     expires, begins = _seconds(token.expires), _seconds(token.not_before)
     issued = _seconds(token.issued_at)
     failed = "go-jose/go-jose/jwt: validation failed, "
@@ -216,9 +231,11 @@ _SINCE: Final[dict[str, tuple[Server, ...]]] = {
         (Server.V1_13, Server.V1_9, Server.V1_8),
     ),
     **dict.fromkeys(
-        ("kindDetails", "agent", "inference", "observability"), (Server.V1_13, Server.V1_9)
+        ("kindDetails", "agent", "inference", "observability", "identity"),
+        (Server.V1_13, Server.V1_9),
     ),
 }
+_CLAIMS: Final = frozenset({*CLAIMS, "identity"})
 _NOT_IN_OPEN_SERVERS: Final = frozenset({"agentEndpoint", "agentThread"})
 _OLD_VIDEO: Final = frozenset(
     {"roomCreate", "roomList", "roomRecord", "roomAdmin", "roomJoin", "room", "canPublish",
@@ -244,10 +261,14 @@ def _has_grant(server: Server, grant: GrantRead) -> bool:
 
 
 def _has_claim(server: Server, claim: str) -> bool:
-    if claim in _NOT_IN_OPEN_SERVERS:
+    if claim not in _CLAIMS or claim in _NOT_IN_OPEN_SERVERS:
         return False
     since = _SINCE.get(claim)
     return since is None or server in since
+
+
+def _bad_settings(token: ReadToken) -> bool:
+    return any(m.name.startswith("roomConfig.") for m in token.misfits)
 
 
 def _malformed(token: ReadToken, server: Server) -> bool:
@@ -308,6 +329,8 @@ _WORDINGS: Final[tuple[tuple[str, Refusal], ...]] = (
     ("exp claim is required", Refusal.NO_EXPIRY),
     ("cannot unmarshal", Refusal.MALFORMED),
     ("could not JSON decode", Refusal.MALFORMED),
+    ("json: duplicate key", Refusal.MALFORMED),
+    ("error: proto:", Refusal.MALFORMED),
     ("invalid authorization token", Refusal.NOT_A_TOKEN),
     ("no permissions to access the room", Refusal.NO_VIDEO),
     ("permissions denied", Refusal.NO_JOIN),

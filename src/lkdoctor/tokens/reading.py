@@ -78,8 +78,31 @@ class Unreadable(NamedTuple):
     kind: Literal["unreadable"] = "unreadable"
 
 
+class Before113(NamedTuple):
+    """What servers before 1.13 read of a token where that is something else.
+
+    Those compare a claim's name letter by letter (go-jose's reader); since 1.13 (Go's
+    ``encoding/json``) ``EXP`` is read as ``exp``, and the last one of both counts.
+    """
+
+    signature: Signature
+    issuer: str | None
+    issuer_is_key: bool | None
+    identity: str
+    identity_bytes: int
+    room: str
+    room_bytes: int
+    expires: Moment | None
+    not_before: Moment | None
+    issued_at: Moment | None
+    has_video: bool
+    grants: tuple[GrantRead, ...]
+    misfits: tuple[Misfit, ...]
+    room_config_unknown: tuple[str, ...]
+
+
 class ReadToken(NamedTuple):
-    """What a token says."""
+    """What a token says, as servers since 1.13 read it."""
 
     alg: str
     """Empty where the header has none."""
@@ -116,7 +139,12 @@ class ReadToken(NamedTuple):
     padded: bool = False
     """A part ends with ``=``: refused since 1.13."""
     critical: bool = False
-    """The header has ``crit``: refused before 1.13."""
+    """The header asks for an extension (``crit``, ``b64``): refused before 1.13."""
+    bad_header: tuple[str, ...] = ()
+    """Members of the header that servers before 1.13 cannot read, so that they refuse the token."""
+    room_config_unknown: tuple[str, ...] = ()
+    """Settings in ``roomConfig`` that no server knows: refused from 1.8 to 1.12."""
+    before_1_13: Before113 | None = None
     claim_names: tuple[str, ...] = ()
     """Every claim at the top level, as written."""
     issuer_is_secret: bool = False
@@ -304,10 +332,44 @@ def _misfits(claims: Mapping[str, object]) -> tuple[Misfit, ...]:
             wrong = _wrong_type(name, value)
             if wrong is not None:
                 found.append(Misfit(name, wrong, refused=True))
+            elif name == "roomConfig" and isinstance(value, dict):
+                found += _bad_settings(value)
+        elif name == "identity" and not isinstance(value, str) and value is not None:
+            found.append(Misfit(name, f"{_type_name(value)}, not a text", refused=True))
         # An identity beside a sub says the same (verifier.go overwrites it).
         elif name not in _COMMON and not (name == "identity" and claims.get("sub")):
             found.append(Misfit(safe(name, 80), "no server knows it", grants.meant("", name)))
     return tuple(found)
+
+
+_COUNTS: Final = frozenset(
+    {"emptyTimeout", "departureTimeout", "maxParticipants", "minPlayoutDelay", "maxPlayoutDelay"}
+)
+
+
+def _bad_settings(config: Mapping[str, object]) -> list[Misfit]:
+    """Settings of ``roomConfig`` that protobuf's JSON does not take; a number may be a text."""
+    found: list[Misfit] = []
+    for name, value in config.items():
+        setting = _camel(name)
+        if value is None:
+            continue
+        if setting in _COUNTS and not _count(value):
+            found.append(
+                Misfit(f"roomConfig.{name}", f"{_written(value)}, not a number", refused=True)
+            )
+        elif setting in {"name", "metadata"} and not isinstance(value, str):
+            says = f"{_type_name(value)}, not a text"
+            found.append(Misfit(f"roomConfig.{name}", says, refused=True))
+    return found
+
+
+def _count(value: object) -> bool:
+    if isinstance(value, str):
+        value = _number(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return 0 <= value < 2**32 and value == int(value)
 
 
 def _text(claims: Mapping[str, object], name: str) -> str:
@@ -325,6 +387,54 @@ def _brief(value: object, limit: int) -> str:
 def masked(issuer: str) -> str:
     """An API key, masked; a stream of tokens has few of them."""
     return masked_key(issuer)
+
+
+def _critical(header: Mapping[str, object]) -> bool:
+    """Whether go-jose refuses to verify: it knows one extension, b64, and signs no other text."""
+    extensions = header.get("crit")
+    wanted = isinstance(extensions, list) and any(item != "b64" for item in extensions)
+    return wanted or header.get("b64") is False
+
+
+def _bad_header(header: Mapping[str, object]) -> tuple[str, ...]:
+    """Members that go-jose (shared.go ``rawHeader.sanitized``) cannot read."""
+    found = [
+        name
+        for name in ("alg", "kid", "nonce")
+        if header.get(name) is not None and not isinstance(header[name], str)
+    ]
+    key, chain = header.get("jwk"), header.get("x5c")
+    if key is not None and not (isinstance(key, dict) and "kty" in key):
+        found.append("jwk")
+    if chain is not None and not _certificates(chain):
+        found.append("x5c")
+    if "crit" in header and header["crit"] is not None and not _texts(header["crit"]):
+        found.append("crit")
+    return tuple(found)
+
+
+def _certificates(chain: object) -> bool:
+    """Whether it may be a list of certificates; the smallest has some two hundred bytes."""
+    return isinstance(chain, list) and all(isinstance(c, str) and len(c) > 200 for c in chain)
+
+
+_ROOM_CONFIG: Final = frozenset(
+    {"name", "emptyTimeout", "departureTimeout", "maxParticipants", "metadata", "egress", "tags"}
+    | {"minPlayoutDelay", "maxPlayoutDelay", "syncStreams", "agents"}
+)
+"""livekit_room.proto, RoomConfiguration; protobuf's JSON takes snake case as well."""
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(word[:1].upper() + word[1:] for word in others)
+
+
+def _unknown_settings(claims: Mapping[str, object]) -> tuple[str, ...]:
+    config = claims.get("roomConfig")
+    if not isinstance(config, dict):
+        return ()
+    return tuple([safe(n, 80) for n in config if _camel(n) not in _ROOM_CONFIG][:20])
 
 
 def _room_shown(read: tuple[GrantRead, ...], room: str) -> str:
@@ -382,8 +492,63 @@ def describe(jwt: Jwt, signature: Signature) -> ReadToken:
         not_json=jwt.not_json,
         not_utf8=jwt.not_utf8,
         padded=jwt.padded,
-        critical=bool(jwt.header.get("crit")),
+        critical=_critical(jwt.header),
+        bad_header=_bad_header(jwt.header) if jwt.header.keys() - _USUAL_HEADER else (),
+        room_config_unknown=_unknown_settings(claims),
         claim_names=tuple([n if n in _KNOWN else safe(n, 80) for n in tuple(claims)[:50]]),
+    )
+
+
+_USUAL_HEADER: Final = frozenset({"typ"})
+
+_TIMES: Final = frozenset({"exp", "nbf", "iat"})
+_BY_FOLD: Final = {name.casefold(): name for name in grants.CLAIMS}
+
+
+def _refolded(claims: Mapping[str, object]) -> tuple[dict[str, object], tuple[Misfit, ...]] | None:
+    """The claims with their names as since 1.13 they are read, and those that are not so written."""
+    if claims.keys() <= _KNOWN:
+        return None
+    read: dict[str, object] = {}
+    misfits: list[Misfit] = []
+    for name, value in claims.items():
+        right = name if name in _KNOWN else _BY_FOLD.get(name.casefold(), name)
+        if right != name:
+            says = f"servers since 1.13 read it as {right}, older ones do not"
+            misfits.append(Misfit(safe(name, 80), says, right))
+            wrong = _wrong_type(right, value)
+            if wrong is None and right in _TIMES:
+                moment = _moment(value)
+                wrong = "not a time" if moment is not None and moment.seconds is None else None
+            if wrong is not None:  # also where another one takes its place
+                misfits.append(Misfit(right, f"{safe(name, 80)} is {wrong}", refused=True))
+        read[right] = _over(read.get(right), value)
+    return (read, tuple(misfits)) if misfits else None
+
+
+def _over(old: object, new: object) -> object:
+    """What Go has when it reads one value into the place of another: objects are merged."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return {**old, **new}
+    return old if new is None and isinstance(old, str) else new
+
+
+def _read(jwt: Jwt, keyring: Keyring) -> ReadToken:
+    as_written = describe(jwt, keyring.check(jwt))
+    refolded = _refolded(jwt.claims)
+    if refolded is None:
+        return as_written
+    claims, misfits = refolded
+    folded = jwt.with_claims(claims)
+    reading = describe(folded, keyring.check(folded))
+    return reading._replace(
+        misfits=tuple(
+            dict.fromkeys(
+                (*reading.misfits, *(m for m in as_written.misfits if m.refused), *misfits)
+            )
+        ),
+        claim_names=as_written.claim_names,
+        before_1_13=Before113(*(getattr(as_written, name) for name in Before113._fields)),
     )
 
 
@@ -397,7 +562,5 @@ def reading_of(found: Jwt | NotAToken, keyring: Keyring) -> TokenText:
         found.length,
         found.around,
         safe(found.around_detail, 60) if found.around_detail else "",
-        describe(found, keyring.check(found))._replace(
-            issuer_is_secret=keyring.holds(found.claims.get("iss"))
-        ),
+        _read(found, keyring)._replace(issuer_is_secret=keyring.holds(found.claims.get("iss"))),
     )
