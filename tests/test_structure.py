@@ -56,6 +56,7 @@ OF_NO_MODULE = (
     "conformance/",
     "docs/",
     "faults/",
+    "fuzz/",
     "neighbours/",
     "safety/",
     "test_servers.py",

@@ -29,7 +29,7 @@ from lkdoctor.errors import UsageError
 from lkdoctor.facts.api import RoomsListed
 from lkdoctor.report import rooms as drawn
 from lkdoctor.report.findings import brief, findings
-from lkdoctor.report.layout import BLANK, Canvas, Line, Span, Style, line, many
+from lkdoctor.report.layout import BLANK, Canvas, Line, Span, Style, line, many, wrap
 from lkdoctor.report.model import ExitCode, Report
 from lkdoctor.report.rooms import Ending, Outcome, SortBy
 
@@ -437,9 +437,9 @@ def _absent(room: str, others: Sequence[str], canvas: Canvas) -> Iterator[Line]:
 
     name = safe(room)
     count = f"of {many(len(others), 'room')}" if others else "there are no rooms"
-    yield line(
-        Span("ABSENT", Style.FAIL), f"   no room is called {drawn.quoted(name, canvas)} ({count})"
-    )
+    said = f"no room is called {drawn.quoted(name, canvas)} ({count})"
+    for number, part in enumerate(wrap(said, canvas.width and canvas.columns - 9)):
+        yield line(Span("" if number else "ABSENT", Style.FAIL), " " * (9 if number else 3), part)
     twin = nearest_twin(name, others)
     if twin is not None:
         yield line(f"  nearest: {drawn.quoted(twin.second, canvas)} ({twin.how})")
@@ -448,7 +448,9 @@ def _absent(room: str, others: Sequence[str], canvas: Canvas) -> Iterator[Line]:
 
         for other in difflib.get_close_matches(name, others, n=1):
             yield line(f"  nearest: {drawn.quoted(other, canvas)}")
-    yield line("  a room begins when the first one joins, and ends soon after the last one left")
+    told = "a room begins when the first one joins, and ends soon after the last one left"
+    for part in wrap(told, canvas.width and canvas.columns - 2):
+        yield line("  ", part)
 
 
 def _terminal(streams: Streams) -> bool:
