@@ -171,6 +171,9 @@ class _Judged(NamedTuple):
         """Whether the question arises at all."""
         if not check.by_option or any(finding.check == check.id for finding in self.found):
             return True
+        skip = self.skipped.get(check.id)
+        if skip is not None:  # it was wanted, unless it was left out
+            return skip.reason is not SkipReason.DESELECTED
         try:
             return check.see(self.facts) is not None
         except Exception:  # noqa: BLE001 - `results` tells of it

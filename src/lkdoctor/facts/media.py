@@ -241,7 +241,7 @@ class MediaFact(NamedTuple):
     """All that was tried on behalf of media."""
 
     reached: str
-    """The address by which signalling was reached."""
+    """The address by which signalling was reached; empty where a proxy alone knows it."""
     negotiation: Negotiation
     ice_lite: bool = False
     candidates: tuple[Checked, ...] = ()
@@ -249,6 +249,8 @@ class MediaFact(NamedTuple):
     elsewhere: tuple[Checked, ...] = ()
     """The same ports at the address by which we reached the server, where none is offered there."""
     servers: tuple[IceServerSeen, ...] = ()
+    at: float = 0.0
+    """This machine's clock when it began."""
     took_ms: float = 0.0
 
     def reachable(self, protocol: str) -> tuple[Checked, ...]:
