@@ -46,6 +46,8 @@ def coturn(
     certificate: tuple[Path, Path] | None = None,
     host: str = "127.0.0.1",
     within: Sequence[str] = (),
+    port: int | None = None,
+    tls_port: int | None = None,
     loopback: bool = True,
 ) -> Iterator[RunningTurn]:
     """Run a TURN server until the block ends.
@@ -57,43 +59,68 @@ def coturn(
         certificate: of TLS, and its key.
         host: the address to listen and to relay on.
         within: the words that run a command on a test host.
+        port: of UDP and TCP, on a host where it is known to be free; its relays are 49200 on.
+        tls_port: likewise.
         loopback: relays to loopback, which coturn does not by itself.
     """
-    port, tls_port, first = _ports()
-    words = [
-        *within,
-        "turnserver",
-        "-n",
-        "--no-cli",
-        "--no-dtls",
-        "--log-file=stdout",
-        "--simple-log",
-        "--realm=turn.example.com",
-        f"--listening-ip={host}",
-        f"--relay-ip={host}",
-        f"--listening-port={port}",
-        f"--tls-listening-port={tls_port}",
-        f"--min-port={first}",
-        f"--max-port={first + RELAYS - 1}",
-    ]
-    if loopback:
-        words.append("--allow-loopback-peers")
+    with contextlib.ExitStack() as stack:
+        for attempt in range(5):
+            free = _ports()
+            turn = RunningTurn(
+                host,
+                port or free[0],
+                tls_port or free[1],
+                range(49200, 49200 + RELAYS) if within else range(free[2], free[2] + RELAYS),
+            )
+            words = [*within, *_words(turn, users or {}, secret, certificate), *options]
+            if loopback:
+                words.append("--allow-loopback-peers")
+            try:
+                stack.enter_context(_started(words, turn, within))
+            except PortTakenError:
+                if attempt == 4:
+                    raise
+            else:
+                break
+        yield turn
+
+
+class PortTakenError(RuntimeError):
+    """Somebody else has taken a port that was free a moment ago."""
+
+
+def _words(
+    turn: RunningTurn,
+    users: Mapping[str, str],
+    secret: str | None,
+    certificate: tuple[Path, Path] | None,
+) -> Iterator[str]:
+    yield from ("turnserver", "-n", "--no-cli", "--no-dtls", "--log-file=stdout", "--simple-log")
+    yield "--realm=turn.example.com"
+    yield from (f"--listening-ip={turn.host}", f"--relay-ip={turn.host}")
+    yield f"--listening-port={turn.port}"
+    yield f"--tls-listening-port={turn.tls_port}"
+    yield from (f"--min-port={turn.relays.start}", f"--max-port={turn.relays.stop - 1}")
     if secret is not None:
-        words += ["--use-auth-secret", f"--static-auth-secret={secret}"]
+        yield from ("--use-auth-secret", f"--static-auth-secret={secret}")
     else:
-        words.append("--lt-cred-mech")
-        words += [f"--user={name}:{password}" for name, password in (users or {}).items()]
+        yield "--lt-cred-mech"
+        yield from (f"--user={name}:{password}" for name, password in users.items())
     if certificate is None:
-        words.append("--no-tls")
+        yield "--no-tls"
     else:
-        words += [f"--cert={certificate[0]}", f"--pkey={certificate[1]}"]
+        yield from (f"--cert={certificate[0]}", f"--pkey={certificate[1]}")
+
+
+@contextlib.contextmanager
+def _started(words: Sequence[str], turn: RunningTurn, within: Sequence[str]) -> Iterator[None]:
     with tempfile.TemporaryDirectory(prefix="lkdoctor-turn-", ignore_cleanup_errors=True) as folder:
         log = Path(folder) / "log"
         own = (f"--pidfile={folder}/pid", f"--userdb={folder}/users")
-        keeper = kept.start([*words, *own, *options], log, os.environ)
+        keeper = kept.start([*words, *own], log, os.environ)
         try:
-            _wait(keeper, log, host, port, within)
-            yield RunningTurn(host, port, tls_port, range(first, first + RELAYS))
+            _wait(keeper, log, turn, within)
+            yield
         finally:
             kept.stop(keeper)
 
@@ -103,19 +130,26 @@ def _ports() -> tuple[int, int, int]:
     with contextlib.ExitStack() as stack:
         found: list[int] = []
         while len(found) < 3:
-            taken = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-            taken.bind(("127.0.0.1", 0))
-            port = taken.getsockname()[1]
-            if port + RELAYS < 65535:
-                found.append(port)
+            udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            udp.bind(("127.0.0.1", 0))
+            port = int(udp.getsockname()[1])
+            tcp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+            with contextlib.suppress(OSError):
+                tcp.bind(("127.0.0.1", port))
+                if port + RELAYS < 65535:
+                    found.append(port)
     return found[0], found[1], found[2]
 
 
-def _wait(keeper: kept.Keeper, log: Path, host: str, port: int, within: Sequence[str]) -> None:
+def _wait(keeper: kept.Keeper, log: Path, turn: RunningTurn, within: Sequence[str]) -> None:
     """Until it listens; TCP comes last."""
-    look = f"import socket; socket.create_connection(({host!r}, {port}), 1).close()"
+    place = (turn.host, turn.port)
+    look = f"import socket; socket.create_connection({place!r}, 1).close()"
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline and keeper.poll() is None:
+        if "Address already in use" in log.read_text(errors="replace"):
+            msg = f"coturn's ports {turn} are taken"
+            raise PortTakenError(msg)
         words = [*within, sys.executable, "-I", "-c", look]
         if subprocess.run(words, capture_output=True, check=False).returncode == 0:
             return

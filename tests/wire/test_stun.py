@@ -17,7 +17,7 @@ ID = bytes(range(12))
 IDS = (ID, ID[::-1], bytes(12))
 ICE = stun.Ice("theirs:ours", Secret("the password of theirs"))
 KEY = b"the password of theirs"
-LOGIN = Login(Secret("user"), Secret("credential"))
+LOGIN = Login("user", Secret("credential"))
 
 addresses = st.builds(
     Address,
@@ -196,7 +196,7 @@ def test_what_is_no_such_url_is_left_out(text: str) -> None:
 
 def test_a_user_name_may_begin_with_its_end() -> None:
     def expires(name: str) -> float | None:
-        seen = url("turn:a", Login(Secret(name), Secret("c")))
+        seen = url("turn:a", Login(name, Secret("c")))
         assert seen is not None
         return seen.expires
 

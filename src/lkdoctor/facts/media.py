@@ -198,7 +198,7 @@ class IceServerSeen(NamedTuple):
     plain: Tried | None = None
     """What STUN without TLS came to, where TLS was not agreed on."""
     http: Exchange | None = None
-    """What an HTTP request over the same TLS got, where STUN got no answer."""
+    """What an HTTP request got there, where STUN over TCP or TLS got no answer."""
 
     @property
     def place(self) -> str:

@@ -427,23 +427,25 @@ class _Server:
             wire.send_at_once(stun.free(granted.signed, _transaction(self._clock)))
 
     async def _why(self, deadline: Deadline) -> None:
-        """What else answers behind TLS, where STUN does not."""
+        """What else answers over TCP or TLS, where STUN does not."""
         seen = self.seen
         tried = seen.relay.allocate if seen.relay is not None else seen.binding
-        if seen.transport != "tls" or tried is None or tried.ok or tried.code is not None:
+        if seen.transport == "udp" or tried is None or tried.ok or tried.code is not None:
             return
         soon = deadline.sooner(SECOND_LOOK_SECONDS)
         opened = await _tcp(seen.addresses, seen.port, soon)
         if isinstance(opened, Tried):
             return
-        secured = await self._secure(opened, seen.addresses, soon)
-        if secured is None:
-            return
+        if seen.transport == "tls":
+            secured = await self._secure(opened, seen.addresses, soon)
+            if secured is None:
+                return
+            opened = secured
         try:
             request = http.request("GET", "/", seen.host)
-            answer, took = await drive(secured, http.exchange(request), soon)
+            answer, took = await drive(opened, http.exchange(request), soon)
         finally:
-            secured.close()
+            opened.close()
         if isinstance(answer, http.Answer):
             self.seen = self.seen._replace(http=answer.fact(took))
 

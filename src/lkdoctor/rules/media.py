@@ -359,7 +359,7 @@ def _tcp_closed(media: MediaFact) -> Iterator[Judgement]:
     if not tcp or any(c.tried.ok for c in tcp):
         return
     udp_at = {c.address for c in media.reachable("udp")}
-    if not udp_at and _why(media) is not _Why.PORTS:
+    if not udp_at and (_why(media) is not _Why.PORTS or _udp_works_elsewhere(media) is False):
         return
     tcp = [c for c in tcp if c.address in udp_at] or tcp
     foreign = [c for c in tcp if c.tried.outcome in {Outcome.FOREIGN, Outcome.CLOSED}]
@@ -743,15 +743,20 @@ def _turn_conflict(media: MediaFact) -> Iterator[Judgement]:
         tried = server.relay.allocate if server.relay is not None else None
         if server.transport == "tls" or tried is None:
             continue
-        if tried.outcome in {Outcome.FOREIGN, Outcome.CLOSED}:
+        web = server.http if isinstance(server.http, HttpAnswer) else None
+        silent = server.transport == "tcp" and tried.outcome is Outcome.SILENT
+        if silent or tried.outcome in {Outcome.FOREIGN, Outcome.CLOSED}:
+            proof = [_tried(f"Allocate at {server.url}", tried, "a TURN server")]
+            if web is not None:
+                proof.append(_seen(f"HTTP at {server.host}:{server.port}", said(web)))
             yield Judgement(
-                (_tried(f"Allocate at {server.url}", tried, "a TURN server"),),
+                tuple(proof),
                 title=fitting(f"Another service answers at TURN's port {server.port}"),
                 cause="What is reached there does not speak TURN: another program has the port, or a proxy "
                 "leads it elsewhere." + _ways(media),
                 severity=Severity.ERROR,
                 confidence=Confidence.CERTAIN
-                if tried.outcome is Outcome.FOREIGN
+                if web is not None or tried.outcome is Outcome.FOREIGN
                 else Confidence.LIKELY,
                 fix=(
                     FixStep(

@@ -138,7 +138,7 @@ def _login(server: rtc.ICEServer) -> "Login | None":
         return None
     from lkdoctor.wire.stun import Login  # a session without media does not need it
 
-    return Login(Secret(server.username[:_MAX_SECRET]), Secret(server.credential[:_MAX_SECRET]))
+    return Login(server.username[:_MAX_SECRET], Secret(server.credential[:_MAX_SECRET]))
 
 
 def read(data: bytes) -> SignalMessage:

@@ -250,7 +250,8 @@ def bound(data: bytes, ice: Ice | None = None) -> Tried | None:
 class Login(NamedTuple):
     """What a TURN server gave for its users, by its JoinResponse."""
 
-    username: Secret
+    username: str
+    """No secret; what is derived from it is shown."""
     credential: Secret
 
 
@@ -269,7 +270,7 @@ def server(url: str, login: Login | None) -> IceServerSeen | None:
     scheme = found[1].lower()
     secure = scheme.endswith("s")
     transport = "tls" if secure else (found[5] or "udp").lower()
-    expiry = None if login is None else _EXPIRY.match(login.username.reveal())
+    expiry = None if login is None else _EXPIRY.match(login.username)
     return IceServerSeen(
         url=url,
         scheme=scheme,
@@ -408,7 +409,7 @@ def _granted(answer: bytes | End, signed: Signed | None) -> Granted:
 
 
 def _signed(login: Login, realm: bytes, nonce: bytes) -> Signed:
-    name = login.username.reveal().encode()
+    name = login.username.encode()
     secret = name + b":" + realm + b":" + login.credential.reveal().encode()
     key = hashlib.md5(secret, usedforsecurity=False).digest()
     own = ((Attribute.USERNAME, name), (Attribute.REALM, realm), (Attribute.NONCE, nonce))
