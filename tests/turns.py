@@ -64,7 +64,9 @@ def coturn(
         loopback: relays to loopback, which coturn does not by itself.
     """
     with contextlib.ExitStack() as stack:
-        for attempt in range(5):
+        left = 5
+        while True:
+            left -= 1
             free = _ports()
             turn = RunningTurn(
                 host,
@@ -78,7 +80,7 @@ def coturn(
             try:
                 stack.enter_context(_started(words, turn, within))
             except PortTakenError:
-                if attempt == 4:
+                if not left:
                     raise
             else:
                 break

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import pytest
 import trustme
 from hosts import INSIDE, SECOND, SERVER, Lan, needs_hosts, two_hosts
-from servers import RunningServer, find_server, livekit_server
+from servers import RunningServer, livekit_server
 from turns import RunningTurn, coturn, needs_coturn
 
 from faults.doctor import SECONDS, lkdoctor
@@ -36,9 +36,9 @@ LOOPBACK: dict[str, Any] = {
 
 
 @pytest.fixture(autouse=True)
-def _needs_a_server() -> None:
-    if find_server() is None:
-        pytest.skip("needs a real livekit-server: make servers")
+def _needs_a_server(real_server: RunningServer) -> None:
+    """Skips, or fails where none may be missing, as every test with a real server does."""
+    del real_server
 
 
 class Told(NamedTuple):

@@ -15,6 +15,7 @@ from lkdoctor.clock import SystemClock
 from lkdoctor.config.target import need_url
 from lkdoctor.diagnosis import case as cases
 from lkdoctor.diagnosis import doctor
+from lkdoctor.errors import UsageError
 from lkdoctor.report import media
 from lkdoctor.report.layout import Canvas, Line, line
 from lkdoctor.report.model import ExitCode, Report
@@ -54,6 +55,14 @@ def ice(
     need_url(resolution.target)
     clock = SystemClock()
     case = cases.gather(resolution, clock)
+    if case.target.key_pair is None and not (join and case.token is not None):
+        raise UsageError(
+            "lkdoctor ice joins a room, and there is nothing to join with",
+            advice=[
+                "LIVEKIT_API_KEY and LIVEKIT_API_SECRET: a throw-away room is joined, and removed",
+                "or a token (--token-file FILE) and --join: disconnects the token's owner",
+            ],
+        )
     request = doctor.Request(
         command="ice",
         join=join,

@@ -222,6 +222,10 @@ class _Judged(NamedTuple):
         if check.id in self.broken:
             return Status.ERROR, self.broken[check.id], None, None
         skip = self.skipped.get(check.id)
+        if skip is not None and skip.reason is SkipReason.BLOCKED:
+            # Whoever waits for it knows what it needs, but not what that waits for.
+            reason, blocked_by = _root(check, done) or (skip.reason, skip.blocked_by)
+            return Status.SKIP, f"needs {blocked_by}", reason, blocked_by
         if skip is not None:
             return Status.SKIP, skip.words or _words(skip.reason), skip.reason, skip.blocked_by
         try:

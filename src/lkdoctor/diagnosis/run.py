@@ -557,7 +557,15 @@ class _Run:
             cloud=self._cloud,
             media=self._media.fact if self._media else None,
         )
-        return Observed(facts, self._unreached(), _durations(facts), self.interrupted_by)
+        skipped = {**self._without_session(), **self._unreached()}
+        return Observed(facts, skipped, _durations(facts), self.interrupted_by)
+
+    def _without_session(self) -> dict[str, Skip]:
+        """What was to be looked at from an open session, where there was none."""
+        if Step.MEDIA not in self._plan.steps or (self._media and self._media.fact):
+            return {}
+        blocked = Skip(SkipReason.BLOCKED, "signal.join", "needs signal.join")
+        return {check: blocked for check, step in STEP_OF.items() if step is Step.MEDIA}
 
     def _signal(self) -> SignalFact | None:
         session = self._session

@@ -12,6 +12,7 @@ from lkdoctor.report.layout import (
     Line,
     Span,
     Style,
+    cells,
     glyph,
     inert,
     line,
@@ -45,12 +46,13 @@ class Path(NamedTuple):
 
 _COSTS: Final = {
     "UDP": "the best there is",
-    "TCP": "stutters where packets are lost",
+    "TCP": "stutters at losses",
     "TURN/UDP": "a detour, else as UDP",
-    "TURN/TCP": "a detour, and stutters as TCP does",
-    "TURN/TLS": "as TURN/TCP",
+    "TURN/TCP": "a detour, stutters too",
+    "TURN/TLS": "a detour, stutters too",
 }
-_PASSES: Final = "; passes most firewalls"
+_THE_WEB_S: Final = "slow; passes firewalls"
+"""Of TURN/TLS on port 443."""
 
 
 def paths(media: MediaFact) -> tuple[Path, ...]:
@@ -86,7 +88,7 @@ def _relayed(media: MediaFact, transport: str) -> Path:
         relayed=len(working),
         round_trip_ms=None if best is None else _trip(best),
         place="" if best is None else f"{best.host}:{best.port}",
-        cost=_COSTS[name] + (_PASSES if best is not None and best.port == 443 else ""),
+        cost=_THE_WEB_S if transport == "tls" and best and best.port == 443 else _COSTS[name],
     )
 
 
@@ -165,12 +167,10 @@ def render(report: Report, canvas: Canvas, *, verbose: int = 0) -> Iterator[Line
 
 def _table(media: MediaFact, canvas: Canvas) -> Iterator[Line]:
     wide = not canvas.narrow
-    head = "  PATH      OFFERED  REACHABLE  RELAYED  ROUND TRIP"
-    yield line(
-        Span(
-            head + "  WHO HAS ONLY THIS" if wide else "  PATH      REACHABLE  ROUND TRIP", Style.DIM
-        )
-    )
+    head = "PATH      REACHABLE  ROUND TRIP"
+    if wide:
+        head = "PATH      OFFERED  REACHABLE  RELAYED  ROUND TRIP  WHO HAS ONLY THIS"
+    yield line(" " * (cells(glyph(Style.PASS, canvas).text) + 1), Span(head, Style.DIM))
     for path in paths(media):
         style = Style.PASS if path.works else Style.FAIL if path.offered else Style.SKIP
         trip = "-" if path.round_trip_ms is None else milliseconds(path.round_trip_ms)
