@@ -47,7 +47,7 @@ def diagnose(
     ] = False,
     deep: Annotated[
         bool,
-        typer.Option("--deep", help="All that takes longer, too: media over UDP, TCP and TURN."),
+        typer.Option("--deep", help="What takes longer, too: every address, every way of media."),
     ] = False,
     offline: Annotated[
         bool, typer.Option("--offline", help="Judge the configuration; dial nothing.")
@@ -142,7 +142,7 @@ def diagnose(
         only=tuple(only or ()),
         skip=tuple(skip or ()),
         how=inputs.how(network)._replace(
-            all_addresses=all_addresses, follow_regions=follow_regions
+            all_addresses=all_addresses or deep, follow_regions=follow_regions
         ),
         fail_on_warnings=warn,
     )

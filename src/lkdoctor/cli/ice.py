@@ -66,7 +66,6 @@ def ice(
     request = doctor.Request(
         command="ice",
         join=join,
-        deep=True,
         only=ONLY,
         how=inputs.how(network)._replace(pings=0),
         fail_on_warnings=output.fail_on is FailOn.WARN,
