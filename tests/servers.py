@@ -165,6 +165,9 @@ def _start(
                 "tcp_port": tcp,
                 "udp_port": udp,
                 "node_ip": "127.0.0.1",
+                # Media on loopback alone, and not on whatever else this machine has.
+                "enable_loopback_candidate": True,
+                "ips": {"includes": ["127.0.0.1/32"]},
                 "use_external_ip": False,
                 "stun_servers": [f"127.0.0.1:{udp}"],  # instead of public ones
             },

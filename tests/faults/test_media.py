@@ -29,11 +29,6 @@ USER = {"username": "alice", "credential": "made-up-credential-1"}
 USERS = {"alice": "made-up-credential-1"}
 SHARED = "made-up-shared-secret-1"
 
-LOOPBACK: dict[str, Any] = {
-    "enable_loopback_candidate": True,
-    "interfaces": {"includes": ["lo"]},
-}
-
 
 @pytest.fixture(autouse=True)
 def _needs_a_server(real_server: RunningServer) -> None:
@@ -97,7 +92,7 @@ def ice(
 @contextlib.contextmanager
 def here(rtc: Mapping[str, Any], **config: Any) -> Iterator[RunningServer]:
     """A livekit-server whose media is on loopback."""
-    with livekit_server(config={"rtc": {**LOOPBACK, **rtc}, **config}) as server:
+    with livekit_server(config={"rtc": dict(rtc), **config}) as server:
         yield server
 
 
@@ -392,6 +387,7 @@ def there(
             "tcp_port": TCP,
             "udp_port": UDP,
             "node_ip": SERVER,
+            "enable_loopback_candidate": False,
             "ips": {"includes": [f"{SERVER}/32"]},
             "stun_servers": [f"{SECOND}:3478"],
             **rtc,
@@ -595,6 +591,7 @@ def test_addresses_of_bridges_beside_the_right_one(tmp_path: Path) -> None:
             "tcp_port": TCP,
             "udp_port": UDP,
             "node_ip": "",
+            "enable_loopback_candidate": False,
             "ips": {"includes": [f"{SERVER}/32", "172.17.0.0/16"]},
             "stun_servers": [f"{SECOND}:3478"],
         }

@@ -22,8 +22,11 @@ from lkdoctor.report.model import ExitCode, Report
 
 app = subcommand()
 
-ONLY = ("url", "media")
-"""What is judged; what media needs first (the way there, the join) comes with it."""
+ONLY = (
+    *("url", "net", "tls", "http", "clock", "token"),
+    *("signal.validate", "signal.upgrade", "signal.join", "media"),
+)
+"""Without signalling there is no media, so its causes are named, too."""
 
 
 @app.command()

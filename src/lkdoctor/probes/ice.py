@@ -11,6 +11,7 @@ or Ctrl-C comes between.
 """
 
 import asyncio
+import itertools
 import socket
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, Protocol, TypeVar
@@ -629,23 +630,27 @@ async def _hold(wire: _Wire, asking: stun.Asking[T], deadline: Deadline) -> tupl
     """Hold a TURN conversation; its result, and the ms that the last answer took."""
     took = 0.0
     request = next(asking)
-
-    def again(request: bytes) -> Iterator[bytes]:
-        while True:
-            yield request
-
     while True:
         answer, took = await _ask(
-            wire,
-            again(request),
-            deadline,
-            TURN_PAUSE,
-            lambda data: (
-                (message := stun.parse(data)) is not None
-                and message.kind in {stun.Kind.SUCCESS, stun.Kind.ERROR}
-            ),
+            wire, itertools.repeat(request), deadline, TURN_PAUSE, _answers(request)
         )
         try:
             request = asking.send(answer)
         except StopIteration as stop:
             return stop.value, took
+
+
+def _answers(request: bytes) -> Callable[[bytes], bool]:
+    """Whether a message with the request's id is of its method, and an answer."""
+    asked = stun.parse(request)
+
+    def answers(data: bytes) -> bool:
+        message = stun.parse(data)
+        return (
+            message is not None
+            and asked is not None
+            and message.method == asked.method
+            and message.kind in {stun.Kind.SUCCESS, stun.Kind.ERROR}
+        )
+
+    return answers
