@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from lkdoctor.facts.media import Checked, IceServerSeen, MediaFact, Outcome
-from lkdoctor.report import accessible, human
+from lkdoctor.facts.media import IceServerSeen, MediaFact, Outcome
+from lkdoctor.report import accessible, details, human
 from lkdoctor.report.findings import findings
 from lkdoctor.report.layout import (
     BLANK,
@@ -189,46 +189,18 @@ def _table(media: MediaFact, canvas: Canvas) -> Iterator[Line]:
         )
 
 
-def details(media: MediaFact) -> Iterator[tuple[str, str, Style]]:
-    """Every address and server that was asked: its name, what came of it, how it counts."""
-    for candidate in (*media.candidates, *media.elsewhere):
-        yield _label(candidate, media), candidate.tried.words, _style(candidate.tried.outcome)
-    for server in media.servers:
-        ok = server.works
-        yield server.url, _served(server), Style.PASS if ok else Style.FAIL
-
-
-def _label(candidate: Checked, media: MediaFact) -> str:
-    where = "not offered" if candidate in media.elsewhere else str(candidate.reach)
-    return f"{candidate.protocol.upper()} {candidate.place} ({where})"
-
-
-def _served(server: IceServerSeen) -> str:
-    if not server.connect.ok:
-        return server.connect.words
-    relay = server.relay
-    if relay is None:
-        if server.binding is None:
-            return "not tried"
-        mapped = server.binding.detail
-        return server.binding.words + (f"; we are {mapped}" if server.binding.ok and mapped else "")
-    words = [f"allocate: {relay.allocate.words}"]
-    if relay.permission.outcome is not Outcome.UNTRIED:
-        words.append(f"permission: {relay.permission.words}")
-    if relay.through.outcome is not Outcome.UNTRIED:
-        words.append(f"relayed to {relay.peer}: {relay.through.words}")
-    return ", ".join(words)
+def _everything(media: MediaFact, canvas: Canvas) -> Iterator[Line]:
+    """Every address and server that was asked."""
+    styles = [_style(c.tried.outcome) for c in (*media.candidates, *media.elsewhere)]
+    styles += [Style.PASS if server.works else Style.FAIL for server in media.servers]
+    for (label, words), style in zip(details.media(media), styles, strict=True):
+        yield from human.marked(style, f"{label}: {words}", canvas)
 
 
 def _style(outcome: Outcome) -> Style:
     if outcome is Outcome.UNTRIED:
         return Style.SKIP
     return Style.PASS if outcome is Outcome.OK else Style.FAIL
-
-
-def _everything(media: MediaFact, canvas: Canvas) -> Iterator[Line]:
-    for label, words, style in details(media):
-        yield from human.marked(style, f"{label}: {words}", canvas)
 
 
 def _spoken(media: MediaFact) -> Iterator[Line]:
