@@ -55,27 +55,6 @@ CAUSES: Final = (
         ("Go by the reason.",),
     ),
     # ---------------------------------------------------------------- media
-    ShortCause(
-        "ice-udp-range-blocked",
-        Layer.MEDIA,
-        "Media's UDP ports are closed",
-        "50000 to 60000/udp, or the one udp_port, are not open or not published all the way.",
-        ("Open UDP, not TCP only; or use a single udp_port: 7882.",),
-    ),
-    ShortCause(
-        "ice-tcp-7881-closed",
-        Layer.MEDIA,
-        "Media's TCP port is closed",
-        "7881/tcp is the way out where UDP is blocked; it must not pass an HTTP proxy.",
-        ("Open 7881/tcp to the node itself.",),
-    ),
-    ShortCause(
-        "ice-client-firewall",
-        Layer.MEDIA,
-        "The client's network lets no media out",
-        "It blocks UDP and all ports but 443, and no TURN over TLS is offered.",
-        ("Offer TURN over TLS at port 443; for Cloud, open the documented hosts.",),
-    ),
     # ---------------------------------------------------------------- page, app
     ShortCause(
         "page-mixed-content",
