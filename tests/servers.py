@@ -17,9 +17,10 @@ import secrets
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -115,6 +116,7 @@ def livekit_server(
     *,
     keys: Mapping[str, str] | None = None,
     config: Mapping[str, Any] | None = None,
+    within: Sequence[str] = (),
 ) -> Iterator[RunningServer]:
     """Run a livekit-server of this version until the block ends.
 
@@ -122,6 +124,7 @@ def livekit_server(
         version: one of `VERSIONS`; None for whatever is found first.
         keys: API keys and secrets; the first is the `api_key`. Without: devkey and a long one.
         config: merged into the server's configuration, mappings at every depth.
+        within: the words that run a command on a test host.
 
     Raises:
         ServerMissingError: there is no such binary here.
@@ -135,7 +138,8 @@ def livekit_server(
         prefix="lkdoctor-server-", ignore_cleanup_errors=True
     ) as folder:
         log = Path(folder) / "server.log"
-        port, keeper = _start(binary, Path(folder) / "config.yaml", log, keys, config or {})
+        file = Path(folder) / "config.yaml"
+        port, keeper = _start(binary, file, log, keys, config or {}, within=within)
         try:
             yield RunningServer(version or _version_of(str(binary)), port, keys, log)
         finally:
@@ -143,7 +147,13 @@ def livekit_server(
 
 
 def _start(
-    binary: Path, file: Path, log: Path, keys: Mapping[str, str], config: Mapping[str, Any]
+    binary: Path,
+    file: Path,
+    log: Path,
+    keys: Mapping[str, str],
+    config: Mapping[str, Any],
+    *,
+    within: Sequence[str],
 ) -> tuple[int, subprocess.Popen[bytes]]:
     for _ in range(5):
         signalling, tcp, udp = _free_ports()
@@ -155,15 +165,18 @@ def _start(
                 "tcp_port": tcp,
                 "udp_port": udp,
                 "node_ip": "127.0.0.1",
+                # Media on loopback alone, and not on whatever else this machine has.
+                "enable_loopback_candidate": True,
+                "ips": {"includes": ["127.0.0.1/32"]},
                 "use_external_ip": False,
                 "stun_servers": [f"127.0.0.1:{udp}"],  # instead of public ones
             },
         }
         # JSON is YAML, and needs no library.
         file.write_text(json.dumps(_merged(ours, config)), encoding="utf-8")
-        keeper = _spawn(binary, file, log)
+        keeper = _spawn(binary, file, log, within)
         try:
-            if _ready(signalling, keeper):
+            if _ready(signalling, keeper, within):
                 return signalling, keeper
         except BaseException:
             kept.stop(keeper)
@@ -176,15 +189,20 @@ def _start(
     raise RuntimeError(msg)
 
 
-def _spawn(binary: Path, file: Path, log: Path) -> subprocess.Popen[bytes]:
+def _spawn(binary: Path, file: Path, log: Path, within: Sequence[str]) -> subprocess.Popen[bytes]:
     # The server reads keys and settings from LIVEKIT_* too: only the file may count.
     environ = {k: v for k, v in os.environ.items() if not k.startswith("LIVEKIT_")}
-    return kept.start([str(binary), "--config", str(file)], log, environ)
+    return kept.start([*within, str(binary), "--config", str(file)], log, environ)
 
 
-def _ready(port: int, keeper: subprocess.Popen[bytes]) -> bool:
+def _ready(port: int, keeper: subprocess.Popen[bytes], within: Sequence[str]) -> bool:
     """Whether `GET /` said OK in time; False as soon as the process has ended."""
     deadline = time.monotonic() + START_TIMEOUT
+    look = f"import urllib.request; urllib.request.urlopen('http://127.0.0.1:{port}/', timeout=1)"
+    while within and time.monotonic() < deadline and keeper.poll() is None:
+        words = [*within, sys.executable, "-I", "-c", look]
+        if subprocess.run(words, capture_output=True, check=False).returncode == 0:
+            return True
     while time.monotonic() < deadline and keeper.poll() is None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
         try:

@@ -72,7 +72,7 @@ def test_a_layer_pays_for_itself_alone() -> None:
         Layer.CLOCK,
         Layer.TLS,
     }
-    assert list(catalogue.rules([Layer.MEDIA])) == []
+    assert list(catalogue.rules([Layer.PAGE])) == []
 
 
 def test_by_code_has_them_all() -> None:

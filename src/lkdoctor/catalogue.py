@@ -26,6 +26,7 @@ LAYERS: Final = (
     Layer.SIGNAL,
     Layer.SERVER,
     Layer.API,
+    Layer.MEDIA,
     Layer.APP,
     Layer.CLOUD,
 )

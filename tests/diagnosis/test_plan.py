@@ -37,6 +37,9 @@ CHECKS = (
     check("signal.upgrade", Layer.SIGNAL, "tls.handshake"),
     check("signal.join", Layer.SIGNAL, "signal.upgrade", effect=Effect.JOIN),
     check("signal.ping", Layer.SIGNAL, "signal.join"),
+    check("media.direct", Layer.MEDIA, "signal.join", effect=Effect.JOIN),
+    check("media.stun", Layer.MEDIA, "signal.join", effect=Effect.JOIN),
+    check("media.turn", Layer.MEDIA, "signal.join", effect=Effect.JOIN),
     check("http.root", Layer.SERVER, "net.tcp", "tls.handshake"),
     check("api.key", Layer.API, "tls.handshake", effect=Effect.API_READ),
     check("api.room", Layer.API, "api.key", effect=Effect.API_READ),
@@ -53,7 +56,11 @@ SECURE = ParsedUrl(
     host_kind=HostKind.PUBLIC,
 )
 EVERYTHING = Inputs(
-    url=UrlFact("wss://rtc.example.com", "--url", SECURE), keys=True, token=True, room="demo"
+    url=UrlFact("wss://rtc.example.com", "--url", SECURE),
+    keys=True,
+    token=True,
+    room="demo",
+    deep=True,
 )
 
 
@@ -65,6 +72,21 @@ def test_with_everything_at_hand_nothing_is_left_out() -> None:
     assert plan(EVERYTHING) == Plan(
         steps=frozenset(Step), joins=Whose.MINTED, skipped={}, room="demo"
     )
+
+
+def test_what_takes_longer_is_left_out_unless_it_is_asked_for() -> None:
+    brief = EVERYTHING._replace(deep=False)
+    made = plan(brief)
+    assert Step.MEDIA not in made.steps
+    assert dict(made.skipped) == dict.fromkeys(
+        ("media.direct", "media.stun", "media.turn"), Skip(SkipReason.DESELECTED)
+    )
+    assert Step.MEDIA in plan(brief._replace(only=("media.turn",))).steps
+
+
+def test_without_a_join_nobody_sees_what_media_is_offered() -> None:
+    made = plan(EVERYTHING._replace(skip=("signal",)))
+    assert not made.steps & {Step.JOIN, Step.MEDIA}
 
 
 def test_a_given_token_joins_only_on_request() -> None:
@@ -87,6 +109,9 @@ def test_a_given_token_joins_only_on_request() -> None:
                 "signal.v1": "needs a token, or API key and secret",
                 "signal.join": "needs API key and secret, or a token and --join",
                 "signal.ping": "needs API key and secret, or a token and --join",
+                "media.direct": "needs API key and secret, or a token and --join",
+                "media.stun": "needs API key and secret, or a token and --join",
+                "media.turn": "needs API key and secret, or a token and --join",
                 "api.key": "needs API key and secret",
                 "api.room": "needs API key and secret",
             },
@@ -178,6 +203,14 @@ def test_a_dry_run_names_every_host_and_every_join() -> None:
         (
             "joins a room of its own (lkdoctor-…) as lkdoctor-probe-… for less than a minute, "
             "leaves, and deletes that room"
+        ),
+        (
+            "answers the server's offer without media, and sends connectivity checks to every "
+            "address in it, over UDP and TCP"
+        ),
+        (
+            "asks every STUN and TURN server that the server names, on whatever host, for our "
+            "address and, with the credentials that it gives, for a relay of a minute"
         ),
         "asks the server API for the list of rooms and for the participants of demo",
         "changes nothing else, and ends no room of yours",

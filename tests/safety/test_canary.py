@@ -74,6 +74,7 @@ ONLINE = {
     "diagnose a booking": ["diagnose", "--timeout", "1", "--booking", "b1", "--user", "ann"],
     "ws-probe": ["ws-probe", "--timeout", "1"],
     "ws-probe with a token": ["ws-probe", "--timeout", "1", "--token-file", "token.txt"],
+    "ice": ["ice", "--timeout", "2"],
     "ws-probe joins": ["ws-probe", "--timeout", "1", "--token-file", "token.txt", "--join"],
     "ws-probe v1": ["ws-probe", "--timeout", "1", "--path", "rtc/v1"],
     "rooms list": ["rooms", "list", "--timeout", "1"],

@@ -45,6 +45,10 @@ def diagnose(
     join: Annotated[
         bool, typer.Option("--join", help="Join with the given token, too: disconnects its owner.")
     ] = False,
+    deep: Annotated[
+        bool,
+        typer.Option("--deep", help="What takes longer, too: every address, every way of media."),
+    ] = False,
     offline: Annotated[
         bool, typer.Option("--offline", help="Judge the configuration; dial nothing.")
     ] = False,
@@ -95,7 +99,13 @@ def diagnose(
             advice=["leave out --from, --offline and --dry-run, or --wait"],
         )
     if saved is not None:
-        chosen: dict[str, object] = {"join": join, "dry_run": dry_run, "only": only, "skip": skip}
+        chosen: dict[str, object] = {
+            "join": join,
+            "deep": deep,
+            "dry_run": dry_run,
+            "only": only,
+            "skip": skip,
+        }
         chosen["server_config"] = server_config
         dialling = network._replace(curl=False)
         _refuse_beside_from(_given(chosen, target, files, booking, dialling))
@@ -127,11 +137,12 @@ def diagnose(
 
     request = doctor.Request(
         join=join,
+        deep=deep,
         offline=offline,
         only=tuple(only or ()),
         skip=tuple(skip or ()),
         how=inputs.how(network)._replace(
-            all_addresses=all_addresses, follow_regions=follow_regions
+            all_addresses=all_addresses or deep, follow_regions=follow_regions
         ),
         fail_on_warnings=warn,
     )

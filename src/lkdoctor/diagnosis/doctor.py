@@ -1,6 +1,6 @@
 """The whole way from a case to a report; what the command line and the library both call."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from lkdoctor import catalogue
 from lkdoctor.clock import Clock
@@ -15,10 +15,9 @@ from lkdoctor.facts.signal import Whose
 from lkdoctor.report import model
 from lkdoctor.report.model import Report, RunInfo
 
-NEVER_TESTED = (
-    "media: whether audio and video get through from a user's network",
-    "the page, the browser and its devices",
-)
+MEDIA_NOT_TESTED: Final = "media: whether audio and video get through from a user's network"
+MEDIA_TESTED_HERE: Final = "media from another network than this one"
+NEVER_TESTED: Final = ("the page, the browser and its devices",)
 """What no run of this command says anything about."""
 
 
@@ -27,6 +26,7 @@ class Request(NamedTuple):
 
     command: str = "diagnose"
     join: bool = False
+    deep: bool = False
     offline: bool = False
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
@@ -46,7 +46,8 @@ async def diagnose(case: Case, request: Request, clock: Clock, listen: Listener 
     started = clock.now()
     begun = clock.monotonic()
     observed = await run(plan, case, request.how, clock, listen)
-    not_tested: tuple[str, ...] = NEVER_TESTED
+    media = MEDIA_NOT_TESTED if observed.facts.media is None else MEDIA_TESTED_HERE
+    not_tested: tuple[str, ...] = (media, *NEVER_TESTED)
     if inputs.token and plan.joins is not Whose.GIVEN:
         not_tested = (f"joining with {case.token_words}", *not_tested)
     return fold(
@@ -102,6 +103,7 @@ def _plan(case: Case, request: Request) -> tuple[Plan, Inputs]:
         token_words=case.token_words,
         room=case.room,
         join=request.join,
+        deep=request.deep,
         offline=request.offline,
         only=request.only,
         skip=request.skip,

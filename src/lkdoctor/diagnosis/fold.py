@@ -171,6 +171,9 @@ class _Judged(NamedTuple):
         """Whether the question arises at all."""
         if not check.by_option or any(finding.check == check.id for finding in self.found):
             return True
+        skip = self.skipped.get(check.id)
+        if skip is not None:  # it was wanted, unless it was left out
+            return skip.reason is not SkipReason.DESELECTED
         try:
             return check.see(self.facts) is not None
         except Exception:  # noqa: BLE001 - `results` tells of it
@@ -220,7 +223,7 @@ class _Judged(NamedTuple):
             return Status.ERROR, self.broken[check.id], None, None
         skip = self.skipped.get(check.id)
         if skip is not None:
-            return Status.SKIP, skip.words or _words(skip.reason), skip.reason, skip.blocked_by
+            return _skipped(skip, _root(check, done))
         try:
             seen = check.see(self.facts)
         except Exception as error:  # noqa: BLE001 - nor must one broken check
@@ -239,6 +242,15 @@ class _Judged(NamedTuple):
         if layer in _NOT_GIVEN and getattr(self.facts, layer) is not None:
             return "nothing of the kind was found"
         return _NOT_GIVEN.get(layer, _words(SkipReason.NO_INPUT))
+
+
+def _skipped(
+    skip: Skip, root: tuple[SkipReason, str] | None
+) -> tuple[Status, str, SkipReason | None, str | None]:
+    """A check that was not asked; one that waits for another does so for that one's own root."""
+    if skip.blocked_by is not None and root is not None:
+        return Status.SKIP, f"needs {root[1]}", *root
+    return Status.SKIP, skip.words or _words(skip.reason), skip.reason, skip.blocked_by
 
 
 _NOT_GIVEN: Final = {

@@ -5,7 +5,7 @@ does not name is not done.
 """
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -30,8 +30,15 @@ class Step(StrEnum):
     """A WebSocket upgrade without a token: LiveKit's own 401 shows that upgrades get through."""
     JOIN = "join"
     """Upgrade with a token, first message, pings, Leave."""
+    MEDIA = "media"
+    """A check of every candidate, STUN and TURN server, while the session of the join is open."""
     API = "api"
     """Signed, read-only calls: ListRooms, ListParticipants."""
+
+
+DEEP: Final = frozenset({Step.MEDIA})
+"""Steps that take longer than the rest together, and are left out unless ``--deep`` or a check's
+name asks for them."""
 
 
 STEP_OF: Final[Mapping[str, Step]] = {
@@ -45,6 +52,9 @@ STEP_OF: Final[Mapping[str, Step]] = {
     "signal.upgrade": Step.UPGRADE,
     "signal.join": Step.JOIN,
     "signal.ping": Step.JOIN,
+    "media.direct": Step.MEDIA,
+    "media.stun": Step.MEDIA,
+    "media.turn": Step.MEDIA,
     "api.key": Step.API,
     "api.room": Step.API,
 }
@@ -65,6 +75,8 @@ class Inputs(NamedTuple):
     """The room in question, where one is known."""
     join: bool = False
     """``--join``: with that token, too."""
+    deep: bool = False
+    """``--deep``: what takes longer, too."""
     offline: bool = False
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
@@ -104,6 +116,8 @@ def make(inputs: Inputs, checks: Iterable[Check], *, codes: Mapping[str, str]) -
     chosen = _chosen(inputs, checks, codes)
     # What a chosen check needs is done too, unless it was left out by name.
     wanted = _with_needs(chosen, checks) - _matching(inputs.skip, checks, codes, "--skip")
+    if not inputs.deep and not inputs.only:
+        wanted -= {check for check, step in STEP_OF.items() if step in DEEP}
     skipped = {check.id: Skip(SkipReason.DESELECTED) for check in checks if check.id not in wanted}
     for check in checks:
         if check.id in wanted:
@@ -111,6 +125,8 @@ def make(inputs: Inputs, checks: Iterable[Check], *, codes: Mapping[str, str]) -
             if skip is not None:
                 skipped[check.id] = skip
     steps = {STEP_OF[i] for i in wanted if i in STEP_OF and i not in skipped}
+    if Step.MEDIA in steps and Step.JOIN not in steps:
+        steps.remove(Step.MEDIA)  # left out by name, and there is no other way to see an offer
     if steps:
         steps.add(Step.ROUTE)
     joins = _joins(inputs) if Step.JOIN in steps else Whose.NONE
@@ -149,11 +165,7 @@ def describe(plan: Plan, inputs: Inputs) -> tuple[str, ...]:
             f"JOINS with {inputs.token_words}: a participant of that identity who is in the room "
             "now would be disconnected; leaves at once"
         )
-    if Step.API in plan.steps:
-        sentences.append(
-            "asks the server API for the list of rooms"
-            + (f" and for the participants of {inputs.room}" if inputs.room else "")
-        )
+    sentences += _looks(plan, inputs)
     sentences.append("changes nothing else, and ends no room of yours")
     return tuple(sentences)
 
@@ -162,6 +174,23 @@ def _as_a_page(url: ParsedUrl) -> tuple[str, ...]:
     if url.host_kind is HostKind.CLOUD:
         return ()  # no proxy of anybody's is before it
     return ("asks /rtc/validate and /rtc/v1/validate once as a page does: token in the query",)
+
+
+def _looks(plan: Plan, inputs: Inputs) -> Iterator[str]:
+    """What is asked besides the way there, and changes nothing."""
+    if Step.MEDIA in plan.steps:
+        yield (
+            "answers the server's offer without media, and sends connectivity checks to every "
+            "address in it, over UDP and TCP"
+        )
+        yield (
+            "asks every STUN and TURN server that the server names, on whatever host, for our "
+            "address and, with the credentials that it gives, for a relay of a minute"
+        )
+    if Step.API in plan.steps:
+        yield "asks the server API for the list of rooms" + (
+            f" and for the participants of {inputs.room}" if inputs.room else ""
+        )
 
 
 def _joins(inputs: Inputs) -> Whose:
@@ -194,7 +223,7 @@ def _missing(check: Check, inputs: Inputs) -> Skip | None:
         return Skip(SkipReason.NO_INPUT, words="no room given: --room, --booking or a token")
     if step is Step.VALIDATE and not (inputs.keys or inputs.token):
         return Skip(SkipReason.NO_INPUT, words="needs a token, or API key and secret")
-    if step is Step.JOIN and _joins(inputs) is Whose.NONE:
+    if step in {Step.JOIN, Step.MEDIA} and _joins(inputs) is Whose.NONE:
         if inputs.token:
             return Skip(
                 SkipReason.NEEDS_CONSENT, words=f"would join with {inputs.token_words}: add --join"

@@ -6,7 +6,7 @@ either case (`lkdoctor.actions`).
 
 import asyncio
 from collections.abc import Coroutine, Iterable, Iterator, Mapping
-from typing import Final, NamedTuple, assert_never
+from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
 from lkdoctor import actions
 from lkdoctor.clock import Clock
@@ -50,6 +50,9 @@ from lkdoctor.rules.answers import heard, signalling_reached
 from lkdoctor.tokens.mint import TokenRequest, mint
 from lkdoctor.wire.http import Answer
 from lkdoctor.wire.signal import CLASSIC_PATH, V1_PATH
+
+if TYPE_CHECKING:
+    from lkdoctor.probes.ice import MediaProbe
 
 PROBE_TTL_S: Final = 60.0
 """A token of our own lives a minute: longer than any probe, too short to be worth stealing."""
@@ -137,6 +140,7 @@ class _Run:
         self._repeats: list[Repeat] = []
         self._clean_up: CleanUp | None = None
         self._room_minted: str | None = None
+        self._media: MediaProbe | None = None
         self._api: ApiFact | None = None
         self._each: tuple[AddressLook, ...] = ()
         self._again: tuple[Tally, ...] = ()
@@ -334,6 +338,7 @@ class _Run:
         elif self._case.token is not None:
             await self._join_as_given(route, self._case.token.value)
         self._finish(Step.JOIN, watch)
+        self._reached.add(Step.MEDIA)  # as far as there was a session to look from
 
     async def _join_own_room(self, route: Route) -> None:
         pair = self._case.target.key_pair
@@ -405,19 +410,39 @@ class _Run:
     async def _connect(self, route: Route, token: Secret, whose: Whose) -> Session:
         path = CLASSIC_PATH if self._how.path is RtcPath.RTC else V1_PATH
         pings, hold = self._how.pings, self._how.hold_s
+        media = self._media_probe(route)
         session = await signal.join(
-            route, token, whose, self._deadline, path=path, pings=pings, hold_s=hold
+            route,
+            token,
+            whose,
+            self._deadline,
+            path=path,
+            pings=pings,
+            hold_s=hold,
+            media=media,
         )
         if self._how.path is RtcPath.AUTO and _unknown_path(session):
             self._without_v1 = True
             session = await signal.join(
-                route, token, whose, self._deadline, pings=pings, hold_s=hold
+                route, token, whose, self._deadline, pings=pings, hold_s=hold, media=media
             )
         if self._how.repeat > 1:
             self._repeats.append(_repeat(session))
         if self._session is None or _went_well(self._session):
             self._session = session  # the first that failed stays
         return session
+
+    def _media_probe(self, route: Route) -> "MediaProbe | None":
+        """What looks at media while a session is open; of several, the first."""
+        won = route.network.connected
+        if Step.MEDIA not in self._plan.steps or self._media is not None or won is None:
+            return None
+        from lkdoctor.probes.ice import MediaProbe  # few runs look at media
+
+        # Media takes no proxy; where signalling does, the server's own address is not known.
+        reached = "" if self._endpoint.proxy is not None else won.address
+        self._media = MediaProbe(self._endpoint, reached, self._clock)
+        return self._media
 
     async def _ask_api(self, route: Route) -> None:
         self._start(Step.API, "asking the server API")
@@ -530,8 +555,17 @@ class _Run:
             server=self._server.server if self._server else None,
             api=self._api,
             cloud=self._cloud,
+            media=self._media.fact if self._media else None,
         )
-        return Observed(facts, self._unreached(), _durations(facts), self.interrupted_by)
+        skipped = {**self._without_session(), **self._unreached()}
+        return Observed(facts, skipped, _durations(facts), self.interrupted_by)
+
+    def _without_session(self) -> dict[str, Skip]:
+        """What was to be looked at from an open session, where there was none."""
+        if Step.MEDIA not in self._plan.steps or (self._media and self._media.fact):
+            return {}
+        blocked = Skip(SkipReason.BLOCKED, "signal.join", "needs signal.join")
+        return {check: blocked for check, step in STEP_OF.items() if step is Step.MEDIA}
 
     def _signal(self) -> SignalFact | None:
         session = self._session

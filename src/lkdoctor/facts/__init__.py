@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # an offline command must not pay for the layers that it does
     from lkdoctor.facts.clock import ClockFact
     from lkdoctor.facts.cloud import CloudFact
     from lkdoctor.facts.env import EnvFact
+    from lkdoctor.facts.media import MediaFact
     from lkdoctor.facts.name import NameFact
     from lkdoctor.facts.network import NetworkFact
     from lkdoctor.facts.server import ServerFact
@@ -37,6 +38,7 @@ class Facts(NamedTuple):
     server_config: "ServerConfigFact | None" = None
     app: "AppFact | None" = None
     cloud: "CloudFact | None" = None
+    media: "MediaFact | None" = None
 
 
 NO_FACTS = Facts()

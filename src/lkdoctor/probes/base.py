@@ -84,6 +84,10 @@ class Connection:
         except OSError:
             return
 
+    def detach(self) -> socket.socket:
+        """The socket, for another layer to be put on it."""
+        return self._sock
+
     def close(self) -> None:
         self._sock.close()
 

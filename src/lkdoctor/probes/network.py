@@ -182,7 +182,7 @@ async def _attempt(
     try:
         sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
     except OSError as problem:  # a kernel without IPv6
-        return TcpUnreachable(address, port, _error(problem), watch.ms), None
+        return TcpUnreachable(address, port, error_words(problem), watch.ms), None
     try:
         sock.settimeout(0)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -196,13 +196,14 @@ async def _attempt(
         return TcpRefused(address, port, watch.ms), None
     except OSError as problem:
         sock.close()
-        return TcpUnreachable(address, port, _error(problem), watch.ms), None
+        return TcpUnreachable(address, port, error_words(problem), watch.ms), None
     except BaseException:
         sock.close()
         raise
     return TcpConnected(address, port, watch.ms), sock
 
 
-def _error(problem: OSError) -> str:
+def error_words(problem: OSError) -> str:
+    """``ECONNREFUSED: Connection refused``, safe to show."""
     name = errno.errorcode.get(problem.errno or 0, type(problem).__name__)
     return safe(f"{name}: {problem.strerror or problem}", 200)

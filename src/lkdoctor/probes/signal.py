@@ -5,7 +5,9 @@ other, then the Leave. What the server sends meanwhile (its offer, its candidate
 on the way.
 """
 
-from typing import NamedTuple, TypeVar
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple, TypeAlias, TypeVar
 from urllib.parse import quote
 
 from lkdoctor.clock import Clock
@@ -134,6 +136,7 @@ async def join(
     pings: int = 3,
     hold_s: float = 0.0,
     in_query: bool = False,
+    media: "Media | None" = None,
 ) -> Session:
     """Join, see what the server says, measure, leave.
 
@@ -145,7 +148,8 @@ async def join(
             attempt = UpgradeAttempt(whose, path, UpgradeUnanswered(connection))
             return Session(attempt, phases=not_reached(route.phases))
         websocket = _websocket(route, path, token if in_query else None)
-        talk = _Talk(connection, websocket, deadline.clock)
+        talk = Talk(connection, websocket, deadline.clock)
+        talk.media = media
         try:
             upgrade = await _upgrade(connection, websocket, None if in_query else token, deadline)
             attempt = UpgradeAttempt(whose, path, upgrade)
@@ -208,7 +212,7 @@ class _Stay(NamedTuple):
 
 
 async def _session(
-    talk: "_Talk",
+    talk: "Talk",
     attempt: UpgradeAttempt,
     phases: tuple[Phase, ...],
     stay: _Stay,
@@ -219,12 +223,15 @@ async def _session(
     phases = _phase(phases, PhaseName.FIRST_MESSAGE, *_first_outcome(first))
     if not isinstance(first, Joined):
         return Session(attempt, first, phases)
-    talk.joined()
+    talk.joined(incoming)
     # Half of what is left, so that a server that never answers a ping still hears our goodbye.
     await talk.ping(stay.pings, deadline.sooner(deadline.remaining() / 2))
     if first.subscriber_primary and not talk.complete and talk.cut is None:
         trip = min(talk.round_trips, default=phases[-2].took_ms) / 1000
         await talk.listen(deadline.sooner(max(trip, GATHERING_SECONDS)))
+    if talk.media is not None:
+        # The goodbye keeps its time, whatever the network swallows meanwhile.
+        await talk.media(talk, deadline.sooner(deadline.remaining() - GOODBYE_SECONDS))
     cut, held = talk.cut, None
     if stay.hold_s and cut is None:
         held = await talk.hold(stay.hold_s, first.ping_interval_s, deadline.clock)
@@ -245,7 +252,7 @@ async def _session(
     )
 
 
-class _Talk:
+class Talk:
     """An open session, and what it has brought so far."""
 
     def __init__(self, connection: Connection, websocket: WebSocket, clock: Clock) -> None:
@@ -256,6 +263,11 @@ class _Talk:
         self.sent = 0
         self.round_trips: list[float] = []
         self.candidates: dict[Candidate, None] = {}
+        self.media: Media | None = None
+        """What else is looked at before we leave."""
+        self.join_message = b""
+        """The JoinResponse as it came: it holds what opens the ICE servers."""
+        self.offered: signal.Offered | None = None
         self.complete = False
         """The server has said that there are no more candidates."""
         self.clock: ClockFact | None = None
@@ -265,9 +277,11 @@ class _Talk:
         """The next message, and the ms that it took."""
         return await drive(self._connection, self._websocket.message(), deadline)
 
-    def joined(self) -> None:
+    def joined(self, incoming: Message | NoMessage) -> None:
         """From here on the session is ours to end."""
         self._since.restart()
+        if isinstance(incoming, Message):
+            self.join_message = incoming.data
 
     async def ping(self, times: int, deadline: Deadline) -> None:
         """So many pings, each after the answer to the last."""
@@ -320,6 +334,21 @@ class _Talk:
             if trickled is None:
                 return
 
+    async def offer(self, deadline: Deadline) -> signal.Offered | None:
+        """The server's offer, and its candidates collected; None where it makes none."""
+        if self.offered is None and await self._until(signal.Offered, deadline) is None:
+            return None
+        await self.listen(deadline.sooner(GOODBYE_SECONDS))
+        return self.offered
+
+    async def answer(self, text: str, deadline: Deadline) -> None:
+        """Answer the offer; the server says nothing to that."""
+        if self.offered is not None:
+            self._websocket.send(signal.answer(text, self.offered.id))
+            with contextlib.suppress(TimeoutError):
+                async with deadline.limit():
+                    await self._connection.send(self._websocket.pending())
+
     async def leave(self, deadline: Deadline) -> Goodbye:
         """Say that we leave, and wait for the server to agree."""
         self._say_leave()
@@ -356,6 +385,8 @@ class _Talk:
             message = signal.read(incoming.data)
             if isinstance(message, signal.Trickled):
                 self._trickled(message)
+            if isinstance(message, signal.Offered) and self.offered is None:
+                self.offered = message
             if isinstance(message, kind):
                 return message
             if isinstance(message, LeftAtOnce):
@@ -384,6 +415,10 @@ class _Talk:
                 source="pong",
             )
         self.round_trips.append(took_ms)
+
+
+Media: TypeAlias = Callable[[Talk, Deadline], Awaitable[None]]
+"""What else is looked at while the session is open."""
 
 
 def _first(incoming: Message | NoMessage, took: float) -> FirstMessage:

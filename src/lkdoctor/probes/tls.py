@@ -52,8 +52,15 @@ _REASONS: Final = {
 }
 
 
-def context(*, insecure: bool = False, ca_file: str | None = None) -> ssl.SSLContext:
+def context(
+    *, insecure: bool = False, ca_file: str | None = None, web: bool = True
+) -> ssl.SSLContext:
     """What a client trusts: the system's store (or SSL_CERT_FILE), and the given file beside it.
+
+    Args:
+        insecure: take any certificate.
+        ca_file: trusted besides.
+        web: HTTP is what will be spoken, and the handshake says so.
 
     Raises:
         UsageError: the file cannot be read or holds no certificate.
@@ -61,7 +68,8 @@ def context(*, insecure: bool = False, ca_file: str | None = None) -> ssl.SSLCon
     made = ssl.create_default_context()
     # Python 3.13 refuses certificates that every client of LiveKit takes (RFC 5280 to the letter).
     made.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    made.set_alpn_protocols(["http/1.1"])
+    if web:
+        made.set_alpn_protocols(["http/1.1"])
     if ca_file is not None:
         try:
             made.load_verify_locations(ca_file)

@@ -3,14 +3,15 @@
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator
-from typing import Final, assert_never
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, assert_never
 
 from lkdoctor.facts import Facts
 from lkdoctor.facts.api import ApiFact, ForeignAnswer, ParticipantsListed, RoomsListed, TwirpError
 from lkdoctor.facts.app import AppFact
 from lkdoctor.facts.clock import ClockFact
 from lkdoctor.facts.cloud import CloudFact, RegionLook
+from lkdoctor.facts.media import UNTRIED, IceServerSeen, MediaFact, Outcome
 from lkdoctor.facts.network import (
     AddressLook,
     Direct,
@@ -82,24 +83,35 @@ WHOSE: Final = {
 
 def of(layer: Layer, facts: Facts) -> Rows:
     """The observations of one layer, where there is more to them than its checks say."""
-    if layer is Layer.URL and facts.url:
-        yield from url(facts.url)
-    elif layer is Layer.NETWORK and facts.network:
-        yield from network(facts.network)
-    elif layer is Layer.TLS and facts.tls:
-        yield from tls(facts.tls)
-    elif layer is Layer.CLOCK and facts.clock:
-        yield "clocks", clock(facts.clock)
-    elif layer is Layer.SIGNAL and facts.signal:
-        yield from signal(facts.signal)
-    elif layer is Layer.SERVER and facts.server:
-        yield from server(facts.server)
-    elif layer is Layer.API and facts.api:
-        yield from api(facts.api)
-    elif layer is Layer.APP and facts.app:
-        yield from app(facts.app)
-    elif layer is Layer.CLOUD and facts.cloud:
-        yield from cloud(facts.cloud)
+    rows = _ROWS.get(layer)
+    fact = getattr(facts, layer, None)
+    if rows is not None and fact:
+        yield from rows(fact)
+
+
+def media(fact: MediaFact) -> Rows:
+    """Every address and server that was asked, and what came of it."""
+    for candidate in (*fact.candidates, *fact.elsewhere):
+        where = "not offered" if candidate in fact.elsewhere else str(candidate.reach)
+        label = f"{candidate.protocol.upper()} {candidate.place} ({where})"
+        yield label, candidate.tried.words
+    for ice in fact.servers:
+        yield ice.url, _ice_server(ice)
+
+
+def _ice_server(ice: IceServerSeen) -> str:
+    relay = ice.relay
+    if not ice.connect.ok:
+        return ice.connect.words
+    if relay is None:
+        binding = ice.binding or UNTRIED
+        return binding.words + (f"; we are {binding.detail}" if binding.ok else "")
+    words = [f"allocate: {relay.allocate.words}"]
+    if relay.permission.outcome is not Outcome.UNTRIED:
+        words.append(f"permission: {relay.permission.words}")
+    if relay.through.outcome is not Outcome.UNTRIED:
+        words.append(f"relayed to {relay.peer}: {relay.through.words}")
+    return ", ".join(words)
 
 
 def app(fact: AppFact) -> Rows:
@@ -531,3 +543,22 @@ def percentiles(values_ms: tuple[float, ...]) -> str:
     ordered = sorted(values_ms)
     p50, p95 = (ordered[math.ceil(share * len(ordered)) - 1] for share in (0.5, 0.95))
     return f"p50 {p50:.1f}   p95 {p95:.1f}   max {ordered[-1]:.1f} ms"
+
+
+def _clocks(fact: ClockFact) -> Rows:
+    yield "clocks", clock(fact)
+
+
+_ROWS: Final[Mapping[Layer, Callable[[Any], Rows]]] = {
+    Layer.URL: url,
+    Layer.NETWORK: network,
+    Layer.TLS: tls,
+    Layer.CLOCK: _clocks,
+    Layer.SIGNAL: signal,
+    Layer.SERVER: server,
+    Layer.API: api,
+    Layer.MEDIA: media,
+    Layer.APP: app,
+    Layer.CLOUD: cloud,
+}
+"""A layer's name is its field's in `Facts`."""

@@ -75,6 +75,8 @@ class Judgement(NamedTuple):
     fix: tuple[FixStep, ...] = ()
     """Steps that this case allows to spell out; they stand in place of the rule's."""
     location: str | None = None
+    check: Check | None = None
+    """The question that this answers, where one cause can be found in two ways."""
 
 
 Judge = Callable[..., Iterator[Judgement]]
@@ -120,8 +122,8 @@ class Rule(NamedTuple):
         for judgement in self.judge(**arguments):
             yield Finding(
                 code=self.code,
-                check=self.check,
-                layer=self.layer,
+                check=self.check if judgement.check is None else judgement.check.id,
+                layer=self.layer if judgement.check is None else judgement.check.layer,
                 severity=judgement.severity or self.severity,
                 confidence=judgement.confidence or self.confidence,
                 title=judgement.title or self.title,

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple, assert_never
 from lkdoctor.config.server_schema import schema
 from lkdoctor.facts import Facts
 from lkdoctor.facts.api import ApiFact, RoomsListed
+from lkdoctor.facts.media import MediaFact
 from lkdoctor.facts.network import NetworkFact, Resolved, TcpConnected, TcpRefused
 from lkdoctor.facts.server_config import (
     Entry,
@@ -23,6 +24,7 @@ from lkdoctor.facts.server_config import (
 from lkdoctor.facts.signal import Joined, SignalFact
 from lkdoctor.facts.url import HostKind, ParsedUrl, UrlFact
 from lkdoctor.findings import Confidence, Evidence, FixStep, Layer, Severity, Snippet
+from lkdoctor.rules import media as watched
 from lkdoctor.rules.answers import fitting, one_line
 from lkdoctor.rules.base import Check, Judge, Judgement, Look, Rule
 from lkdoctor.rules.examples import healthy
@@ -791,6 +793,93 @@ def _redis_missing(server_config: ServerConfigFact) -> Iterator[Judgement]:
         )
 
 
+# ------------------------------------------------------------------ written, or seen
+
+
+def _either(seen: Iterator[Judgement], written: Iterator[Judgement] | None) -> Iterator[Judgement]:
+    """What the network showed outweighs what is written; the line that is at fault goes with it."""
+    lines = list(written or ())
+    proofs = list(seen)
+    if not proofs:
+        yield from lines
+        return
+    for proof in proofs:
+        if lines:
+            evidence = (*proof.evidence, *lines[0].evidence)
+            yield proof._replace(evidence=evidence, location=lines[0].location)
+        else:
+            yield proof
+
+
+def _loopback_node_ip_or_seen(
+    server_config: ServerConfigFact | None = None,
+    url: UrlFact | None = None,
+    media: MediaFact | None = None,
+) -> Iterator[Judgement]:
+    written = None if server_config is None else _loopback_node_ip(server_config, url)
+    yield from _either(iter(()) if media is None else watched.loopback_candidates(media), written)
+
+
+def _private_node_ip_or_seen(
+    server_config: ServerConfigFact | None = None,
+    url: UrlFact | None = None,
+    network: NetworkFact | None = None,
+    media: MediaFact | None = None,
+) -> Iterator[Judgement]:
+    written = None if server_config is None else _private_node_ip(server_config, url, network)
+    yield from _either(iter(()) if media is None else watched.private_candidates(media), written)
+
+
+def _turn_443_or_seen(
+    server_config: ServerConfigFact | None = None,
+    url: UrlFact | None = None,
+    media: MediaFact | None = None,
+) -> Iterator[Judgement]:
+    written = None if server_config is None else _turn_443(server_config, url)
+    yield from _either(iter(()) if media is None else watched.turn_443(media), written)
+
+
+def _turn_external_tls_or_seen(
+    server_config: ServerConfigFact | None = None,
+    media: MediaFact | None = None,
+) -> Iterator[Judgement]:
+    written = None if server_config is None else _turn_external_tls(server_config)
+    yield from _either(iter(()) if media is None else watched.turn_tls(media), written)
+
+
+def _turn_domain_or_seen(
+    server_config: ServerConfigFact | None = None,
+    media: MediaFact | None = None,
+) -> Iterator[Judgement]:
+    written = None if server_config is None else _turn_domain(server_config)
+    yield from _either(iter(()) if media is None else watched.turn_domain(media), written)
+
+
+def _turn_peer_denied_or_seen(
+    server_config: ServerConfigFact | None = None,
+    signal: SignalFact | None = None,
+    media: MediaFact | None = None,
+) -> Iterator[Judgement]:
+    written = None if server_config is None else _turn_peer_denied(server_config, signal)
+    yield from _either(iter(()) if media is None else watched.peer_denied(media), written)
+
+
+def _turn_credentials_or_seen(
+    server_config: ServerConfigFact | None = None,
+    media: MediaFact | None = None,
+) -> Iterator[Judgement]:
+    written = None if server_config is None else _turn_credentials(server_config)
+    yield from _either(iter(()) if media is None else watched.turn_credentials(media), written)
+
+
+def _turn_conflict_or_seen(
+    server_config: ServerConfigFact | None = None,
+    media: MediaFact | None = None,
+) -> Iterator[Judgement]:
+    written = None if server_config is None else _turn_conflict(server_config)
+    yield from _either(iter(()) if media is None else watched.turn_conflict(media), written)
+
+
 # ------------------------------------------------------------------ checks
 
 
@@ -1150,7 +1239,7 @@ RULES: Final = (
         "turn-port-conflict",
         "ports",
         "TURN and the rest of the server want the same port",
-        _turn_conflict,
+        _turn_conflict_or_seen,
         symptoms=(
             _GENERIC,
             "could not listen on TURN UDP port: bind: address already in use",
@@ -1158,7 +1247,8 @@ RULES: Final = (
         ),
         cause="LiveKit's own TURN server needs ports of its own: one for TURN over UDP, one for TURN/TLS, "
         "and a range to relay on (30000-40000 where none is set).",
-        how="The ports of turn: are compared with the others.",
+        how="The ports of turn: are compared with the others; or what answers at a TURN server's port is "
+        "no TURN server.",
         fix=(
             FixStep(
                 "Keep them apart:",
@@ -1235,11 +1325,12 @@ RULES: Final = (
         "ice-loopback-node-ip",
         "media",
         "The server offers clients its loopback address for media",
-        _loopback_node_ip,
+        _loopback_node_ip_or_seen,
         symptoms=_NO_MEDIA,
         cause="node_ip is the address that clients send media to. 127.0.0.1, copied from a quick start, "
         "means their own machine to them.",
-        how="node_ip (or NODE_IP) is a loopback address, and the URL leads elsewhere.",
+        how="node_ip (or NODE_IP) is a loopback address, and the URL leads elsewhere; or every address that "
+        "the server offers is one, and signalling was reached by another.",
         fix=(
             FixStep(
                 "Offer the address that clients reach:",
@@ -1253,17 +1344,18 @@ RULES: Final = (
         source="mediatransportutil pkg/rtcconfig/webrtc_config.go, livekit/livekit#686",
         sick=lambda: example(rtc__node_ip="127.0.0.1"),
         near=lambda: _at(example(rtc__node_ip="127.0.0.1"), "127.0.0.1", HostKind.LOOPBACK),
-        explains=("turn-private-peer-denied",),
+        explains=("turn-private-peer-denied", "turn-relay-blocked"),
     ),
     _rule(
         "ice-private-candidates",
         "media",
         "The server offers a private address for media",
-        _private_node_ip,
+        _private_node_ip_or_seen,
         symptoms=_NO_MEDIA,
         cause="The URL is public, node_ip is an address of a private network or a container's bridge: "
         "signalling gets through, media does not.",
-        how="node_ip (or NODE_IP) is private, the URL's host is not.",
+        how="node_ip (or NODE_IP) is private, the URL's host is not; or every address that the server "
+        "offers is private, and none answers.",
         fix=(
             FixStep(
                 "Offer the public address:",
@@ -1278,7 +1370,7 @@ RULES: Final = (
         sick=lambda: example(rtc__node_ip="10.0.0.5"),
         near=lambda: _at(example(rtc__node_ip="10.0.0.5"), "10.0.0.5", HostKind.PRIVATE),
         confidence=Confidence.LIKELY,
-        explains=("turn-private-peer-denied",),
+        explains=("turn-private-peer-denied", "turn-relay-blocked"),
     ),
     _rule(
         "ice-external-ip-discovery",
@@ -1354,12 +1446,12 @@ RULES: Final = (
         "turn-tls-443-hardcoded",
         "turn",
         "Clients look for TURN/TLS on port 443, not on tls_port",
-        _turn_443,
+        _turn_443_or_seen,
         symptoms=("error with ICE candidate: 701", *_NO_MEDIA),
         cause="Whatever turn.tls_port says, the server tells clients turns:DOMAIN:443. Something has to "
         "carry TCP from 443 of that name to tls_port; a web proxy that answers there does not.",
         how="turn.tls_port is not 443, or turn.domain is the host of a wss:// URL. Whether a TCP load "
-        "balancer stands in front cannot be seen here.",
+        "balancer stands in front is seen where media is looked at: HTTP answers there, or TURN does.",
         fix=(
             FixStep("With an address of its own for TURN:", snippet=_TURN_ALONE),
             FixStep(
@@ -1377,11 +1469,12 @@ RULES: Final = (
         "turn-external-tls",
         "turn",
         "external_tls leaves the TURN certificate unused",
-        _turn_external_tls,
+        _turn_external_tls_or_seen,
         symptoms=_NO_MEDIA,
         cause="With external_tls the server speaks plain TURN on tls_port, as something in front ends TLS. "
         "A certificate beside it is not used: one of the two settings is a mistake.",
-        how="Both are set.",
+        how="Both are set; or the TLS handshake with a turns: server of the join response fails, and TURN "
+        "without TLS answers there.",
         fix=(
             FixStep(
                 "Without a load balancer that ends TLS:",
@@ -1399,7 +1492,7 @@ RULES: Final = (
         "turn-domain-cert",
         "turn",
         "TURN/TLS lacks its domain",
-        _turn_domain,
+        _turn_domain_or_seen,
         symptoms=(
             _GENERIC,
             "TURN domain required",
@@ -1408,7 +1501,8 @@ RULES: Final = (
         ),
         cause="TURN/TLS needs a name that clients dial and a certificate for it; without them the server "
         "does not start.",
-        how="turn.tls_port is set; domain, cert_file or key_file is not, nor external_tls.",
+        how="turn.tls_port is set; domain, cert_file or key_file is not, nor external_tls. Or the name of a "
+        "TURN server in the join response has no address, or its certificate does not verify.",
         fix=(
             FixStep(
                 "Name the domain:",
@@ -1424,11 +1518,12 @@ RULES: Final = (
         "turn-private-peer-denied",
         "turn",
         "TURN refuses to relay to the server's private address",
-        _turn_peer_denied,
+        _turn_peer_denied_or_seen,
         symptoms=_NO_MEDIA,
         cause="Since 1.12 LiveKit's own TURN server relays to no private address unless it is allowed, and "
         "node_ip is one: whoever needs TURN gets no media.",
-        how="turn is enabled, node_ip is private, allow_restricted_peer_cidrs is empty.",
+        how="turn is enabled, node_ip is private, allow_restricted_peer_cidrs is empty; or a TURN server "
+        "answers 403 to a permission for the server's candidate.",
         fix=(
             FixStep(
                 "Allow the server's own network:",
@@ -1451,11 +1546,12 @@ RULES: Final = (
         "turn-credentials",
         "turn",
         "A TURN server is configured without credentials",
-        _turn_credentials,
+        _turn_credentials_or_seen,
         symptoms=("error with ICE candidate: 701", *_NO_MEDIA),
         cause="Clients are told of a TURN server, but of no user name and password for it, and TURN "
         "servers let nobody in without.",
-        how="An entry of rtc.turn_servers has neither a secret nor both username and credential.",
+        how="An entry of rtc.turn_servers has neither a secret nor both username and credential; or a TURN "
+        "server refuses an Allocate request with the credentials of the join response.",
         fix=(
             FixStep(
                 "With coturn's static-auth-secret (livekit-server 1.9 and later):",

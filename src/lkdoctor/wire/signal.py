@@ -1,8 +1,9 @@
 """LiveKit's signalling messages to facts, and ours to bytes.
 
 The law of this file: whatever a message holds, `read` returns a record that is plain data, is
-bounded, and holds no secret. TURN passwords and ICE credentials are made known to `redact`
-and dropped; the token that a server mints after a join (`refresh_token`) is dropped unread.
+bounded, and holds no secret but as a `Secret`. TURN passwords and ICE credentials are made
+known to `redact` and dropped (`logins` alone hands the latter out, for whoever tries them); the
+token that a server mints after a join (`refresh_token`) is dropped unread.
 
 Import this module where a session is really opened: livekit.protocol takes 50 ms to load. Its
 `rtc` module alone is not to be had: the package loads all of its modules, and most of the time
@@ -12,13 +13,17 @@ is spent in protobuf itself.
 import base64
 import json
 from collections.abc import Callable
-from typing import Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from google.protobuf.message import DecodeError
 from livekit.protocol import models, rtc
 
 from lkdoctor.facts.signal import Candidate, IceServer, Joined, LeftAtOnce, ParticipantSeen
-from lkdoctor.redact import register, safe
+from lkdoctor.redact import Secret, register, safe
+from lkdoctor.wire import sdp
+
+if TYPE_CHECKING:
+    from lkdoctor.wire.stun import Login
 
 PROTOCOL: Final = 15
 """What we say that we speak: what livekit-server 1.8.4 to 1.13.5 and today's clients have in common."""
@@ -29,6 +34,7 @@ V1_PATH: Final = "/rtc/v1"
 _MAX_PARTICIPANTS: Final = 1000
 _MAX_ICE_SERVERS: Final = 16
 _MAX_SECRET: Final = 512
+_MAX_SDP: Final = 64 * 1024
 _MAX_NAME: Final = 512
 """LiveKit allows 256 bytes of room name and identity."""
 
@@ -51,6 +57,16 @@ class Pong(NamedTuple):
     kind: Literal["pong"] = "pong"
 
 
+class Offered(NamedTuple):
+    """The server's offer for the peer connection on which it sends."""
+
+    offer: sdp.Offer | None
+    """None where it lacks what a connectivity check needs."""
+    id: int
+    """An answer names the offer that it is for; 0 in versions that do not count them."""
+    kind: Literal["offered"] = "offered"
+
+
 class Other(NamedTuple):
     """A message that we have no use for."""
 
@@ -66,7 +82,7 @@ class Unreadable(NamedTuple):
     kind: Literal["unreadable"] = "unreadable"
 
 
-SignalMessage = Joined | LeftAtOnce | Trickled | Pong | Other | Unreadable
+SignalMessage = Joined | LeftAtOnce | Trickled | Pong | Offered | Other | Unreadable
 
 
 def query(path: str) -> str:
@@ -97,6 +113,34 @@ def leave() -> bytes:
     return rtc.SignalRequest(leave=rtc.LeaveRequest(reason=reason)).SerializeToString()
 
 
+def answer(text: str, offer_id: int) -> bytes:
+    """Our answer to the server's offer."""
+    description = rtc.SessionDescription(type="answer", sdp=text, id=offer_id)
+    return rtc.SignalRequest(answer=description).SerializeToString()
+
+
+def logins(join: bytes) -> "tuple[tuple[str, Login | None], ...]":
+    """The URLs of the ICE servers of a JoinResponse, each with what opens it."""
+    message = rtc.SignalResponse()
+    try:
+        message.ParseFromString(join)
+    except DecodeError:
+        return ()
+    return tuple(
+        (safe(url, 512), _login(server))
+        for server in message.join.ice_servers[:_MAX_ICE_SERVERS]
+        for url in server.urls[:_MAX_ICE_SERVERS]
+    )
+
+
+def _login(server: rtc.ICEServer) -> "Login | None":
+    if not server.credential or not server.username:
+        return None
+    from lkdoctor.wire.stun import Login  # a session without media does not need it
+
+    return Login(server.username[:_MAX_SECRET], Secret(server.credential[:_MAX_SECRET]))
+
+
 def read(data: bytes) -> SignalMessage:
     """What the server says; never raises."""
     message = rtc.SignalResponse()
@@ -114,6 +158,8 @@ def read(data: bytes) -> SignalMessage:
             return _left(message.leave)
         case "trickle":
             return Trickled(candidate(message.trickle.candidateInit), message.trickle.final)
+        case "offer":
+            return Offered(sdp.read(message.offer.sdp[:_MAX_SDP]), message.offer.id)
         case "pong_resp":
             pong = message.pong_resp
             return Pong(pong.last_ping_timestamp, pong.timestamp)
@@ -129,18 +175,7 @@ def candidate(init: str) -> Candidate | None:
         return None
     if not isinstance(line, str):
         return None
-    # candidate:FOUNDATION COMPONENT PROTOCOL PRIORITY ADDRESS PORT typ TYPE … (RFC 8839 §5.1)
-    words = line[:1024].split()
-    if len(words) < 8 or words[6] != "typ" or not (words[5].isascii() and words[5].isdigit()):
-        return None
-    rest = dict(zip(words[8::2], words[9::2], strict=False))
-    return Candidate(
-        protocol=safe(words[2].lower(), 16),
-        address=safe(words[4], 256),
-        port=int(words[5][:5]),
-        type=safe(words[7].lower(), 16),
-        tcp_type=safe(rest.get("tcptype", ""), 16),
-    )
+    return sdp.candidate(line)
 
 
 def _joined(join: rtc.JoinResponse, size: int) -> Joined | Unreadable:

@@ -1,0 +1,108 @@
+"""Offers as livekit-servers make them, and answers that take no media."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lkdoctor.facts.signal import Candidate
+from lkdoctor.redact import Secret
+from lkdoctor.wire import sdp
+from lkdoctor.wire.sdp import Offer, OurSide, Section
+
+# livekit-server 1.13.5, as it came; the values are made up.
+OFFER = """v=0\r
+o=- 2890844526 2890842807 IN IP4 0.0.0.0\r
+s=-\r
+t=0 0\r
+a=msid-semantic:WMS *\r
+a=fingerprint:sha-256 00:11\r
+a=extmap-allow-mixed\r
+a=group:BUNDLE 0\r
+m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r
+c=IN IP4 0.0.0.0\r
+a=setup:actpass\r
+a=mid:0\r
+a=sendrecv\r
+a=sctp-port:5000\r
+a=max-message-size:65535\r
+a=ice-ufrag:theirUfrag\r
+a=ice-pwd:theirPasswordTheirPassword\r
+a=candidate:233762139 1 udp 2130706431 192.0.2.1 7882 typ host ufrag theirUfrag\r
+a=candidate:2455155151 1 tcp 1671430143 192.0.2.1 7881 typ host tcptype passive\r
+"""
+OURS = OurSide("ourUfrag", "ourPassword", "AA:BB")
+
+
+def test_an_offer_of_the_server_is_read() -> None:
+    assert sdp.read(OFFER) == Offer(
+        ufrag="theirUfrag",
+        password=Secret("theirPasswordTheirPassword"),
+        lite=False,
+        sections=(Section("application", "UDP/DTLS/SCTP", "webrtc-datachannel", "0"),),
+        candidates=(
+            Candidate("udp", "192.0.2.1", 7882, "host"),
+            Candidate("tcp", "192.0.2.1", 7881, "host", "passive"),
+        ),
+    )
+
+
+def test_ice_lite_is_noticed() -> None:
+    offer = sdp.read(OFFER.replace("a=extmap-allow-mixed", "a=ice-lite"))
+    assert offer is not None
+    assert offer.lite
+
+
+@pytest.mark.parametrize(
+    "missing", ["a=ice-ufrag:theirUfrag", "a=ice-pwd:theirPasswordTheirPassword", "m=application"]
+)
+def test_without_what_a_check_needs_it_is_no_offer(missing: str) -> None:
+    assert sdp.read(OFFER.replace(missing, "x=")) is None
+
+
+def test_the_answer_takes_the_data_channel_and_no_media() -> None:
+    more = OFFER + "m=audio 9 UDP/TLS/RTP/SAVPF 111 63\r\na=mid:1\r\n"
+    offer = sdp.read(more)
+    assert offer is not None
+    assert sdp.answer(offer, OURS).splitlines() == [
+        "v=0",
+        "o=- 1 1 IN IP4 0.0.0.0",
+        "s=-",
+        "t=0 0",
+        "a=group:BUNDLE 0",
+        "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
+        "c=IN IP4 0.0.0.0",
+        "a=mid:0",
+        "a=ice-ufrag:ourUfrag",
+        "a=ice-pwd:ourPassword",
+        "a=fingerprint:sha-256 AA:BB",
+        "a=setup:active",
+        "a=sctp-port:5000",
+        "m=audio 0 UDP/TLS/RTP/SAVPF 111 63",
+        "c=IN IP4 0.0.0.0",
+        "a=mid:1",
+        "a=inactive",
+    ]
+
+
+def test_without_a_data_channel_the_first_section_carries_the_transport() -> None:
+    offer = sdp.read(
+        OFFER.replace("m=application 9 UDP/DTLS/SCTP webrtc-datachannel", "m=audio 9 UDP 111")
+    )
+    assert offer is not None
+    assert "m=audio 9 UDP 111" in sdp.answer(offer, OURS).splitlines()
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", "a b c", "1 1 udp 1 192.0.2.1 port typ host", "1 1 udp 1 192.0.2.1 7882 is host"],
+)
+def test_what_is_no_candidate_is_none(line: str) -> None:
+    assert sdp.candidate(line) is None
+
+
+@given(text=st.text(max_size=300))
+def test_no_text_breaks_it(text: str) -> None:
+    sdp.read(text)
+    offer = sdp.read(OFFER + text)
+    if offer is not None:
+        assert sdp.answer(offer, OURS).startswith("v=0\r\n")
