@@ -34,7 +34,7 @@ LAYERS: Final = (
 
 _MODULES: Final = {
     Layer.SERVER: ("server", "server_config"),
-    Layer.MEDIA: ("rehearsal",),
+    Layer.MEDIA: ("media", "rehearsal"),
 }
 """The modules of a layer that has others than the one of its name."""
 

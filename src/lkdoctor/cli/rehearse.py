@@ -31,6 +31,9 @@ from lkdoctor.report.model import ExitCode, Report
 if TYPE_CHECKING:
     from lkdoctor.booking import BookingRules, Seat
 
+STEPS = 8
+"""Each of which may take ``--timeout``."""
+
 app = subcommand()
 
 
@@ -140,7 +143,7 @@ def rehearse(
         return layout.render(shown, canvas, verbose=output.verbose)
 
     with Interruption() as interruption:
-        with Progress(streams, rounds * (timeout + seconds)) as progress:
+        with Progress(streams, rounds * (STEPS * timeout + seconds)) as progress:
             events = Events("rehearse", streams) if output.format is OutputFormat.NDJSON else None
 
             def listen(happened: Event) -> None:

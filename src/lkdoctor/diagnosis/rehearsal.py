@@ -76,6 +76,9 @@ LAYERS: Final = (
 )
 """What can be the matter with a booking that is played."""
 
+APART_S: Final = 2.0
+"""Seconds to show that two people in two rooms do not meet."""
+
 _GONE_PAUSES: Final = (0.05, 0.2, 0.5, 1.0, 0.0)
 """Seconds between looks for participants who have left."""
 
@@ -159,7 +162,7 @@ def participant(seat: Seat, room_played: str, sources: Sequence[str]) -> Partici
         room_played=safe(room_played, 512),
         sources=tuple(s for s in sources if may and (allowed is None or s in allowed)),
         can_subscribe=video.get("canSubscribe", True) is not False,
-        can_publish_data=(video.get("canPublishData", video.get("canPublish", True)) is not False),
+        can_publish_data=video.get("canPublishData", True) is not False,  # as `mint` writes it
         room_admin=video.get("roomAdmin") is True,
         room_record=video.get("roomRecord") is True,
     )
@@ -236,7 +239,7 @@ class _Play:
         if self.script.in_place:
             there = await self._people_who_are_there(route)
             try:
-                await self._with_sdk(route)
+                await self._play_rounds(route)
             finally:
                 await self._tidy(route, there)
             return
@@ -248,30 +251,35 @@ class _Play:
                     room = actions.ThrowAwayRoom(name, route.endpoint.url, remover, self.ask(route))
                     kept.append(await stack.enter_async_context(room))
                     await room.create()
-                await self._with_sdk(route)
+                await self._play_rounds(route)
         finally:
             self._clean_ups = [room.clean_up for room in kept if room.clean_up is not None]
 
-    async def _with_sdk(self, route: Route) -> None:
-        if self.script.signal_only:
-            await self._play_rounds(route, None)
-            return
-        limits = Limits(self._how.timeout_s, self.script.seconds)
-        async with Sdk(limits) as sdk:
-            await self._play_rounds(route, sdk)
-
-    async def _play_rounds(self, route: Route, sdk: Sdk | None) -> None:
+    async def _play_rounds(self, route: Route) -> None:
         for number in range(self.script.rounds):
             prefix = f"round {number + 1}: " if self.script.rounds > 1 else ""
-            playing = _Round(self, route, sdk, prefix)
-            watch = Stopwatch(self.clock)
-            try:
-                await playing.play()
-            except SdkEnded as end:
-                self._broke = str(end)
-                return
-            finally:
-                self._rounds.append(Round(playing.players(), watch.ms))
+            async with contextlib.AsyncExitStack() as stack:
+                # Anew for each round: what the SDK keeps of one goes with its process.
+                sdk = (
+                    None
+                    if self.script.signal_only
+                    else await stack.enter_async_context(self._sdk())
+                )
+                playing = _Round(self, route, sdk, prefix)
+                watch = Stopwatch(self.clock)
+                try:
+                    await playing.play()
+                except SdkEnded as end:
+                    self._broke = str(end)
+                    return
+                finally:
+                    self._rounds.append(Round(playing.players(), watch.ms))
+
+    def _sdk(self) -> Sdk:
+        step_s = self._how.timeout_s
+        # In two rooms they cannot meet, so nobody need wait for them to.
+        meet_s = min(step_s, APART_S) if len(self._copies) > 1 else step_s
+        return Sdk(Limits(step_s, meet_s, self.script.seconds))
 
     # ------------------------------------------------------------ in place
 
@@ -576,7 +584,8 @@ class _Round:
     async def _attempt(self, what: actions.Try, number: int) -> None:
         actor, other = self._actors[number], self._actors[1 - number]
         granted = actor.shown.room_record if what.grant == "roomRecord" else actor.shown.room_admin
-        if self._sdk is None and granted and what.grant == "roomAdmin":
+        alone = self._sdk is None or actor.room != other.room
+        if alone and granted and what.grant == "roomAdmin":
             return  # nobody is there to do it to, and the server would look for long
         track = next(iter(self._tracks[1 - number]), "")
         if what.needs_track and not track:

@@ -60,6 +60,8 @@ class Limits(NamedTuple):
 
     step_s: float
     """For each step."""
+    meet_s: float
+    """Until something of the other one arrives."""
     measure_s: float
     """How long media is measured once it flows."""
 
@@ -125,7 +127,7 @@ class Sdk:
 
     async def receive(self, expected: list[list[str]]) -> list[Received]:
         """What arrived at each one of the other's sources."""
-        first, measure = self._limits.step_s, self._limits.measure_s
+        first, measure = self._limits.meet_s, self._limits.measure_s
         seconds = first + measure + 4.0
         return await self._ask(
             Received, "receive", seconds, expected=expected, first=first, seconds=measure
@@ -133,7 +135,7 @@ class Sdk:
 
     async def say(self, may: list[bool]) -> list[Told]:
         """Send a message each way."""
-        limit = self._limits.step_s
+        limit = self._limits.meet_s
         return await self._ask(
             Told, "say", 3 * limit + REFUSED, may=may, seconds=limit, refused=REFUSED
         )

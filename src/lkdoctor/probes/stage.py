@@ -144,6 +144,7 @@ class _Person:
         self.sources: dict[str, float] = {}
         """When each own track was published."""
         self.streams: list[rtc.VideoStream | rtc.AudioStream] = []
+        self.made: list[rtc.VideoSource | rtc.AudioSource] = []
         self.messages: dict[bytes, float] = {}
         self.ended = ""
         self.room.on("track_subscribed", self._subscribed)
@@ -200,8 +201,8 @@ class _Person:
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
-        for stream in self.streams:
-            await _in_time(stream.aclose(), 1.0)
+        for closing in (*self.streams, *self.made):
+            await _in_time(closing.aclose(), 1.0)
 
 
 async def _in_time(waiting: Awaitable[T], seconds: float) -> T | None:
@@ -326,6 +327,7 @@ class Stage:
             options.source = rtc.TrackSource.SOURCE_MICROPHONE
             sound = rtc.AudioSource(RATE, 1, queue_size_ms=100)
             track = rtc.LocalAudioTrack.create_audio_track(source, sound)
+            person.made.append(sound)
             person.start(_play(sound, tone(TONES[person.number])))
         else:
             width, height, rate = PICTURES[source]
@@ -338,6 +340,7 @@ class Stage:
             )
             pictures = rtc.VideoSource(width, height, is_screencast=screen)
             track = rtc.LocalVideoTrack.create_video_track(source, pictures)
+            person.made.append(pictures)
             person.start(_show(pictures, width, height, rate))
         begun = person.sources[source] = time.monotonic()
         try:
