@@ -204,9 +204,8 @@ def _measured(player: Player) -> str:
     share = loss(player.receptions)
     parts = []
     if firsts:
-        parts.append(
-            f"first frames after {milliseconds(min(firsts))} to {milliseconds(max(firsts))}"
-        )
+        span = dict.fromkeys(milliseconds(ms) for ms in (min(firsts), max(firsts)))
+        parts.append(f"first frames after {' to '.join(span)}")
     if delays:
         parts.append(f"delay {milliseconds(max(delays))}")
     if share is not None:
