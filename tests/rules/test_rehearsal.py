@@ -6,11 +6,11 @@ import pytest
 
 from lkdoctor.diagnosis.fold import fold
 from lkdoctor.facts import Facts
-from lkdoctor.facts.rehearsal import Outcome, RehearsalFact, Step, StepResult
+from lkdoctor.facts.rehearsal import Outcome, RehearsalFact, Step, StepResult, loss
 from lkdoctor.findings import Layer
 from lkdoctor.report.model import Report, RunInfo, TargetInfo
 from lkdoctor.rules.examples import healthy
-from lkdoctor.rules.rehearsal import CHECKS, RULES, loss, played, stopped
+from lkdoctor.rules.rehearsal import CHECKS, RULES, played, stopped
 
 RUN = RunInfo(id="1", command="rehearse", started_at=1_790_000_000.0, duration_ms=4500.0)
 

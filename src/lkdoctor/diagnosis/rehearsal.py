@@ -16,6 +16,7 @@ from lkdoctor.clock import Clock
 from lkdoctor.config.resolve import Resolution
 from lkdoctor.config.target import KeyPair, need_key_pair
 from lkdoctor.diagnosis import case as cases
+from lkdoctor.diagnosis import way
 from lkdoctor.diagnosis.case import Case
 from lkdoctor.diagnosis.events import Listener, StepFinished, StepStarted, nobody
 from lkdoctor.diagnosis.fold import Skip, fold
@@ -48,7 +49,7 @@ from lkdoctor.findings import Layer
 from lkdoctor.probes import api, server, signal
 from lkdoctor.probes.base import Deadline, Stopwatch
 from lkdoctor.probes.rehearsal import Limits, Sdk, SdkEnded
-from lkdoctor.probes.route import Endpoint, Route, dial
+from lkdoctor.probes.route import Route, dial
 from lkdoctor.probes.signal import Session
 from lkdoctor.redact import Secret, safe
 from lkdoctor.report.model import Report, RunInfo, SkipReason
@@ -219,7 +220,7 @@ class _Play:
         url = self._facts.url.result if self._facts.url else None
         if not isinstance(url, ParsedUrl):
             return
-        endpoint = Endpoint(url, proxy=self.cases[0].proxy)
+        endpoint = way.endpoint(url, self.cases[0], self._how)
         async with self.step(Step.TOKEN, f"connecting to {url.host}:{url.port}"):
             deadline = self.deadline()
         async with dial(endpoint, deadline) as route:

@@ -1,7 +1,8 @@
 """What two participants went through who played a booking against the real server."""
 
+from collections.abc import Iterable
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from lkdoctor.facts.signal import CleanUp
 
@@ -25,6 +26,25 @@ class Step(StrEnum):
     """What the role may do is allowed, what it may not do is refused."""
     LEAVING = "leaving"
     """The participant is gone from the room."""
+
+
+NAMES: Final = {
+    Step.TOKEN: "token",
+    Step.SIGNALLING: "signalling",
+    Step.CONNECTION: "peer connection",
+    Step.PUBLISHING: "publishing",
+    Step.RECEIVING: "receiving",
+    Step.DATA: "data message",
+    Step.PERMISSIONS: "permissions",
+    Step.LEAVING: "leaving",
+}
+"""How people call the steps."""
+
+AUDIO_LOSS: Final = 0.15
+"""What Opus with its redundancy still carries understandably."""
+
+TRIP_MS: Final = 400.0
+"""Round trip above which people talk into each other (ITU-T G.114: 200 ms one way, doubled)."""
 
 
 class Outcome(StrEnum):
@@ -97,6 +117,14 @@ class Reception(NamedTuple):
     packets: int = 0
     lost: int = 0
     jitter_ms: float | None = None
+
+
+def loss(receptions: Iterable[Reception]) -> float | None:
+    """The share of packets that did not arrive; None where none were counted."""
+    receptions = tuple(receptions)
+    lost = sum(r.lost for r in receptions)
+    total = lost + sum(r.packets for r in receptions)
+    return lost / total if total else None
 
 
 class MediaPath(NamedTuple):

@@ -4,13 +4,17 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from lkdoctor.facts.rehearsal import (
+    AUDIO_LOSS,
     GOOD,
+    NAMES,
+    TRIP_MS,
     MediaPath,
     Outcome,
     Participant,
     Player,
     RehearsalFact,
     Step,
+    loss,
 )
 from lkdoctor.report import accessible, areas, details, human
 from lkdoctor.report.findings import findings
@@ -32,7 +36,6 @@ from lkdoctor.report.layout import (
     wrap,
 )
 from lkdoctor.report.model import Report
-from lkdoctor.rules.rehearsal import NAMES, loss
 
 _STYLES: Final = {
     Outcome.OK: Style.PASS,
@@ -217,8 +220,6 @@ def _measured(player: Player) -> str:
 
 def _sound_alone(players: Sequence[Player]) -> str:
     """What a connection too poor for pictures would carry, as far as this one tells."""
-    from lkdoctor.rules.rehearsal import AUDIO_LOSS, TRIP_MS
-
     sound = [r for p in players for r in p.receptions if r.source == "microphone"]
     share = loss(sound)
     trips = [p.path.round_trip_ms for p in players if p.path and p.path.round_trip_ms is not None]

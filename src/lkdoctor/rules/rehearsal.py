@@ -1,12 +1,15 @@
 """What kept two people of a booking apart when it was played with participants of our own."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from lkdoctor.facts import Facts
 from lkdoctor.facts.network import NetworkFact
 from lkdoctor.facts.rehearsal import (
+    AUDIO_LOSS,
     GOOD,
+    NAMES,
+    TRIP_MS,
     Attempt,
     MediaPath,
     Outcome,
@@ -19,6 +22,7 @@ from lkdoctor.facts.rehearsal import (
     Step,
     StepResult,
     TurnTry,
+    loss,
 )
 from lkdoctor.facts.signal import Candidate, CleanUp, IceServer, Joined, SignalFact
 from lkdoctor.findings import Confidence, Evidence, FixStep, Layer, Severity, Snippet
@@ -35,24 +39,6 @@ SLOW_MS: Final = 5000.0
 
 LOSS: Final = 0.03
 """Share of packets above which a picture freezes and sound begins to break (Opus hides less)."""
-
-AUDIO_LOSS: Final = 0.15
-"""What Opus with its redundancy still carries understandably."""
-
-TRIP_MS: Final = 400.0
-"""Round trip above which people talk into each other (ITU-T G.114: 200 ms one way, doubled)."""
-
-NAMES: Final = {
-    Step.TOKEN: "token",
-    Step.SIGNALLING: "signalling",
-    Step.CONNECTION: "peer connection",
-    Step.PUBLISHING: "publishing",
-    Step.RECEIVING: "receiving",
-    Step.DATA: "data message",
-    Step.PERMISSIONS: "permissions",
-    Step.LEAVING: "leaving",
-}
-
 
 # ------------------------------------------------------------------ checks
 
@@ -415,7 +401,7 @@ def _powers(fact: RehearsalFact, who: Participant) -> Iterator[Evidence]:
     for one, player in _players(fact):
         if one == who:
             for tried in player.attempts:
-                yield Evidence(f"{tried.action} by the {who.role}", tried.answer, None, "api")
+                yield Evidence(f"{tried.action} by the {who.role}", tried.answer, None, "rehearsal")
             return
 
 
@@ -439,7 +425,7 @@ def _grant_ignored(rehearsal: RehearsalFact) -> Iterator[Judgement]:
             if tried.permitted is not None and tried.permitted is not tried.granted:
                 expected = "permitted" if tried.granted else "refused"
                 label = f"{tried.action} by the {who.role}"
-                seen[Evidence(label, tried.answer, expected, "api")] = None
+                seen[Evidence(label, tried.answer, expected, "rehearsal")] = None
         for p in player.publications:
             if not p.allowed and p.took_ms is not None:
                 label = f"{p.source.replace('_', ' ')} of the {who.role}"
@@ -469,14 +455,6 @@ def _slow(rehearsal: RehearsalFact) -> Iterator[Judgement]:
     ]
     if late:
         yield Judgement(tuple(late[:6]))
-
-
-def loss(receptions: Iterable[Reception]) -> float | None:
-    """The share of packets that did not arrive; None where none were counted."""
-    receptions = tuple(receptions)
-    lost = sum(r.lost for r in receptions)
-    total = lost + sum(r.packets for r in receptions)
-    return lost / total if total else None
 
 
 def _poor_path(rehearsal: RehearsalFact) -> Iterator[Judgement]:
@@ -520,11 +498,11 @@ def _poor_path(rehearsal: RehearsalFact) -> Iterator[Judgement]:
 
 def _left_behind(rehearsal: RehearsalFact) -> Iterator[Judgement]:
     left = [
-        Evidence("still in the room", identity, "nobody of ours", "api")
+        Evidence("still in the room", identity, "nobody of ours", "rehearsal")
         for identity in rehearsal.left_behind
     ]
     left += [
-        Evidence("room that could not be removed", f"{c.room}: {c.detail}", None, "api")
+        Evidence("room that could not be removed", f"{c.room}: {c.detail}", None, "rehearsal")
         for c in rehearsal.clean_ups
         if not c.removed
     ]
