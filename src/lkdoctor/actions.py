@@ -1,7 +1,8 @@
 """The only code that changes anything on a server; whoever reviews for harm reads this file.
 
-Two things are done, both of which remove a room: `ThrowAwayRoom` removes the one that a probe
-has made, and `end_room` those that the user named.
+Rooms are removed: `ThrowAwayRoom` removes the one that a probe or a rehearsal has made, `end_room`
+those that the user named. A rehearsal's participants do to each other what a role may or may not
+(`attempt`), and nobody else; `remove_own` takes them out of the user's own room.
 """
 
 import asyncio
@@ -33,6 +34,9 @@ GRACE: Final = 3.0
 SILENT_GRACE: Final = 1.0
 """The same where the server did not answer the join either."""
 
+UNUSED_SECONDS: Final = 60
+"""After which the server itself removes a room that we made and nobody is in."""
+
 _PAUSES: Final = (0.2, 0.5)
 """Seconds between looks for a room that was asked for and not confirmed."""
 
@@ -57,6 +61,9 @@ class ThrowAwayRoom:
         self.name = name
         self.clean_up: CleanUp | None = None
         """Set when the block ends; None where nothing was sent that could have made the room."""
+        self._create = twirp.call(
+            url, "CreateRoom", {"name": name, "empty_timeout": UNUSED_SECONDS}, token
+        )
         self._delete = twirp.call(url, "DeleteRoom", {"room": name}, token)
         self._ask = ask
         self._grace = grace
@@ -64,6 +71,15 @@ class ThrowAwayRoom:
         self._made = False
         self._asked = 0
         """Joins that were asked for and have not been answered."""
+
+    async def create(self) -> TwirpError | ForeignAnswer | None:
+        """Make the room, as an app does whose server makes none by itself; why not, if so."""
+        self._expected = self._in_doubt = True
+        answer = await self._ask(self._create)
+        problem = twirp.done(answer, _evidence(answer))
+        self._made = problem is None
+        self._in_doubt = False
+        return problem
 
     def joining(self) -> None:
         """A join is about to be asked for; from here on the room may be there."""
@@ -249,3 +265,95 @@ async def remove_if_empty(room: str, url: ParsedUrl, token: Secret, ask: Ask) ->
     if problem is None or gone:
         return CleanUp(shown, removed=True)
     return CleanUp(shown, removed=False, detail=_why(problem))
+
+
+# ------------------------------------------------------------------ a rehearsal
+
+
+class Try(NamedTuple):
+    """Something that a role may or may not do to the other participant."""
+
+    action: str
+    """Twirp's name of the method."""
+    grant: str
+    """The grant that it needs."""
+    service: str = "RoomService"
+    needs_track: bool = False
+
+
+TRIES: Final = (
+    Try("MutePublishedTrack", "roomAdmin", needs_track=True),
+    Try("UpdateParticipant", "roomAdmin"),
+    Try("ListEgress", "roomRecord", service="Egress"),
+    Try("RemoveParticipant", "roomAdmin"),
+)
+"""What the people of a booking are held to, removing last: nobody is there to be muted then."""
+
+_DENIED: Final = frozenset({"unauthenticated", "permission_denied"})
+
+_NO_EGRESS: Final = "egress not connected"
+"""The grant was found sufficient, and no egress service runs (livekit-server, egress.go)."""
+
+
+async def attempt(
+    what: Try, url: ParsedUrl, token: Secret, ask: Ask, *, room: str, identity: str, track: str
+) -> tuple[bool | None, str]:
+    """Ask for it with a participant's own token; whether it was permitted, and the answer.
+
+    Args:
+        what: one of `TRIES`.
+        url: of the server.
+        token: of the participant who tries.
+        ask: sends a request.
+        room: where both are.
+        identity: of the other participant, who is lkdoctor's own, too.
+        track: one of the other's tracks, for what needs one.
+    """
+    arguments: dict[str, object] = {"room": room, "identity": identity}
+    match what.action:
+        case "MutePublishedTrack":
+            arguments |= {"track_sid": track, "muted": True}
+        case "UpdateParticipant":
+            arguments |= {"metadata": "rehearsed by lkdoctor"}
+        case "ListEgress":
+            arguments = {"room_name": room}
+        case _:
+            pass
+    answer = await ask(twirp.call(url, what.action, arguments, token, service=what.service))
+    problem = twirp.done(answer, _evidence(answer))
+    if problem is None:
+        return True, "200"
+    if isinstance(problem, TwirpError):
+        said = f"{problem.status} {problem.code}: {problem.msg}"
+        if problem.code in _DENIED:
+            return False, said
+        return True if problem.code == "not_found" or _NO_EGRESS in problem.msg else None, said
+    exchange = problem.exchange
+    refused = isinstance(exchange, HttpAnswer) and exchange.status in {401, 403}
+    return False if refused else None, _why(problem)
+
+
+async def remove_own(
+    room: str, sids: frozenset[str], url: ParsedUrl, token: Secret, ask: Ask
+) -> tuple[str, ...]:
+    """Take the rehearsal's participants out of a room of the user's; who is still there after it.
+
+    Args:
+        room: its name.
+        sids: of our participants: somebody else under the same identity is let alone.
+        url: of the server.
+        token: with ``roomAdmin`` of the room.
+        ask: sends a request.
+    """
+    for last in (False, True):
+        answer = await ask(twirp.call(url, "ListParticipants", {"room": room}, token))
+        people = twirp.participants(answer, _evidence(answer), room)
+        if not isinstance(people, ParticipantsListed):
+            return (_why(people),)
+        ours = [one.identity for one in people.participants if one.sid in sids]
+        if last or not ours:
+            return tuple(ours)
+        for identity in ours:
+            arguments = {"room": room, "identity": identity}
+            await ask(twirp.call(url, "RemoveParticipant", arguments, token))
+    return ()

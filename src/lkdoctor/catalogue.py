@@ -32,7 +32,10 @@ LAYERS: Final = (
 )
 """The layers that have rules."""
 
-_MODULES: Final = {Layer.SERVER: ("server", "server_config")}
+_MODULES: Final = {
+    Layer.SERVER: ("server", "server_config"),
+    Layer.MEDIA: ("media", "rehearsal"),
+}
 """The modules of a layer that has others than the one of its name."""
 
 

@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "token": ("token", "Mint, decode and compare tokens."),
     "ws-probe": ("ws_probe", "Raw handshake to LIVEKIT_WS_URL, phase by phase."),
     "ice": ("ice", "Every way that media could take: UDP, TCP, and each TURN server."),
+    "rehearse": ("rehearse", "Play a whole booking with two participants, media included."),
     "rooms": ("rooms", "List, show and end rooms through the server API."),
     "explain": ("explain", "The catalogue of causes, offline."),
     "sandbox": ("sandbox", "A LiveKit stand-in on loopback, healthy or with faults."),

@@ -51,7 +51,7 @@ def carry_out(
     """
     with Interruption() as interruption:
         with Progress(streams, max(_longest(request.how), wait_s)) as progress:
-            events = _Events(request.command, streams) if output.format is _EVENTS else None
+            events = Events(request.command, streams) if output.format is _EVENTS else None
 
             def listen(happened: Event) -> None:
                 progress.listen(happened)
@@ -108,7 +108,7 @@ class _Changes:
             self._streams.note([line(row)])
 
 
-class _Events:
+class Events:
     """Writes what happens as it happens."""
 
     def __init__(self, command: str, streams: Streams) -> None:

@@ -4,7 +4,7 @@ What lives here: the order of findings, the status of a check, the exit code. No
 lkdoctor decides any of them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from lkdoctor import __version__, catalogue
@@ -80,7 +80,7 @@ def fold(
     found = [_repeatable(f, facts) for f in found if f.check not in deselected]
     causes, folded = _folded(sorted(found, key=_order), explains)
     judged = _Judged(facts, tuple(found), broken, skipped or {}, durations or {})
-    results = judged.results(filter(judged.asked, catalogue.checks(layers)))
+    results = judged.results(judged.those_asked(catalogue.checks(layers)))
     return Report(
         tool=this_tool(),
         run=run,
@@ -167,8 +167,16 @@ class _Judged(NamedTuple):
     skipped: Mapping[str, Skip]
     durations: Mapping[str, float]
 
-    def asked(self, check: Check) -> bool:
-        """Whether the question arises at all."""
+    def those_asked(self, checks: Iterable[Check]) -> Iterator[Check]:
+        """The checks whose question arises; a step of something that was begun does, too."""
+        begun: set[str] = set()
+        for check in checks:
+            if self._asked(check) or not begun.isdisjoint(check.needs):
+                if check.by_option:
+                    begun.add(check.id)
+                yield check
+
+    def _asked(self, check: Check) -> bool:
         if not check.by_option or any(finding.check == check.id for finding in self.found):
             return True
         skip = self.skipped.get(check.id)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # an offline command must not pay for the layers that it does
     from lkdoctor.facts.media import MediaFact
     from lkdoctor.facts.name import NameFact
     from lkdoctor.facts.network import NetworkFact
+    from lkdoctor.facts.rehearsal import RehearsalFact
     from lkdoctor.facts.server import ServerFact
     from lkdoctor.facts.server_config import ServerConfigFact
     from lkdoctor.facts.signal import SignalFact
@@ -39,6 +40,7 @@ class Facts(NamedTuple):
     app: "AppFact | None" = None
     cloud: "CloudFact | None" = None
     media: "MediaFact | None" = None
+    rehearsal: "RehearsalFact | None" = None
 
 
 NO_FACTS = Facts()

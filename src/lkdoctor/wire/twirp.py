@@ -36,15 +36,23 @@ _MAX_NAME: Final = 512
 """LiveKit allows 256 bytes of room name and identity."""
 
 
-def path(method: str) -> str:
-    """Where a method of the RoomService is, behind the URL's prefix."""
-    return f"/twirp/livekit.RoomService/{method}"
+def path(method: str, service: str = "RoomService") -> str:
+    """Where a method of a service is, behind the URL's prefix."""
+    return f"/twirp/livekit.{service}/{method}"
 
 
-def call(url: ParsedUrl, method: str, arguments: dict[str, Any], token: Secret | None) -> bytes:
+def call(
+    url: ParsedUrl,
+    method: str,
+    arguments: dict[str, Any],
+    token: Secret | None,
+    *,
+    service: str = "RoomService",
+) -> bytes:
     """A call as the bytes of its HTTP request."""
     body = json.dumps(arguments).encode()
-    return http.request("POST", url.path + path(method), authority(url), token=token, body=body)
+    where = url.path + path(method, service)
+    return http.request("POST", where, authority(url), token=token, body=body)
 
 
 def rooms(answer: http.Answer | NoAnswer, exchange: Exchange) -> RoomsAnswer:

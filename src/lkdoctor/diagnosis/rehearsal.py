@@ -1,0 +1,671 @@
+"""Plays a booking with two participants of its own, step by step, and judges what was seen.
+
+Each round goes through the steps of `facts.rehearsal.Step`. Signalling is asked by our own probe,
+media goes through the official SDK. However it ends, both participants leave and the room that
+was made is removed.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from lkdoctor import actions, catalogue
+from lkdoctor.booking import Seat
+from lkdoctor.clock import Clock
+from lkdoctor.config.resolve import Resolution
+from lkdoctor.config.target import KeyPair, need_key_pair
+from lkdoctor.diagnosis import case as cases
+from lkdoctor.diagnosis import way
+from lkdoctor.diagnosis.case import Case
+from lkdoctor.diagnosis.events import Listener, StepFinished, StepStarted, nobody
+from lkdoctor.diagnosis.fold import Skip, fold
+from lkdoctor.diagnosis.how import How
+from lkdoctor.errors import UsageError
+from lkdoctor.facts import Facts
+from lkdoctor.facts.api import ParticipantsListed, RoomsListed
+from lkdoctor.facts.rehearsal import (
+    GOOD,
+    Attempt,
+    Outcome,
+    Participant,
+    Player,
+    RehearsalFact,
+    Round,
+    Step,
+    StepResult,
+)
+from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer, Silence
+from lkdoctor.facts.signal import (
+    CleanUp,
+    Joined,
+    SignalFact,
+    Upgraded,
+    Validation,
+    Whose,
+)
+from lkdoctor.facts.url import ParsedUrl
+from lkdoctor.findings import Layer
+from lkdoctor.probes import api, server, signal
+from lkdoctor.probes.base import Deadline, Stopwatch
+from lkdoctor.probes.rehearsal import Limits, Sdk, SdkEnded
+from lkdoctor.probes.route import Route, dial
+from lkdoctor.probes.signal import Session
+from lkdoctor.redact import Secret, safe
+from lkdoctor.report.model import Report, RunInfo, SkipReason
+from lkdoctor.tokens.mint import TokenRequest, mint
+from lkdoctor.wire.http import Answer
+from lkdoctor.wire.url import ws_url
+
+SOURCES: Final = ("microphone", "camera", "screen_share")
+"""What a booking's people publish."""
+
+TOKEN_TTL_S: Final = 600.0
+"""Each round mints anew."""
+
+LAYERS: Final = (
+    Layer.URL,
+    Layer.NETWORK,
+    Layer.TLS,
+    Layer.PROXY,
+    Layer.CLOCK,
+    Layer.TOKEN,
+    Layer.NAME,
+    Layer.SIGNAL,
+    Layer.SERVER,
+    Layer.MEDIA,
+)
+"""What can be the matter with a booking that is played."""
+
+APART_S: Final = 2.0
+"""Seconds to show that two people in two rooms do not meet."""
+
+_GONE_PAUSES: Final = (0.05, 0.2, 0.5, 1.0, 0.0)
+"""Seconds between looks for participants who have left."""
+
+_UNPLAYED: Final = (
+    "your users' networks: both participants were on this machine",
+    "the page, the browser and its devices",
+)
+
+
+class Script(NamedTuple):
+    """What is to be played."""
+
+    seats: tuple[Seat, ...]
+    """Two people: the booking's, or those of ``--as``."""
+    rounds: int = 1
+    seconds: float = 3.0
+    audio_only: bool = False
+    signal_only: bool = False
+    relay: bool = False
+    in_place: bool = False
+    yes: bool = False
+    """With people in the room, too."""
+    fail_on_warnings: bool = False
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return SOURCES[:1] if self.audio_only else SOURCES
+
+
+async def rehearse(
+    resolution: Resolution, script: Script, how: How, clock: Clock, listen: Listener = nobody
+) -> Report:
+    """Play the script; a cancellation (Ctrl-C) ends it, and what was seen is judged all the same.
+
+    Raises:
+        UsageError: there is no key to sign with, or people are in the room.
+    """
+    need_key_pair(resolution.target)
+    play = _Play(resolution, script, how, clock, listen)
+    started, begun = clock.now(), clock.monotonic()
+    interrupted = None
+    try:
+        await play.everything()
+    except asyncio.CancelledError:
+        interrupted = "signal"
+    facts = play.facts()
+    skipped = {
+        # Of the same layer, and asked by other commands.
+        check.id: Skip(SkipReason.DESELECTED)
+        for check in catalogue.checks((Layer.MEDIA,))
+        if not check.id.startswith("rehearsal.")
+    }
+    return fold(
+        facts,
+        run=RunInfo(
+            id=clock.token_hex(6),
+            command="rehearse",
+            started_at=started,
+            duration_ms=(clock.monotonic() - begun) * 1000,
+            completed=interrupted is None,
+            interrupted_by=interrupted,
+        ),
+        target=play.cases[0].info(),
+        layers=LAYERS,
+        skipped=skipped,
+        fail_on_warnings=script.fail_on_warnings,
+        not_tested=(*(("media: --signal-only",) if script.signal_only else ()), *_UNPLAYED),
+    )
+
+
+def participant(seat: Seat, room_played: str, sources: Sequence[str]) -> Participant:
+    """What the grants of a seat say."""
+    video = seat.video
+    listed = video.get("canPublishSources")
+    may = video.get("canPublish", True) is not False
+    allowed = {str(one) for one in listed} if isinstance(listed, list | tuple) and listed else None
+    return Participant(
+        role=seat.role or "client",
+        identity=safe(seat.identity, 512),
+        room=safe(seat.room, 512),
+        room_played=safe(room_played, 512),
+        sources=tuple(s for s in sources if may and (allowed is None or s in allowed)),
+        can_subscribe=video.get("canSubscribe", True) is not False,
+        can_publish_data=video.get("canPublishData", True) is not False,  # as `mint` writes it
+        room_admin=video.get("roomAdmin") is True,
+        room_record=video.get("roomRecord") is True,
+    )
+
+
+class _Actor(NamedTuple):
+    """One participant, with what is needed to play."""
+
+    seat: Seat
+    room: str
+    """The room that is joined, exact."""
+    shown: Participant
+
+
+class _Play:
+    """One rehearsal under way; what was seen is kept as soon as it is seen."""
+
+    def __init__(
+        self, resolution: Resolution, script: Script, how: How, clock: Clock, listen: Listener
+    ) -> None:
+        self.script, self._how, self.clock, self._listen = script, how, clock, listen
+        self._pair: KeyPair = need_key_pair(resolution.target)
+        rooms = dict.fromkeys(seat.room for seat in script.seats)
+        copies = {r: r if script.in_place else f"lkdoctor-{clock.token_hex(8)}" for r in rooms}
+        self.actors = tuple(
+            _Actor(seat, copies[seat.room], participant(seat, copies[seat.room], script.sources))
+            for seat in script.seats
+        )
+        self._copies: Mapping[str, str] = copies
+        self.cases: tuple[Case, ...] = tuple(self._case(resolution, actor) for actor in self.actors)
+        self._facts: Facts = self.cases[0].facts
+        self.blamed = 0
+        """Whose token and signalling the facts show."""
+        self.sessions: dict[int, Session] = {}
+        self.validations: dict[int, Validation] = {}
+        self._rounds: list[Round] = []
+        self._clean_ups: list[CleanUp] = []
+        self._left: tuple[str, ...] = ()
+        self.sids: set[str] = set()
+        self._broke = ""
+
+    def _case(self, resolution: Resolution, actor: _Actor) -> Case:
+        """The case as the app would have it; its token is for the room that is played."""
+        named = cases.gather(resolution, self.clock, seat=actor.seat)
+        if self.script.in_place:
+            return named
+        seat = actor.seat._replace(room=actor.room, video={**actor.seat.video, "room": actor.room})
+        played = cases.gather(resolution, self.clock, seat=seat)
+        return played._replace(facts=played.facts._replace(name=named.facts.name, env=None))
+
+    # ------------------------------------------------------------ from the first to the last
+
+    async def everything(self) -> None:
+        url = self._facts.url.result if self._facts.url else None
+        if not isinstance(url, ParsedUrl):
+            return
+        endpoint = way.endpoint(url, self.cases[0], self._how)
+        async with self.step(Step.TOKEN, f"connecting to {url.host}:{url.port}"):
+            deadline = self.deadline()
+        async with dial(endpoint, deadline) as route:
+            self._facts = self._facts._replace(network=route.network, tls=route.tls)
+            if not route.ready:
+                phases = signal.not_reached(route.phases)
+                self._facts = self._facts._replace(signal=SignalFact(phases=phases))
+                return
+            looked = await server.look(route, deadline)
+            self._facts = self._facts._replace(server=looked.server)
+            if looked.clock is not None:
+                self._facts = self._facts._replace(clock=looked.clock)
+            await self._with_rooms(route)
+
+    async def _with_rooms(self, route: Route) -> None:
+        """Play in rooms that are there for it, and gone after it."""
+        if self.script.in_place:
+            there = await self._people_who_are_there(route)
+            try:
+                await self._play_rounds(route)
+            finally:
+                await self._tidy(route, there)
+            return
+        remover = self._sign({"roomCreate": True})
+        kept: list[actions.ThrowAwayRoom] = []
+        try:
+            async with contextlib.AsyncExitStack() as stack:
+                for name in self._copies.values():
+                    room = actions.ThrowAwayRoom(name, route.endpoint.url, remover, self.ask(route))
+                    kept.append(await stack.enter_async_context(room))
+                    await room.create()
+                await self._play_rounds(route)
+        finally:
+            self._clean_ups = [room.clean_up for room in kept if room.clean_up is not None]
+
+    async def _play_rounds(self, route: Route) -> None:
+        for number in range(self.script.rounds):
+            prefix = f"round {number + 1}: " if self.script.rounds > 1 else ""
+            async with contextlib.AsyncExitStack() as stack:
+                # Anew for each round: what the SDK keeps of one goes with its process.
+                sdk = (
+                    None
+                    if self.script.signal_only
+                    else await stack.enter_async_context(self._sdk())
+                )
+                playing = _Round(self, route, sdk, prefix)
+                watch = Stopwatch(self.clock)
+                try:
+                    await playing.play()
+                except SdkEnded as end:
+                    self._broke = str(end)
+                    return
+                finally:
+                    self._rounds.append(Round(playing.players(), watch.ms))
+
+    def _sdk(self) -> Sdk:
+        step_s = self._how.timeout_s
+        # In two rooms they cannot meet, so nobody need wait for them to.
+        meet_s = min(step_s, APART_S) if len(self._copies) > 1 else step_s
+        return Sdk(Limits(step_s, meet_s, self.script.seconds))
+
+    # ------------------------------------------------------------ in place
+
+    async def _people_who_are_there(self, route: Route) -> Mapping[str, bool]:
+        """Which of the rooms exist already; refuses to play where people are."""
+        exist: dict[str, bool] = {}
+        for name in self._copies:
+            token = self._sign({"roomList": True, "roomAdmin": True, "room": name})
+            rooms = await api.list_rooms(route, token, self.deadline(), (name,))
+            exist[name] = not isinstance(rooms, RoomsListed) or bool(rooms.rooms)
+            people = await api.list_participants(route, token, self.deadline(), name)
+            if not isinstance(people, ParticipantsListed):
+                continue  # the token's own rules say why
+            present = [one.identity for one in people.participants]
+            ours = {actor.shown.identity for actor in self.actors}
+            for identity in present:
+                if identity in ours:
+                    raise UsageError(
+                        f"{identity} is in the room {safe(name)}, and would be disconnected",
+                        advice=["leave out --in-place: a throw-away copy of the room is used"],
+                    )
+            if present and not self.script.yes:
+                shown = ", ".join(present[:5]) + (" and others" if len(present) > 5 else "")
+                raise UsageError(
+                    f"people are in the room {safe(name)}: {shown}",
+                    advice=[
+                        "leave out --in-place: a throw-away copy of the room is used",
+                        "--yes   rehearses beside them; they see and hear it",
+                    ],
+                )
+        return exist
+
+    async def _tidy(self, route: Route, there: Mapping[str, bool]) -> None:
+        """Take our participants out, and remove a room that was not there before."""
+        ask, url = self.ask(route), route.endpoint.url
+        for name in self._copies:
+            grants = {"roomCreate": True, "roomAdmin": True, "room": name}
+            token = self._sign(grants)
+            sids = frozenset(self.sids)
+            self._left += await actions.remove_own(name, sids, url, token, ask)
+            if not there.get(name, True):
+                self._clean_ups.append(await actions.remove_if_empty(name, url, token, ask))
+
+    # ------------------------------------------------------------ small things
+
+    def tokens(self) -> list[Secret]:
+        """A token for each, of the booking's grants and nothing else."""
+        return [
+            self._sign({**actor.seat.video, "room": actor.room}, identity=actor.seat.identity)
+            for actor in self.actors
+        ]
+
+    def _sign(self, video: Mapping[str, object], *, identity: str = "lkdoctor") -> Secret:
+        return mint(
+            TokenRequest(identity=identity, video=video),
+            api_key=self._pair.api_key.value,
+            secret=self._pair.api_secret.value,
+            now=self.clock.now(),
+            ttl_s=TOKEN_TTL_S,
+        )
+
+    def ask(self, route: Route) -> actions.Ask:
+        async def ask(request: bytes) -> Answer | NoAnswer:
+            limit = min(self._how.timeout_s, actions.GRACE)
+            return (await route.exchange(request, Deadline.within(self.clock, limit))).answer
+
+        return ask
+
+    def deadline(self) -> Deadline:
+        return Deadline.within(self.clock, self._how.timeout_s)
+
+    @contextlib.asynccontextmanager
+    async def step(self, step: Step, words: str) -> AsyncIterator[None]:
+        watch = Stopwatch(self.clock)
+        self._listen(StepStarted(step, words))
+        yield
+        self._listen(StepFinished(step, watch.ms))
+
+    async def still_there(self, route: Route) -> list[bool]:
+        """Whether the server still has each of our participants, after they have left."""
+        waiting = [True] * len(self.actors)
+        for pause in _GONE_PAUSES:
+            for number, actor in enumerate(self.actors):
+                token = self._sign({"roomAdmin": True, "room": actor.room})
+                people = await api.list_participants(route, token, self.deadline(), actor.room)
+                waiting[number] = isinstance(people, ParticipantsListed) and any(
+                    one.sid in self.sids for one in people.participants
+                )
+            if not any(waiting):
+                break
+            await asyncio.sleep(pause)
+        return waiting
+
+    def facts(self) -> Facts:
+        """All that was seen."""
+        fact = RehearsalFact(
+            participants=tuple(actor.shown for actor in self.actors),
+            rounds=tuple(self._rounds),
+            step_timeout_s=self._how.timeout_s,
+            seconds=self.script.seconds,
+            audio_only=self.script.audio_only,
+            signal_only=self.script.signal_only,
+            relay_only=self.script.relay,
+            in_place=self.script.in_place,
+            clean_ups=tuple(self._clean_ups),
+            left_behind=self._left,
+            broke=safe(self._broke, 200),
+        )
+        blamed = self.cases[self.blamed].facts
+        facts = self._facts._replace(env=None, token=blamed.token, name=blamed.name, rehearsal=fact)
+        session = self.sessions.get(self.blamed)
+        validation = self.validations.get(self.blamed)
+        if session is None and validation is None:
+            return facts
+        return facts._replace(
+            signal=SignalFact(
+                validations=(validation,) if validation else (),
+                upgrades=(session.attempt,) if session else (),
+                first=session.first if session else None,
+                phases=session.phases if session else (),
+                pings=session.pings if session else None,
+                candidates=session.candidates if session else (),
+                cut=session.cut if session else None,
+                goodbye=session.goodbye if session else None,
+                clean_up=self._clean_ups[0] if self._clean_ups else None,
+            )
+        )
+
+
+class _Round:
+    """One round; a step is played when the one before it went well for both."""
+
+    def __init__(self, play: _Play, route: Route, sdk: Sdk | None, prefix: str) -> None:
+        self._play, self._route, self._sdk, self._prefix = play, route, sdk, prefix
+        self._script = play.script
+        self._actors = play.actors
+        self._tokens = play.tokens()
+        self._players = [Player(actor.shown.role, ()) for actor in self._actors]
+        self._tracks: list[tuple[str, ...]] = [()] * len(self._actors)
+        """SIDs of what each one publishes."""
+
+    def players(self) -> tuple[Player, ...]:
+        """What is known of both, the steps that were not reached included."""
+        return tuple(
+            player._replace(steps=tuple(player.step(step) for step in Step))
+            for player in self._players
+        )
+
+    async def play(self) -> None:
+        if not await self._token() or not await self._signalling():
+            return
+        if self._sdk is None:
+            await self._permissions(None)
+            self._leave_out(Step.CONNECTION, Step.PUBLISHING, Step.RECEIVING, Step.DATA)
+            self._leave_out(Step.LEAVING)
+            return
+        if await self._connection(self._sdk):
+            await self._publishing(self._sdk)
+            await self._receiving(self._sdk)
+            await self._data(self._sdk)
+            await self._permissions(self._sdk)
+        await self._leaving(self._sdk)
+
+    # ------------------------------------------------------------ the steps
+
+    async def _token(self) -> bool:
+        async with self._begin(Step.TOKEN, "asking the server about both tokens"):
+            asked = await asyncio.gather(
+                *(
+                    signal.validate(self._route, token, Whose.GIVEN, self._deadline())
+                    for token in self._tokens
+                )
+            )
+        for number, validation in enumerate(asked):
+            outcome, detail = _validated(validation.answer)
+            self._end(number, Step.TOKEN, outcome, validation.answer.took_ms, detail)
+            self._play.validations.setdefault(number, validation)
+            self._blame(number, outcome)
+        return self._all(Step.TOKEN)
+
+    async def _signalling(self) -> bool:
+        async with self._begin(Step.SIGNALLING, "joining, signalling only"):
+            sessions = await asyncio.gather(
+                *(
+                    signal.join(self._route, token, Whose.GIVEN, self._deadline(), pings=1)
+                    for token in self._tokens
+                )
+            )
+        for number, session in enumerate(sessions):
+            outcome, detail = _joined(session)
+            took = sum(phase.took_ms for phase in session.phases)
+            self._end(number, Step.SIGNALLING, outcome, took, detail)
+            if outcome is not Outcome.OK or number not in self._play.sessions:
+                self._play.sessions[number] = session
+            if isinstance(session.first, Joined):
+                self._play.sids.add(session.first.participant_sid)
+            self._blame(number, outcome)
+        return self._all(Step.SIGNALLING)
+
+    async def _connection(self, sdk: Sdk) -> bool:
+        url = ws_url(self._route.endpoint.url)
+        async with self._begin(Step.CONNECTION, "connecting both for media"):
+            answers = await sdk.connect(url, self._tokens, relay=self._script.relay)
+        for number, answer in enumerate(answers):
+            self._end(number, Step.CONNECTION, answer.outcome, answer.took_ms, answer.detail)
+            self._set(number, turn=answer.turn)
+            if answer.sid:
+                self._play.sids.add(answer.sid)
+        return self._all(Step.CONNECTION)
+
+    async def _publishing(self, sdk: Sdk) -> None:
+        wanted = [list(actor.shown.sources) for actor in self._actors]
+        async with self._begin(Step.PUBLISHING, f"publishing {_words(self._script.sources)}"):
+            answers = await sdk.publish(wanted)
+        for number, answer in enumerate(answers):
+            missing = [p for p in answer.publications if p.took_ms is None]
+            took = max((p.took_ms or 0.0 for p in answer.publications), default=0.0)
+            self._set(number, publications=answer.publications)
+            self._tracks[number] = answer.sids
+            if not answer.publications:
+                self._end(number, Step.PUBLISHING, Outcome.LEFT_OUT, 0.0, "may not publish")
+            elif missing:
+                failed = next((p.detail for p in missing if p.detail), "")
+                outcome = Outcome.FAILED if failed else Outcome.TIMEOUT
+                words = _words(p.source for p in missing)
+                self._end(number, Step.PUBLISHING, outcome, took, failed or f"{words}: no answer")
+            else:
+                self._end(number, Step.PUBLISHING, Outcome.OK, took)
+
+    async def _receiving(self, sdk: Sdk) -> None:
+        expected: list[list[str]] = []
+        for number, actor in enumerate(self._actors):
+            other = self._players[1 - number]
+            sent = [p.source for p in other.publications if p.took_ms is not None]
+            expected.append(sent if actor.shown.can_subscribe else [])
+        async with self._begin(Step.RECEIVING, "waiting for each other's sound and pictures"):
+            answers = await sdk.receive(expected)
+        for number, answer in enumerate(answers):
+            self._set(number, receptions=answer.receptions, path=answer.path, ended=answer.ended)
+            missing = [r.source for r in answer.receptions if r.first_frame_ms is None]
+            first = max((r.first_frame_ms or 0.0 for r in answer.receptions), default=0.0)
+            if answer.ended:
+                words = f"the session ended: {answer.ended}"
+                self._end(number, Step.RECEIVING, Outcome.FAILED, first, words)
+            elif missing:
+                words = f"nothing arrived of {_words(missing)}"
+                self._end(number, Step.RECEIVING, Outcome.TIMEOUT, first, words)
+            elif not answer.receptions:
+                words = "the other one publishes nothing"
+                if not self._actors[number].shown.can_subscribe:
+                    words = "may not subscribe"
+                self._end(number, Step.RECEIVING, Outcome.LEFT_OUT, 0.0, words)
+            else:
+                self._end(number, Step.RECEIVING, Outcome.OK, first)
+
+    async def _data(self, sdk: Sdk) -> None:
+        may = [actor.shown.can_publish_data for actor in self._actors]
+        async with self._begin(Step.DATA, "sending a message each way"):
+            answers = await sdk.say(may)
+        for number, answer in enumerate(answers):
+            if not may[number]:
+                outcome, words = Outcome.LEFT_OUT, "may not send data"
+                if answer.took_ms is not None:
+                    outcome, words = Outcome.FAILED, "may not send data, and it arrived"
+                self._end(number, Step.DATA, outcome, 0.0, words)
+            elif answer.took_ms is None:
+                words = answer.problem or "it never arrived at the other one"
+                self._end(number, Step.DATA, Outcome.TIMEOUT, 0.0, words)
+            else:
+                self._end(number, Step.DATA, Outcome.OK, answer.took_ms)
+
+    async def _permissions(self, sdk: Sdk | None) -> None:
+        watch = Stopwatch(self._play.clock)
+        async with self._begin(Step.PERMISSIONS, "trying what each may do, and may not do"):
+            refused = [
+                [s for s in self._script.sources if s not in actor.shown.sources]
+                for actor in self._actors
+            ]
+            if sdk is not None and any(refused):
+                for number, answer in enumerate(await sdk.publish_refused(refused)):
+                    tried = (p._replace(allowed=False) for p in answer.publications)
+                    both = (*self._players[number].publications, *tried)
+                    self._set(number, publications=both)
+            for what in actions.TRIES:
+                # The client first: once removed, nobody could be refused anything any more.
+                for number in reversed(range(len(self._actors))):
+                    await self._attempt(what, number)
+        for number, player in enumerate(self._players):
+            wrong = [
+                f"{a.action} was {'permitted' if a.permitted else 'refused'}"
+                for a in player.attempts
+                if a.permitted is not None and a.permitted is not a.granted
+            ]
+            wrong += [
+                f"{p.source} was published"
+                for p in player.publications
+                if not p.allowed and p.took_ms is not None
+            ]
+            outcome = Outcome.FAILED if wrong else Outcome.OK
+            self._end(number, Step.PERMISSIONS, outcome, watch.ms, "; ".join(wrong))
+
+    async def _attempt(self, what: actions.Try, number: int) -> None:
+        actor, other = self._actors[number], self._actors[1 - number]
+        granted = actor.shown.room_record if what.grant == "roomRecord" else actor.shown.room_admin
+        alone = self._sdk is None or actor.room != other.room
+        if alone and granted and what.grant == "roomAdmin":
+            return  # nobody is there to do it to, and the server would look for long
+        track = next(iter(self._tracks[1 - number]), "")
+        if what.needs_track and not track:
+            track = "TR_none"  # whether it may be done is decided before it is looked for
+        permitted, answer = await actions.attempt(
+            what,
+            self._route.endpoint.url,
+            self._tokens[number],
+            self._play.ask(self._route),
+            room=actor.room,
+            identity=other.seat.identity,
+            track=track,
+        )
+        tried = Attempt(what.action, what.grant, granted, permitted, safe(answer, 200))
+        self._set(number, attempts=(*self._players[number].attempts, tried))
+
+    async def _leaving(self, sdk: Sdk) -> None:
+        async with self._begin(Step.LEAVING, "leaving"):
+            answers = await sdk.leave()
+            there = await self._play.still_there(self._route)
+        for number, answer in enumerate(answers):
+            outcome = Outcome.TIMEOUT if there[number] else Outcome.OK
+            detail = "the server still has the participant" if there[number] else ""
+            self._end(number, Step.LEAVING, outcome, answer.took_ms, detail)
+
+    # ------------------------------------------------------------ small things
+
+    @contextlib.asynccontextmanager
+    async def _begin(self, step: Step, words: str) -> AsyncIterator[None]:
+        async with self._play.step(step, self._prefix + words):
+            yield
+
+    def _deadline(self) -> Deadline:
+        return self._play.deadline()
+
+    def _set(self, number: int, **fields: object) -> None:
+        self._players[number] = self._players[number]._replace(**fields)  # type: ignore[arg-type]  # names are the record's own
+
+    def _end(
+        self, number: int, step: Step, outcome: Outcome, took_ms: float, detail: str = ""
+    ) -> None:
+        result = StepResult(step, outcome, took_ms, safe(detail, 300))
+        self._set(number, steps=(*self._players[number].steps, result))
+
+    def _leave_out(self, *steps: Step) -> None:
+        for number in range(len(self._players)):
+            for step in steps:
+                self._end(number, step, Outcome.LEFT_OUT, 0.0, "--signal-only")
+
+    def _all(self, step: Step) -> bool:
+        return all(player.step(step).outcome in GOOD for player in self._players)
+
+    def _blame(self, number: int, outcome: Outcome) -> None:
+        if outcome is not Outcome.OK and self._play.blamed == 0:
+            self._play.blamed = number
+
+
+def _words(sources: Iterable[str]) -> str:
+    names = [source.replace("_", " ") for source in sources]
+    return " and ".join((", ".join(names[:-1]), names[-1]) if len(names) > 1 else names)
+
+
+def _validated(answer: Exchange) -> tuple[Outcome, str]:
+    if isinstance(answer, HttpAnswer):
+        if answer.status == 200:
+            return Outcome.OK, ""
+        return Outcome.FAILED, f"HTTP {answer.status}: {answer.body}"
+    late = answer.problem in {Silence.TIMEOUT, Silence.SLOW}
+    return (Outcome.TIMEOUT if late else Outcome.FAILED), str(answer.problem)
+
+
+def _joined(session: Session) -> tuple[Outcome, str]:
+    if isinstance(session.first, Joined):
+        if session.cut is not None:
+            return Outcome.FAILED, f"joined, then {session.cut.how}"
+        return Outcome.OK, ""
+    if session.first is not None:
+        last = session.phases[-1]
+        return Outcome.FAILED, last.detail
+    if isinstance(session.attempt.result, Upgraded):
+        return Outcome.FAILED, "no message"
+    return Outcome.FAILED, next((p.detail for p in session.phases if p.detail), "not upgraded")

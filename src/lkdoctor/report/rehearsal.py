@@ -1,0 +1,285 @@
+"""A rehearsal as people read it: steps and participants, what was measured, the verdict."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from lkdoctor.facts.rehearsal import (
+    AUDIO_LOSS,
+    GOOD,
+    NAMES,
+    TRIP_MS,
+    MediaPath,
+    Outcome,
+    Participant,
+    Player,
+    RehearsalFact,
+    Step,
+    loss,
+)
+from lkdoctor.report import accessible, areas, details, human
+from lkdoctor.report.findings import findings
+from lkdoctor.report.layout import (
+    BLANK,
+    Canvas,
+    Line,
+    Span,
+    Style,
+    cells,
+    glyph,
+    inert,
+    labelled,
+    line,
+    many,
+    milliseconds,
+    pad,
+    spoken_milliseconds,
+    wrap,
+)
+from lkdoctor.report.model import Report
+
+_STYLES: Final = {
+    Outcome.OK: Style.PASS,
+    Outcome.FAILED: Style.FAIL,
+    Outcome.TIMEOUT: Style.FAIL,
+    Outcome.LEFT_OUT: Style.SKIP,
+    Outcome.NOT_REACHED: Style.SKIP,
+}
+
+_WORDS: Final = {
+    Outcome.FAILED: "failed",
+    Outcome.TIMEOUT: "no answer",
+    Outcome.LEFT_OUT: "left out",
+    Outcome.NOT_REACHED: "not reached",
+}
+
+_STEP: Final = 17
+"""Cells of a step's name."""
+
+_MOST: Final = 24
+"""Cells of a participant's column."""
+
+
+def render(report: Report, canvas: Canvas, *, verbose: int = 0) -> Iterator[Line]:
+    """The whole report.
+
+    Args:
+        report: what to show.
+        canvas: where to.
+        verbose: 1 shows every check and what was measured of each track, too.
+    """
+    report = inert(report, canvas)
+    fact = report.facts.rehearsal
+    if canvas.accessible:
+        yield from _spoken(report, verbose=verbose)
+        return
+    yield from human.header(report, canvas)
+    if fact is not None:
+        yield from _people(fact, canvas)
+        if fact.rounds:
+            yield BLANK
+            yield from _table(fact, canvas)
+        rows = list(told(fact, verbose=verbose))
+        if rows:
+            yield BLANK
+            column = max(cells(label) for label, _ in rows) + 2
+            for label, text in rows:
+                yield from labelled(label, [text], canvas, column=column)
+    if verbose:
+        yield BLANK
+        yield from human.body(report, canvas, verbose=verbose)
+    yield from findings(report.findings, canvas)
+    yield BLANK
+    for words in report.summary.not_tested:
+        yield from human.marked(Style.SKIP, f"not tested: {words}", canvas)
+    yield from human.verdict(report, canvas, told=_told(fact))
+
+
+def _told(fact: RehearsalFact | None) -> str | None:
+    if fact is None or not fact.rounds:
+        return None
+    good = sum(one.good for one in fact.rounds)
+    return f"{good} of {many(len(fact.rounds), 'round')} went well"
+
+
+def _people(fact: RehearsalFact, canvas: Canvas) -> Iterator[Line]:
+    people = " and ".join(f"{who.identity} ({who.role})" for who in fact.participants)
+    rooms = " and ".join(dict.fromkeys(who.room for who in fact.participants))
+    where = "in" if fact.in_place else "in a throw-away copy of"
+    for row in wrap(f"{people} {where} {rooms}", canvas.width):
+        yield line(Span(row, Style.DIM))
+
+
+# ------------------------------------------------------------------ the table
+
+
+def _table(fact: RehearsalFact, canvas: Canvas) -> Iterator[Line]:
+    heads = [_head(who) for who in fact.participants]
+    lead = pad("", _STEP + 2)
+    yield line(
+        lead,
+        *(Span(pad(head, _MOST), Style.DIM) for head in heads[:-1]),
+        Span(heads[-1], Style.DIM),
+    )
+    for step in Step:
+        row: list[Span | str] = ["  ", Span(pad(NAMES[step], _STEP))]
+        for number in range(len(fact.participants)):
+            style, text = _cell(fact, number, step)
+            mark = glyph(style, canvas)
+            last = number == len(fact.participants) - 1
+            room = _MOST - cells(mark.text) - 1
+            row += [mark, f" {text}" if last else f" {pad(text, room)}"]
+        yield line(*row)
+
+
+def _head(who: Participant) -> str:
+    name = who.identity if cells(who.identity) <= _MOST - 2 else f"{who.identity[: _MOST - 5]}..."
+    return who.role if cells(f"{who.role} {name}") > _MOST - 2 else f"{who.role} {name}"
+
+
+def _cell(fact: RehearsalFact, number: int, step: Step) -> tuple[Style, str]:
+    """One participant's way through one step, over all rounds."""
+    results = [one.players[number].step(step) for one in fact.rounds]
+    bad = [r for r in results if r.outcome not in GOOD and r.outcome is not Outcome.NOT_REACHED]
+    took = sorted(r.took_ms for r in results if r.outcome is Outcome.OK)
+    if len(results) > 1 and (took or bad):
+        style = Style.FAIL if bad else Style.PASS
+        middle = f", {milliseconds(percentile(took, 50))}" if took else ""
+        return style, f"{len(took)} of {len(results)}{middle}"
+    result = (bad or results)[0]
+    if result.outcome is Outcome.OK:
+        return Style.PASS, milliseconds(result.took_ms)
+    return _STYLES[result.outcome], _WORDS[result.outcome]
+
+
+def percentile(ordered: Sequence[float], share: int) -> float:
+    """The value below which that share of the sorted values lies (nearest rank)."""
+    return ordered[max(0, -(-len(ordered) * share // 100) - 1)]
+
+
+# ------------------------------------------------------------------ what was measured
+
+
+def told(fact: RehearsalFact, *, verbose: int = 0) -> Iterator[tuple[str, str]]:
+    """What there is to say beside the table: label and text."""
+    if len(fact.rounds) > 1:
+        yield "rounds", _rounds(fact)
+    if not fact.rounds:
+        return
+    last = next((one for one in reversed(fact.rounds) if one.good), fact.rounds[-1])
+    for who, player in zip(fact.participants, last.players, strict=False):
+        yield from _of_player(who, player, verbose=verbose)
+    if not fact.signal_only and last.good:
+        yield "sound alone", _sound_alone(last.players)
+    for clean_up in fact.clean_ups:
+        yield "room", f"{clean_up.room} {'removed' if clean_up.removed else 'NOT removed'}"
+    if fact.broke:
+        yield "SDK", f"its process ended: {fact.broke}"
+
+
+def _of_player(who: Participant, player: Player, *, verbose: int) -> Iterator[tuple[str, str]]:
+    if player.path is not None:
+        yield f"path, {who.role}", path(player.path)
+    measured = _measured(player)
+    if measured:
+        yield f"received, {who.role}", measured
+    if not verbose:
+        return
+    for seen in player.receptions:
+        first = "never" if seen.first_frame_ms is None else milliseconds(seen.first_frame_ms)
+        yield seen.source.replace("_", " "), f"{seen.frames} frames, the first after {first}"
+    for tried in player.attempts:
+        yield f"tried, {who.role}", f"{tried.action}: {tried.answer}"
+
+
+def path(seen: MediaPath) -> str:
+    """As in ``udp to 203.0.113.10:7882, direct, round trip 24 ms``."""
+    where = details.endpoint(seen.remote_address, seen.remote_port)
+    way = "relayed by TURN" if seen.relayed else "direct"
+    trip = "" if seen.round_trip_ms is None else f", round trip {milliseconds(seen.round_trip_ms)}"
+    return f"{seen.protocol} to {where}, {way}{trip}"
+
+
+def _measured(player: Player) -> str:
+    """First frames, delay and loss of everything that arrived."""
+    firsts = [r.first_frame_ms for r in player.receptions if r.first_frame_ms is not None]
+    delays = [r.delay_ms for r in player.receptions if r.delay_ms is not None]
+    jitters = [r.jitter_ms for r in player.receptions if r.jitter_ms is not None]
+    share = loss(player.receptions)
+    parts = []
+    if firsts:
+        span = dict.fromkeys(milliseconds(ms) for ms in (min(firsts), max(firsts)))
+        parts.append(f"first frames after {' to '.join(span)}")
+    if delays:
+        parts.append(f"delay {milliseconds(max(delays))}")
+    if share is not None:
+        parts.append(f"lost {share:.1%}")
+    if jitters:
+        parts.append(f"jitter {milliseconds(max(jitters))}")
+    return ", ".join(parts)
+
+
+def _sound_alone(players: Sequence[Player]) -> str:
+    """What a connection too poor for pictures would carry, as far as this one tells."""
+    sound = [r for p in players for r in p.receptions if r.source == "microphone"]
+    share = loss(sound)
+    trips = [p.path.round_trip_ms for p in players if p.path and p.path.round_trip_ms is not None]
+    if share is None:
+        return "not measured"
+    good = share <= AUDIO_LOSS and all(trip <= TRIP_MS for trip in trips)
+    word = "would carry" if good else "would hardly carry"
+    return f"this connection {word} it: {share:.1%} of its packets lost (it takes about 40 kbit/s)"
+
+
+def _rounds(fact: RehearsalFact) -> str:
+    good = sum(one.good for one in fact.rounds)
+    text = f"{good} of {len(fact.rounds)} went well"
+    connected = sorted(
+        result.took_ms
+        for one in fact.rounds
+        for player in one.players
+        if (result := player.step(Step.CONNECTION)).outcome is Outcome.OK
+    )
+    if connected:
+        shares = ", ".join(
+            f"p{share} {milliseconds(percentile(connected, share))}" for share in (50, 90, 99)
+        )
+        text += f"; peer connection {shares}"
+    return text
+
+
+# ------------------------------------------------------------------ read aloud
+
+
+def _spoken(report: Report, *, verbose: int) -> Iterator[Line]:
+    fact = report.facts.rehearsal
+    yield from accessible.verdict(report, _told(fact))
+    yield accessible.sentence(f"Target: {report.target.url or 'no URL'}")
+    if fact is not None:
+        for number, who in enumerate(fact.participants):
+            yield accessible.sentence(f"Participant {number + 1}: {who.identity}, {who.role}")
+            for step in Step:
+                if fact.rounds:
+                    yield accessible.sentence(f"{NAMES[step]}: {_said(fact, number, step)}")
+        for label, text in told(fact, verbose=verbose):
+            yield accessible.sentence(f"{label}: {text}")
+    yield from accessible.findings(report.findings)
+    for words in report.summary.not_tested:
+        yield accessible.sentence(f"Not tested: {words}")
+    ending = areas.ending(report)
+    if ending is not None and fact is None:
+        yield accessible.sentence(ending)
+    yield accessible.sentence(f"Exit code {int(report.summary.exit_code)}")
+
+
+def _said(fact: RehearsalFact, number: int, step: Step) -> str:
+    results = [one.players[number].step(step) for one in fact.rounds]
+    good = [r for r in results if r.outcome is Outcome.OK]
+    bad = [r for r in results if r.outcome in {Outcome.FAILED, Outcome.TIMEOUT}]
+    if bad:
+        rounds = f" in {len(bad)} of {len(results)} rounds" if len(results) > 1 else ""
+        why = f", {bad[0].detail}" if bad[0].detail else ""
+        return f"{_WORDS[bad[0].outcome]}{rounds}{why}"
+    if good:
+        return f"passed, {spoken_milliseconds(max(r.took_ms for r in good))}"
+    why = f", {results[0].detail}" if results[0].detail else ""
+    return f"{_WORDS[results[0].outcome]}{why}"

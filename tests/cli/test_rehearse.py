@@ -1,0 +1,428 @@
+"""A booking played for real: every step passes, or fails where and as it should; nothing stays."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from faults.doctor import Ran, lkdoctor
+from servers import RunningServer
+
+from lkdoctor.sandbox import running_sandbox
+
+BOOKING = ("--booking", "b1", "--provider", "ada", "--client", "carl")
+SHORT = ("--seconds", "0", "--timeout", "20")
+STEPS = (
+    "token",
+    "signalling",
+    "connection",
+    "publishing",
+    "receiving",
+    "data",
+    "permissions",
+    "leaving",
+)
+
+
+def surroundings(server: RunningServer) -> dict[str, str]:
+    return {
+        "LIVEKIT_URL": server.url,
+        "LIVEKIT_API_KEY": server.long_key,
+        "LIVEKIT_API_SECRET": server.long_secret,
+    }
+
+
+def rehearse(server: RunningServer, folder: Path, *options: str) -> Ran:
+    return lkdoctor("rehearse", *options, cwd=folder, env=surroundings(server))
+
+
+def played(server: RunningServer, folder: Path, *options: str) -> tuple[int, dict[str, Any]]:
+    """Exit code and report; whatever happened, nobody and nothing is left on the server."""
+    done = rehearse(server, folder, *options, "-o", "json")
+    quiet = [row for row in done.err.splitlines() if not row.startswith("lkdoctor: still")]
+    assert quiet == []
+    assert rooms(server, folder) == []
+    return done.code, done.json()
+
+
+def rooms(server: RunningServer, folder: Path) -> list[str]:
+    """Rooms that only a rehearsal can have made; other tests use the server, too."""
+    told = lkdoctor("rooms", "list", "-o", "plain", cwd=folder, env=surroundings(server)).out
+    names = [row.split("\t")[0] for row in told.splitlines()[1:]]
+    ours = ("lkdoctor-", "booking-b1", "booking-fresh", "booking-w", "visit-")
+    return [name for name in names if name.startswith(ours)]
+
+
+def outcomes(report: dict[str, Any], player: int) -> dict[str, str]:
+    first = report["facts"]["rehearsal"]["rounds"][0]
+    return {step["step"]: step["outcome"] for step in first["players"][player]["steps"]}
+
+
+def test_a_booking_that_works(real_server: RunningServer, tmp_path: Path) -> None:
+    code, report = played(real_server, tmp_path, *BOOKING, "--seconds", "1", "--timeout", "20")
+    assert (code, report["findings"], report["summary"]["verdict"]) == (0, [], "healthy")
+    fact = report["facts"]["rehearsal"]
+    assert [(p["role"], p["identity"], p["room"]) for p in fact["participants"]] == [
+        ("provider", "ada", "booking-b1"),
+        ("client", "carl", "booking-b1"),
+    ]
+    for number in (0, 1):
+        assert outcomes(report, number) == dict.fromkeys(STEPS, "ok")
+    for player in fact["rounds"][0]["players"]:
+        seen = {r["source"]: r for r in player["receptions"]}
+        assert set(seen) == {"microphone", "camera", "screen_share"}
+        assert all(r["first_frame_ms"] > 0 and r["packets"] > 0 for r in seen.values())
+        assert all(seen[s]["delay_ms"] is not None for s in ("camera", "screen_share"))
+        assert player["path"]["local_type"] != "relay"
+        assert player["path"]["round_trip_ms"] is not None
+    provider, client = fact["rounds"][0]["players"]
+    tried = ["MutePublishedTrack", "UpdateParticipant", "ListEgress", "RemoveParticipant"]
+    assert [(a["action"], a["permitted"]) for a in provider["attempts"]] == [
+        (t, True) for t in tried
+    ]
+    assert [(a["action"], a["permitted"]) for a in client["attempts"]] == [
+        (t, False) for t in tried
+    ]
+
+
+@pytest.mark.parametrize(
+    ("project", "options", "code", "step"),
+    [
+        pytest.param(
+            "[roles.provider]\ncanPublish = true\n[roles.client]\nroomAdmin = true\nroomRecord = true",
+            BOOKING,
+            "rehearsal-roles-exchanged",
+            "permissions",
+            id="grants exchanged between the roles",
+        ),
+        pytest.param(
+            "[roles.client]\nroomAdmin = true",
+            BOOKING,
+            "rehearsal-client-moderates",
+            "permissions",
+            id="a client who is an admin, too",
+        ),
+        pytest.param(
+            "[roles.client]\ncanPublish = false",
+            BOOKING,
+            "rehearsal-publish-denied",
+            "publishing",
+            id="canPublish false",
+        ),
+        pytest.param(
+            '[roles.provider]\nroomAdmin = true\ncanPublishSources = ["microphone"]',
+            BOOKING,
+            "rehearsal-publish-denied",
+            "publishing",
+            id="a source that is missing",
+        ),
+        pytest.param(
+            "[roles.client]\ncanSubscribe = false",
+            BOOKING,
+            "rehearsal-subscribe-denied",
+            "receiving",
+            id="canSubscribe false",
+        ),
+        pytest.param(
+            '[booking]\nidentity = "{booking}"',
+            BOOKING,
+            "rehearsal-identity-shared",
+            "token",
+            id="the same identity twice",
+        ),
+        pytest.param(
+            '[booking]\nroom = "visit-{user}"',
+            BOOKING,
+            "rehearsal-rooms-differ",
+            "token",
+            id="a room for each of them",
+        ),
+        pytest.param(
+            "",
+            ("--room", "one", "--room", "other", "--as", "provider:ada", "--as", "client:carl"),
+            "rehearsal-rooms-differ",
+            "token",
+            id="one's token for another room",
+        ),
+    ],
+)
+def test_a_fault_of_the_booking_is_named_at_its_step(  # noqa: PLR0917 - a row of the table
+    project: str,
+    options: tuple[str, ...],
+    code: str,
+    step: str,
+    real_server: RunningServer,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "lkdoctor.toml").write_text(project)
+    status, report = played(real_server, tmp_path, *options, *SHORT)
+    assert [finding["code"] for finding in report["findings"]] == [code]
+    assert (status, report["findings"][0]["check"]) == (1, f"rehearsal.{step}")
+
+
+def test_data_that_may_not_be_sent_is_a_warning(real_server: RunningServer, tmp_path: Path) -> None:
+    (tmp_path / "lkdoctor.toml").write_text("[roles.client]\ncanPublishData = false")
+    status, report = played(real_server, tmp_path, *BOOKING, *SHORT, "--fail-on", "warn")
+    assert [finding["code"] for finding in report["findings"]] == ["rehearsal-data-denied"]
+    assert (status, outcomes(report, 1)["data"]) == (4, "left_out")
+
+
+def test_a_role_that_is_there_to_watch_is_no_fault(
+    real_server: RunningServer, tmp_path: Path
+) -> None:
+    (tmp_path / "lkdoctor.toml").write_text("[roles.supervisor]\ncanPublish = false")
+    people = ("--room", "booking-w", "--as", "provider:ada", "--as", "supervisor:sue")
+    status, report = played(real_server, tmp_path, *people, *SHORT)
+    assert (status, report["findings"], outcomes(report, 1)["publishing"]) == (0, [], "left_out")
+    tried = report["facts"]["rehearsal"]["rounds"][0]["players"][1]["publications"]
+    assert [(p["allowed"], p["took_ms"]) for p in tried] == [(False, None)] * 3
+
+
+def test_what_the_server_does_not_take_is_named_by_the_rules_of_all_commands(
+    real_server: RunningServer, tmp_path: Path
+) -> None:
+    surround = surroundings(real_server) | {"LIVEKIT_API_SECRET": "x" * 40}
+    done = lkdoctor("rehearse", *BOOKING, "-o", "json", cwd=tmp_path, env=surround)
+    report = done.json()
+    assert done.code == 1
+    assert report["findings"][0]["code"] == "token-bad-signature"
+    assert outcomes(report, 0)["token"] == "failed"
+    assert outcomes(report, 0)["connection"] == "not_reached"
+
+
+def test_several_rounds_are_counted(real_server: RunningServer, tmp_path: Path) -> None:
+    done = rehearse(real_server, tmp_path, *BOOKING, *SHORT, "--rounds", "2", "--audio-only")
+    assert done.code == 0
+    assert "2 of 2 went well; peer connection p50" in done.out
+    assert "2 of 2 rounds went well" in done.out
+
+
+def test_signalling_alone_runs_everywhere(tmp_path: Path) -> None:
+    with running_sandbox() as sandbox:
+        surround = {
+            "LIVEKIT_URL": sandbox.url,
+            "LIVEKIT_API_KEY": sandbox.api_key,
+            "LIVEKIT_API_SECRET": sandbox.api_secret,
+        }
+        words = (*BOOKING, "--signal-only")
+        done = lkdoctor("rehearse", *words, "-o", "json", cwd=tmp_path, env=surround)
+    report = done.json()
+    assert [f["code"] for f in report["findings"] if f["severity"] != "info"] == []
+    assert done.code == 0
+    assert outcomes(report, 0) == {
+        **dict.fromkeys(STEPS, "left_out"),
+        "token": "ok",
+        "signalling": "ok",
+        "permissions": "ok",
+    }
+
+
+# ------------------------------------------------------------------ in the booking's own room
+
+
+class Guest:
+    """Somebody real in a room, through the SDK."""
+
+    def __init__(self, server: RunningServer, room: str, identity: str) -> None:
+        self._server, self._room, self._identity = server, room, identity
+
+    def __enter__(self) -> None:
+        code = (
+            "import asyncio, sys\n"
+            "from livekit import rtc, api\n"
+            "url, key, secret, room, identity = sys.argv[1:]\n"
+            "token = api.AccessToken(key, secret).with_identity(identity).with_grants(\n"
+            "    api.VideoGrants(room_join=True, room=room)).to_jwt()\n"
+            "async def main():\n"
+            "    there = rtc.Room()\n"
+            "    await there.connect(url, token)\n"
+            "    print('there', flush=True)\n"
+            "    await asyncio.to_thread(sys.stdin.read)\n"
+            "    print(there.isconnected(), flush=True)\n"
+            "    await there.disconnect()\n"
+            "asyncio.run(main())\n"
+        )
+        server = self._server
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-c", code, server.url, server.long_key, server.long_secret),
+                *(self._room, self._identity),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "there\n"
+
+    def __exit__(self, *_: object) -> None:
+        out = self._process.communicate(timeout=30)[0]
+        assert out == "True\n", "the guest was thrown out"
+
+
+def test_in_place_is_refused_while_people_are_in_the_room(
+    real_server: RunningServer, tmp_path: Path
+) -> None:
+    words = ("--booking", "busy", "--provider", "ada", "--client", "carl", "--in-place")
+    with Guest(real_server, "booking-busy", "gwen"):
+        done = rehearse(real_server, tmp_path, *words)
+        assert (done.code, done.out) == (2, "")
+        assert done.err.splitlines()[0] == "Error: people are in the room booking-busy: gwen"
+        agreed = rehearse(real_server, tmp_path, *words, "--yes", *SHORT, "-q")
+        assert (agreed.code, agreed.out) == (0, "")
+        left = lkdoctor(
+            "rooms",
+            "show",
+            "booking-busy",
+            "-o",
+            "plain",
+            cwd=tmp_path,
+            env=surroundings(real_server),
+        )
+        assert [row.split("\t")[0] for row in left.out.splitlines()[1:]] == ["gwen"]
+
+
+def test_in_place_never_disconnects_the_person_itself(
+    real_server: RunningServer, tmp_path: Path
+) -> None:
+    words = ("--booking", "own", "--provider", "ada", "--client", "carl", "--in-place", "--yes")
+    with Guest(real_server, "booking-own", "carl"):
+        done = rehearse(real_server, tmp_path, *words)
+        assert done.code == 2
+        assert "carl is in the room booking-own, and would be disconnected" in done.err
+
+
+def test_in_place_a_room_that_was_not_there_is_gone_again(
+    real_server: RunningServer, tmp_path: Path
+) -> None:
+    words = ("--booking", "fresh", "--provider", "ada", "--client", "carl", "--in-place")
+    code, report = played(real_server, tmp_path, *words, *SHORT)
+    assert (code, report["findings"]) == (0, [])
+    assert report["facts"]["rehearsal"]["clean_ups"][0]["room"] == "booking-fresh"
+
+
+# ------------------------------------------------------------------ Ctrl-C, and what cannot be
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGINT for one process")
+@pytest.mark.parametrize("step", STEPS)
+def test_ctrl_c_in_any_step_leaves_nobody_and_nothing(
+    step: str, real_server: RunningServer, tmp_path: Path
+) -> None:
+    kept = {k: v for k, v in os.environ.items() if k in {"PATH", "HOME"} or "COVERAGE" in k}
+    words = [sys.executable, "-m", "lkdoctor", "rehearse", *BOOKING, *SHORT, "-o", "ndjson"]
+    with subprocess.Popen(
+        words,
+        cwd=tmp_path,
+        env=kept | surroundings(real_server),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        rows: list[dict[str, Any]] = []
+        wanted = step
+        for row in process.stdout:
+            rows.append(json.loads(row))
+            if rows[-1].get("step") == wanted and rows[-1]["event"] == "step.started":
+                process.send_signal(signal.SIGINT)
+                wanted = ""
+        assert process.stderr is not None
+        said = process.stderr.read()
+    assert "Traceback" not in said
+    assert (rows[-1]["event"], rows[-1]["run"]["interrupted_by"]) == ("run.finished", "signal")
+    assert process.returncode == 130
+    assert rooms(real_server, tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        pytest.param((), "--booking and --provider and --client are missing", id="nothing"),
+        pytest.param(
+            ("--booking", "b", "--provider", "x", "--client", "x"),
+            "provider and client are the same person ('x')",
+            id="the same person twice",
+        ),
+        pytest.param(
+            ("--room", "r", "--as", "provider:x", "--as", "client:x"),
+            "both are the same person ('x')",
+            id="the same person twice, without a booking",
+        ),
+        pytest.param(
+            ("--room", "r", "--as", "boss:x", "--as", "client:y"),
+            "there is no role 'boss' (built in)",
+            id="unknown role",
+        ),
+        pytest.param(
+            ("--room", "r", "--as", "x", "--as", "client:y"),
+            "--as 'x' is not ROLE:IDENTITY",
+            id="no role",
+        ),
+        pytest.param(
+            ("--room", "r", "--as", "client:y"),
+            "a rehearsal has two participants, --as names 1",
+            id="one person",
+        ),
+        pytest.param(
+            ("--as", "provider:x", "--as", "client:y"),
+            "--as needs --room: one for both, or one for each",
+            id="no room",
+        ),
+        pytest.param((*BOOKING, "--as", "client:y"), "--as takes the place of", id="both ways"),
+        pytest.param(
+            (*BOOKING, "--room", "r", "--room", "s"), "a booking has one room", id="rooms"
+        ),
+        pytest.param((*BOOKING, "--yes"), "--yes is for --in-place", id="--yes"),
+        pytest.param(
+            (*BOOKING, "--signal-only", "--audio-only"), "--signal-only plays no media", id="sound"
+        ),
+        pytest.param(BOOKING, "no LiveKit URL is known", id="no URL"),
+    ],
+)
+def test_what_cannot_be_played_is_one_clear_line(
+    options: tuple[str, ...], line: str, tmp_path: Path
+) -> None:
+    done = lkdoctor("rehearse", *options, cwd=tmp_path)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"Error: {line}")
+
+
+def test_without_the_sdk_one_line_says_what_to_install(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.modules['livekit.rtc'] = None\n"
+        "from lkdoctor.cli.app import run; sys.exit(run(sys.argv[1:]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "rehearse", *BOOKING],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines() == [
+        "Error: a rehearsal with media needs LiveKit's real-time SDK: pip install 'lkdoctor[media]'",
+        "  --signal-only   rehearses tokens, signalling and permissions without it",
+    ]
+
+
+def test_a_server_without_media_is_told(tmp_path: Path) -> None:
+    """The sandbox signals, and carries no media."""
+    with running_sandbox() as sandbox:
+        surround = {
+            "LIVEKIT_URL": sandbox.url,
+            "LIVEKIT_API_KEY": sandbox.api_key,
+            "LIVEKIT_API_SECRET": sandbox.api_secret,
+        }
+        words = (*BOOKING, "--timeout", "3", "-o", "json")
+        done = lkdoctor("rehearse", *words, cwd=tmp_path, env=surround)
+    report = done.json()
+    assert done.code == 1
+    assert report["findings"][0]["code"].startswith("rehearsal-")
+    assert outcomes(report, 0)["connection"] in {"failed", "timeout"}

@@ -1,0 +1,226 @@
+"""Faults on the way of the media, on a test host of our own: nothing leaves this machine.
+
+The host is a network namespace with loopback, one dead network and the firewall; making one takes
+Linux, root, ``ip`` and ``nft``. The livekit-server, the TURN server and both participants run there.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import servers
+
+TESTS = Path(__file__).parent.parent
+
+
+def missing() -> str:
+    """What this machine lacks."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        return "needs Linux and root for a test host"
+    lacking = [tool for tool in ("ip", "nft", "turnserver") if shutil.which(tool) is None]
+    if lacking:
+        return f"needs {', '.join(lacking)} (apt install iproute2 nftables coturn)"
+    return "" if servers.find_server(servers.NEWEST) else "needs a real livekit-server"
+
+
+needs_a_host = pytest.mark.skipif(bool(missing()), reason=missing())
+
+# Runs there: starts the server, breaks what is to be broken, and plays the booking.
+DRIVER = """
+import json, subprocess, sys, time
+told = json.loads(sys.argv[1])
+sys.path.insert(0, told["tests"])
+import servers
+
+turn = None
+try:
+    if told["turn"]:
+        turn = subprocess.Popen(told["turn"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for line in turn.stdout:
+            if "IO method" in line:
+                break
+    with servers.livekit_server(config=told["config"]) as server:
+        for rule in told["rules"]:
+            subprocess.run(["nft", rule], check=True)
+        done = subprocess.run(
+            [sys.executable, "-m", "lkdoctor", "rehearse", "--url", server.url.replace("127.0.0.1", told["address"]), *told["options"]],
+            env={**told["env"], "LIVEKIT_API_KEY": server.long_key, "LIVEKIT_API_SECRET": server.long_secret},
+            capture_output=True, text=True, timeout=90,
+        )
+        rooms = subprocess.run(
+            [sys.executable, "-m", "lkdoctor", "rooms", "list", "-o", "plain", "--url", server.url],
+            env={**told["env"], "LIVEKIT_API_KEY": server.long_key, "LIVEKIT_API_SECRET": server.long_secret},
+            capture_output=True, text=True, timeout=30,
+        )
+finally:
+    if turn is not None:
+        turn.kill()
+        turn.wait()
+print(json.dumps([done.returncode, done.stdout, done.stderr, rooms.stdout]))
+"""
+
+
+@contextlib.contextmanager
+def host() -> Iterator[list[str]]:
+    """The words that run a command on a host that knows itself and one dead network."""
+    name = f"lkdoctor-{uuid.uuid4().hex[:8]}"
+    there = ["ip", "netns", "exec", name]
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    try:
+        for words in (
+            # LiveKit offers every IPv6 address of a machine, whatever node_ip says.
+            "sysctl -qw net.ipv6.conf.all.disable_ipv6=1",
+            "ip link set lo up",
+            # A cable whose other end takes every packet and answers none.
+            "ip link add dead type veth peer name end",
+            "ip addr add 203.0.113.2/24 dev dead",
+            "ip link set dead up",
+            "ip link set end up",
+            "ip neigh add 203.0.113.9 lladdr 02:00:00:00:00:01 dev dead",
+        ):
+            subprocess.run([*there, *words.split()], check=True)
+        yield there
+    finally:
+        subprocess.run(["ip", "netns", "del", name], check=False)
+
+
+TABLE = (
+    "add table inet broken",
+    "add chain inet broken out { type filter hook output priority 0; policy accept; }",
+)
+NO_UDP = (*TABLE, "add rule inet broken out meta l4proto udp drop")
+CLOSED = (*NO_UDP, "add rule inet broken out tcp dport 7881 drop")
+# As a NAT in front of the participants does: the server cannot begin.
+NOT_ASKED_FOR = (*TABLE, "add rule inet broken out udp sport 7882 ct state new drop")
+LOSSY = (*TABLE, "add rule inet broken out meta l4proto udp numgen random mod 100 < 12 drop")
+
+HERE = "203.0.113.2"
+"""The host's own address in the dead network."""
+
+TURN = {
+    "host": HERE,
+    "port": 3478,
+    "protocol": "udp",
+    "username": "u",
+    "credential": "right",
+}
+
+
+def turnserver(password: str) -> list[str]:
+    """A coturn that takes this password."""
+    words = "turnserver -n --listening-ip 203.0.113.2 --relay-ip 203.0.113.2"
+    more = f"--lt-cred-mech --user u:{password} --realm x --no-tls --no-dtls --no-cli --log-file stdout"
+    return [*words.split(), *more.split()]
+
+
+def rehearsed(**changes: Any) -> tuple[int, dict[str, Any], str]:
+    """Exit code, report, and what rooms there are afterwards."""
+    told: dict[str, Any] = {
+        "tests": str(TESTS),
+        "turn": [],
+        "address": HERE,
+        "config": {},
+        "rules": (),
+        "options": (),
+        "env": {k: v for k, v in os.environ.items() if k in {"PATH", "HOME"}},
+    }
+    told |= changes
+    # All ports are free there.
+    rtc = {"node_ip": HERE, "udp_port": 7882, "tcp_port": 7881, **told["config"].get("rtc", {})}
+    told["config"] = {**told["config"], "rtc": rtc, "bind_addresses": ["127.0.0.1", HERE]}
+    options = "--booking b1 --provider ada --client carl --seconds 1 --timeout 5 -o json"
+    told["options"] = [*options.split(), *told["options"]]
+    with host() as there:
+        done = subprocess.run(
+            [*there, sys.executable, "-c", DRIVER, json.dumps(told)],
+            capture_output=True,
+            text=True,
+            timeout=110,
+            check=True,
+        )
+    code, out, err, rooms = json.loads(done.stdout)
+    # A busy machine is told what is still going on; the SDK's own logs would be more than that.
+    assert [line for line in err.splitlines() if not line.startswith("lkdoctor: still")] == []
+    return code, json.loads(out), rooms
+
+
+def step_of(report: dict[str, Any], outcome: str) -> str:
+    """The first step that ended so for anybody."""
+    first = report["facts"]["rehearsal"]["rounds"][0]
+    steps = zip(*(player["steps"] for player in first["players"]), strict=True)
+    return next((s["step"] for both in steps for s in both if s["outcome"] == outcome), "")
+
+
+@needs_a_host
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        pytest.param(
+            {"config": {"rtc": {"node_ip": "203.0.113.9"}}, "rules": NOT_ASKED_FOR},
+            "rehearsal-media-address",
+            id="wrong node_ip",
+        ),
+        pytest.param({"rules": CLOSED}, "rehearsal-media-blocked", id="UDP and TCP closed"),
+        pytest.param(
+            {"options": ["--transport", "relay"]}, "rehearsal-turn-missing", id="no TURN server"
+        ),
+        pytest.param(
+            {
+                "options": ["--transport", "relay"],
+                "config": {"rtc": {"turn_servers": [TURN]}},
+                "turn": turnserver("wrong"),
+            },
+            "rehearsal-turn-refused",
+            id="TURN credentials wrong",
+        ),
+        pytest.param(
+            {"options": ["--transport", "relay"], "config": {"rtc": {"turn_servers": [TURN]}}},
+            "rehearsal-turn-silent",
+            id="TURN server down",
+        ),
+    ],
+)
+def test_media_that_does_not_get_through_is_named_at_its_step(
+    changes: dict[str, Any], code: str
+) -> None:
+    status, report, rooms = rehearsed(**changes)
+    assert [finding["code"] for finding in report["findings"]] == [code]
+    assert (status, step_of(report, "timeout")) == (1, "connection")
+    assert rooms.splitlines()[1:] == []
+
+
+@needs_a_host
+def test_a_relay_that_works_carries_the_booking() -> None:
+    status, report, rooms = rehearsed(
+        options=["--transport", "relay"],
+        config={"rtc": {"turn_servers": [TURN]}},
+        turn=turnserver("right"),
+    )
+    assert (status, report["findings"]) == (0, [])
+    players = report["facts"]["rehearsal"]["rounds"][0]["players"]
+    assert [player["path"]["local_type"] for player in players] == ["relay", "relay"]
+    assert rooms.splitlines()[1:] == []
+
+
+@needs_a_host
+def test_a_closed_udp_port_is_made_up_for_by_tcp() -> None:
+    status, report, _ = rehearsed(rules=NO_UDP)
+    assert (status, report["findings"]) == (0, [])
+    players = report["facts"]["rehearsal"]["rounds"][0]["players"]
+    assert [player["path"]["protocol"] for player in players] == ["tcp", "tcp"]
+
+
+@needs_a_host
+def test_a_poor_connection_is_told_with_what_it_would_carry() -> None:
+    _, report, _ = rehearsed(rules=LOSSY, options=["--seconds", "4", "--timeout", "20"])
+    found = next(f for f in report["findings"] if f["code"] == "rehearsal-poor-path")
+    assert found["severity"] == "warning"
+    assert found["evidence"][-1]["label"] == "sound alone"

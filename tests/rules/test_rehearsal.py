@@ -1,0 +1,146 @@
+"""A rehearsal's causes, over facts: one broken thing each, and nothing where all is well."""
+
+from typing import Any
+
+import pytest
+
+from lkdoctor.diagnosis.fold import fold
+from lkdoctor.facts import Facts
+from lkdoctor.facts.rehearsal import Outcome, RehearsalFact, Step, StepResult, loss
+from lkdoctor.findings import Layer
+from lkdoctor.report.model import Report, RunInfo, TargetInfo
+from lkdoctor.rules.examples import healthy
+from lkdoctor.rules.rehearsal import CHECKS, RULES, played, stopped
+
+RUN = RunInfo(id="1", command="rehearse", started_at=1_790_000_000.0, duration_ms=4500.0)
+
+
+def report(fact: RehearsalFact | None) -> Report:
+    facts: Facts = healthy()._replace(rehearsal=fact)
+    return fold(facts, run=RUN, target=TargetInfo(), layers=(Layer.MEDIA,))
+
+
+def codes(fact: RehearsalFact | None) -> list[str]:
+    return [finding.code for finding in report(fact).findings]
+
+
+def with_people(number: int, **fields: Any) -> RehearsalFact:
+    people = list(played().participants)
+    people[number] = people[number]._replace(**fields)
+    return played()._replace(participants=tuple(people))
+
+
+def with_player(number: int, **fields: Any) -> RehearsalFact:
+    first = played().rounds[0]
+    players = list(first.players)
+    players[number] = players[number]._replace(**fields)
+    return played()._replace(rounds=(first._replace(players=tuple(players)),))
+
+
+def lossy(source: str, lost: int) -> RehearsalFact:
+    """So many packets of one source did not arrive at the client, for 210 that did."""
+    receptions = tuple(
+        r._replace(lost=lost if r.source == source else 0)
+        for r in played().rounds[0].players[1].receptions
+    )
+    return with_player(1, receptions=receptions)
+
+
+def test_a_booking_that_went_well_has_no_cause() -> None:
+    shown = report(played())
+    assert shown.findings == ()
+    assert [(c.id, str(c.status)) for c in shown.checks] == [(c.id, "pass") for c in CHECKS]
+
+
+def test_who_rehearses_nothing_hears_nothing_of_it() -> None:
+    assert report(None).checks == ()
+
+
+@pytest.mark.parametrize(
+    ("fact", "expected"),
+    [
+        pytest.param(
+            with_people(1, sources=("microphone",)), ["rehearsal-publish-denied"], id="no camera"
+        ),
+        pytest.param(
+            with_people(1, sources=("microphone",))._replace(audio_only=True),
+            [],
+            id="sound is enough",
+        ),
+        pytest.param(
+            with_people(1, sources=("microphone", "camera")), [], id="no screen share is a choice"
+        ),
+        pytest.param(with_people(1, role="supervisor", sources=()), [], id="a role that watches"),
+        pytest.param(
+            with_people(1, role="supervisor", room_admin=True), [], id="a role that moderates"
+        ),
+        pytest.param(
+            with_people(0, room_admin=False, room_record=False), [], id="nobody moderates"
+        ),
+        pytest.param(
+            with_people(1, identity="dr-ada", room="other"),
+            ["rehearsal-rooms-differ"],
+            id="one identity in two rooms meets nobody",
+        ),
+        pytest.param(lossy("camera", 10), [], id="a little loss"),
+        pytest.param(lossy("camera", 60), ["rehearsal-poor-path"], id="much loss"),
+    ],
+)
+def test_what_is_a_fault_and_what_is_not(fact: RehearsalFact, expected: list[str]) -> None:
+    assert codes(fact) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        pytest.param("camera", "would be understood (0% lost)", id="the pictures suffer"),
+        pytest.param("microphone", "would break up, too (22% lost)", id="the sound suffers"),
+    ],
+)
+def test_a_poor_connection_says_whether_sound_alone_is_carried(source: str, words: str) -> None:
+    (finding,) = report(lossy(source, 60)).findings
+    assert finding.evidence[-1].observed == words
+
+
+def test_one_bad_round_of_several_is_counted() -> None:
+    bad = stopped(Step.CONNECTION).rounds
+    fact = played()._replace(rounds=(*played().rounds, *bad, *played().rounds))
+    (finding,) = report(fact).findings
+    assert (finding.code, finding.evidence[-1].label) == ("rehearsal-media-blocked", "rounds")
+    assert finding.evidence[-1].observed == "1 of 3"
+
+
+def test_a_step_that_was_not_reached_is_skipped_by_what_it_waits_for() -> None:
+    shown = report(stopped(Step.CONNECTION))
+    states = {c.id: (str(c.status), c.blocked_by) for c in shown.checks}
+    assert states["rehearsal.connection"] == ("fail", None)
+    assert states["rehearsal.receiving"] == ("skip", "rehearsal.connection")
+    assert states["rehearsal.data"] == ("skip", "rehearsal.connection")
+
+
+def test_a_step_that_the_token_stopped_could_not_be_told() -> None:
+    """The token's own rules say why."""
+    shown = report(stopped(Step.TOKEN, Outcome.FAILED, "HTTP 401: invalid token"))
+    check = shown.check("rehearsal.token")
+    assert check is not None
+    assert (str(check.status), check.summary) == ("unknown", "HTTP 401: invalid token")
+
+
+def test_the_way_is_slow_from_five_seconds_on() -> None:
+    for ms, expected in ((4999.0, []), (5001.0, ["rehearsal-slow"])):
+        steps = tuple(
+            StepResult(r.step, r.outcome, ms) if r.step is Step.CONNECTION else r
+            for r in played().rounds[0].players[0].steps
+        )
+        assert codes(with_player(0, steps=steps)) == expected
+
+
+def test_loss_is_unknown_where_nothing_was_counted() -> None:
+    assert loss(()) is None
+
+
+def test_every_example_is_named_alone() -> None:
+    for rule in RULES:
+        facts = rule.sick()
+        shown = fold(facts, run=RUN, target=TargetInfo(), layers=(Layer.MEDIA,))
+        assert [finding.code for finding in shown.findings] == [rule.code]
