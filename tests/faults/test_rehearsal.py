@@ -134,7 +134,8 @@ def rehearsed(**changes: Any) -> tuple[int, dict[str, Any], str]:
     }
     told |= changes
     # All ports are free there.
-    rtc = {"node_ip": HERE, "udp_port": 7882, "tcp_port": 7881, **told["config"].get("rtc", {})}
+    ports = {"udp_port": 7882, "tcp_port": 7881, "ips": {"includes": [f"{HERE}/32"]}}
+    rtc = {"node_ip": HERE, **ports, **told["config"].get("rtc", {})}
     told["config"] = {**told["config"], "rtc": rtc, "bind_addresses": ["127.0.0.1", HERE]}
     options = "--booking b1 --provider ada --client carl --seconds 1 --timeout 5 -o json"
     told["options"] = [*options.split(), *told["options"]]
