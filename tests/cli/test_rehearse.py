@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from faults.doctor import Ran, lkdoctor
-from servers import RunningServer
+from servers import RunningServer, livekit_server
 
 from lkdoctor.sandbox import running_sandbox
 
@@ -426,3 +426,14 @@ def test_a_server_without_media_is_told(tmp_path: Path) -> None:
     assert done.code == 1
     assert report["findings"][0]["code"].startswith("rehearsal-")
     assert outcomes(report, 0)["connection"] in {"failed", "timeout"}
+
+
+def test_a_server_that_offers_no_address_is_told(tmp_path: Path) -> None:
+    nothing = {"rtc": {"interfaces": {"includes": ["no-such-interface"]}}}
+    with livekit_server(config=nothing) as server:
+        code, report = played(server, tmp_path, *BOOKING, "--timeout", "3")
+    found = [(finding["code"], finding["title"]) for finding in report["findings"]]
+    assert (code, found[0]) == (
+        1,
+        ("rehearsal-media-blocked", "The server offers no address for media"),
+    )

@@ -648,3 +648,10 @@ def test_without_deep_media_is_not_looked_at(tmp_path: Path) -> None:
         "media.stun": "warn",  # the test server names its own ICE port, which is none
         "media.turn": "pass",
     }
+
+
+def test_a_server_that_offers_nothing(tmp_path: Path) -> None:
+    with here({"interfaces": {"includes": ["no-such-interface"]}}) as server:
+        told = ice(server, tmp_path)
+    assert (told.codes[0], told.exit_code) == ("ice-no-candidates", 1)
+    assert told.media["candidates"] == []

@@ -330,8 +330,12 @@ def test_the_checks_say_what_was_seen() -> None:
             media(negotiation=Negotiation.CUT, candidates=()),
             "the session ended before the server's offer",
         ),
-        (FINE._replace(candidates=(), servers=()), "the server's offer names no address"),
     ],
 )
 def test_what_could_not_be_told_is_said(fact: MediaFact, summary: str) -> None:
     assert status(fact, "media.direct") == ("unknown", summary)
+
+
+def test_an_offer_without_an_address_is_the_cause() -> None:
+    nothing = FINE._replace(candidates=(), servers=())
+    assert status(nothing, "media.direct") == ("fail", "The server offers no address for media")

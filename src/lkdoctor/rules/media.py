@@ -90,6 +90,26 @@ def _reached(media: MediaFact, *, fit: bool = True) -> Evidence:
     return _seen("signalling came through at", media.reached or "a proxy", expected)
 
 
+NO_CANDIDATES: Final = "The server offers no address for media"
+NO_CANDIDATES_CAUSE: Final = (
+    "The server's offer is there, and names no candidate: its list of interfaces or addresses leaves "
+    "none (rtc.interfaces, rtc.ips), or it runs where there is only loopback, which it does not offer "
+    "by itself."
+)
+NO_CANDIDATES_FIX: Final = (
+    FixStep(
+        "Take out what leaves nothing over, and name the address at which clients reach the server:",
+        snippet=Snippet(
+            "yaml", "rtc:\n  # interfaces: …   ips: …   remove both\n  node_ip: 203.0.113.10"
+        ),
+    ),
+    FixStep(
+        "Judge the rest of its configuration:",
+        command="lkdoctor diagnose --server-config livekit.yaml",
+    ),
+)
+"""A rehearsal meets the same; see rules/rehearsal.py."""
+
 # ------------------------------------------------------------------ why nothing gets through
 
 
@@ -278,6 +298,11 @@ def private_candidates(media: MediaFact) -> Iterator[Judgement]:
             fix=(*_advertise(media.reached or _SOME_ADDRESS), _AGAIN),
             check=DIRECT,
         )
+
+
+def _no_candidates(media: MediaFact) -> Iterator[Judgement]:
+    if media.negotiation is Negotiation.ANSWERED and not media.candidates:
+        yield Judgement((_seen("candidates offered", "none", "an address and ports"),))
 
 
 def _wrong_public(media: MediaFact) -> Iterator[Judgement]:
@@ -864,8 +889,6 @@ def _look_direct(media: MediaFact) -> str | Unsure:
     ]
     if best:
         return f"media gets through: {', '.join(best)}"
-    if not media.candidates:
-        return Unsure("the server's offer names no address")
     return Unsure("no candidate of the server's answers")
 
 
@@ -1059,6 +1082,19 @@ def _rule(
 
 
 RULES: Final = (
+    _rule(
+        "ice-no-candidates",
+        DIRECT,
+        NO_CANDIDATES,
+        _no_candidates,
+        cause=NO_CANDIDATES_CAUSE,
+        how="The session was answered as a client would, and no candidate came.",
+        fix=NO_CANDIDATES_FIX,
+        source="livekit-server 1.13.5 pkg/rtc/config.go, measured",
+        sick=_offering,
+        explains=("ice-offline-lan",),
+        related=("ice-private-candidates", "ice-loopback-node-ip"),
+    ),
     _rule(
         "ice-hosting-without-udp",
         DIRECT,

@@ -28,6 +28,7 @@ from lkdoctor.facts.signal import Candidate, CleanUp, IceServer, Joined, SignalF
 from lkdoctor.findings import Confidence, Evidence, FixStep, Layer, Severity, Snippet
 from lkdoctor.rules.base import Check, Effect, Judge, Judgement, Look, Rule, Unsure
 from lkdoctor.rules.examples import healthy
+from lkdoctor.rules.media import NO_CANDIDATES, NO_CANDIDATES_CAUSE, NO_CANDIDATES_FIX
 
 PROVIDER, CLIENT = "provider", "client"
 
@@ -223,7 +224,7 @@ def _media_blocked(
     rehearsal: RehearsalFact, signal: SignalFact, network: NetworkFact
 ) -> Iterator[Judgement]:
     unconnected = _unconnected(rehearsal) and not rehearsal.relay_only
-    if not unconnected or not signal.candidates or _elsewhere(signal, network):
+    if not unconnected or _elsewhere(signal, network):
         return
     timeouts = [
         player
@@ -232,6 +233,19 @@ def _media_blocked(
         if player.step(Step.CONNECTION).outcome is Outcome.TIMEOUT
     ]
     if not timeouts:
+        return
+    if not signal.candidates:
+        yield Judgement(
+            (
+                Evidence(
+                    "offered for media", "no address at all", "an address and ports", "signal"
+                ),
+                *_step(rehearsal, Step.CONNECTION),
+            ),
+            title=NO_CANDIDATES,
+            cause=NO_CANDIDATES_CAUSE,
+            fix=NO_CANDIDATES_FIX,
+        )
         return
     ports = sorted({f"{c.protocol} {c.address} port {c.port}" for c in signal.candidates})
     yield Judgement(

@@ -237,7 +237,7 @@ def _short_secret(server_config: ServerConfigFact) -> Iterator[Judgement]:
             )
             for key in short[:4]
         ),
-        title=f"The key {empty[0].name} has no secret" if empty else None,
+        title=fitting(f"The key {empty[0].name} has no secret") if empty else None,
         severity=Severity.ERROR if empty else None,
         location=short[0].location,
     )
