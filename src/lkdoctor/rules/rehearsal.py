@@ -729,6 +729,8 @@ def _rule(
     )
 
 
+_WAYS: Final = FixStep("See which ways of media get through from here:", command="lkdoctor ice")
+
 RULES = (
     _rule(
         "rehearsal-rooms-differ",
@@ -800,6 +802,7 @@ RULES = (
                 "Judge the rest of its configuration:",
                 command="lkdoctor diagnose --server-config livekit.yaml",
             ),
+            _WAYS,
         ),
         source="livekit-server 1.13.5 pkg/rtc/config.go (NodeIP); livekit/livekit#3747",
         judge=_media_address,
@@ -823,6 +826,7 @@ RULES = (
                 "In a container, publish them, each under its own number, with /udp where it is UDP."
             ),
             FixStep("Offer TURN over TLS on port 443 to users whose networks allow nothing else."),
+            _WAYS,
         ),
         source="docs.livekit.io/home/self-hosting/ports-firewall; livekit/livekit#3236",
         judge=_media_blocked,
@@ -865,6 +869,7 @@ RULES = (
                 "Write the same user and credential into LiveKit's rtc.turn_servers and the TURN server."
             ),
             FixStep("With a shared secret, compare it and the clocks of both machines."),
+            _WAYS,
         ),
         source="RFC 8656 §7.2; livekit-server 1.13.5 pkg/config (rtc.turn_servers)",
         judge=_with_turn(_turn_refused),
@@ -911,6 +916,7 @@ RULES = (
                 snippet=Snippet("yaml", "turn:\n  allow_restricted_peer_cidrs: [10.0.0.0/8]"),
             ),
             FixStep("Open the range of relayed ports between both."),
+            _WAYS,
         ),
         source="livekit-server 1.12 CHANGELOG; RFC 8656 §9; livekit/livekit#4505",
         judge=_with_turn(_turn_no_way),
