@@ -15,9 +15,9 @@ from lkdoctor.wire.stun import Address, Attribute, Kind, Login, Method
 
 ID = bytes(range(12))
 IDS = (ID, ID[::-1], bytes(12))
-ICE = stun.Ice("theirs:ours", Secret("the password of theirs"))
-KEY = b"the password of theirs"
-LOGIN = Login("user", Secret("credential"))
+ICE = stun.Ice("theirs:ours", Secret("theirs7"))
+KEY = b"theirs7"
+LOGIN = Login("user", Secret("cr3dent"))
 
 addresses = st.builds(
     Address,
@@ -230,7 +230,7 @@ def test_an_allocation_is_signed_once_the_server_has_said_how() -> None:
     first = aioice.parse_message(next(asking))
     assert list(first.attributes) == ["LIFETIME", "REQUESTED-TRANSPORT"]
     second = aioice.parse_message(asking.send(challenge(401, IDS[0])))
-    key = hashlib.md5(b"user:realm:credential", usedforsecurity=False).digest()
+    key = hashlib.md5(b"user:realm:cr3dent", usedforsecurity=False).digest()
     assert second.check_message_integrity(key)
     assert (second.transaction_id, second.attributes["NONCE"]) == (IDS[1], b"nonce")
     third = aioice.parse_message(asking.send(challenge(438, IDS[1], b"newer")))
