@@ -31,7 +31,7 @@ from lkdoctor.redact import Secret
 
 EVERY = schema().versions
 KEY = "APIserverconf01"
-SECRET = "made-up-for-server-config-7k2m9x4w1q-qwertz"
+SECRET = "zQ7k2m9x4w1qVn8v6z5t0r3fJd2Hs6Lb9Xc4Tg1Pw8M"
 APP = Target(api_key=Setting(KEY, ".env:1"), api_secret=SecretSetting(Secret(SECRET), ".env:2"))
 
 
