@@ -4,6 +4,7 @@ import importlib
 import itertools
 import re
 import typing
+from pathlib import Path
 from types import FunctionType
 from typing import cast
 
@@ -16,6 +17,7 @@ from lkdoctor.findings import Layer
 from lkdoctor.report.layout import cells
 from lkdoctor.rules.base import Check, Rule
 from lkdoctor.rules.examples import healthy
+from lkdoctor.sandbox import Fault
 
 RULES = tuple(catalogue.rules())
 CHECKS = tuple(catalogue.checks())
@@ -183,3 +185,22 @@ def test_nothing_secret_stands_in_an_example(rule: Rule) -> None:
     for facts in (rule.sick(), rule.healthy()):
         text = repr(facts_to_json(facts))
         assert clean(text) == text
+
+
+NOT_MADE = {
+    *("turn-no-tcp", "rehearsal-turn-no-way", "rehearsal-connect-failed"),
+    *("rehearsal-publish-unanswered", "rehearsal-media-silent", "rehearsal-session-ended"),
+    *("rehearsal-data-lost", "rehearsal-grant-ignored", "rehearsal-slow", "rehearsal-left-behind"),
+}
+"""Of media: known by their examples alone so far."""
+
+
+def test_every_cause_is_made_for_real() -> None:
+    """By a server, a peer, a proxy or an environment of its own, or by the sandbox."""
+    tests = Path(__file__).parent
+    places = (*tests.glob("faults/*.py"), *tests.glob("neighbours/*.py"))
+    places += (tests / "cli" / "test_rehearse.py", tests / "cli" / "test_rooms.py")
+    written = "".join(place.read_text(encoding="utf-8") for place in places)
+    written += (tests / "probes" / "test_network.py").read_text(encoding="utf-8")
+    named = {rule.code for rule in RULES if f'"{rule.code}"' in written}
+    assert {rule.code for rule in RULES} - named - {str(fault) for fault in Fault} == NOT_MADE
