@@ -11,12 +11,11 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-import needs
 import pytest
 import servers
 from faults.peers import peer
@@ -63,16 +62,6 @@ def ask(server: servers.RunningServer, method: str, **arguments: Any) -> dict[st
 
 def rooms(server: servers.RunningServer) -> list[tuple[str, str]]:
     return sorted((room["name"], room["sid"]) for room in ask(server, "ListRooms")["rooms"])
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[servers.RunningServer]:
-    """A livekit-server that no other test uses at the same time."""
-    try:
-        with servers.livekit_server() as running:
-            yield running
-    except servers.ServerMissingError as missing:
-        needs.missing(str(missing))
 
 
 COMMANDS = {

@@ -73,13 +73,13 @@ SITUATIONS = [
 
 
 @pytest.fixture
-def folder(tmp_path: Path, real_server: servers.RunningServer) -> Path:
+def folder(tmp_path: Path, server: servers.RunningServer) -> Path:
     """A project whose .env was written on Windows."""
     lines = (
         "# made by an editor on Windows",
-        f"LIVEKIT_URL={real_server.url}",
-        f"LIVEKIT_API_KEY={real_server.long_key}",
-        f"LIVEKIT_API_SECRET='{real_server.long_secret}'",
+        f"LIVEKIT_URL={server.url}",
+        f"LIVEKIT_API_KEY={server.long_key}",
+        f"LIVEKIT_API_SECRET='{server.long_secret}'",
     )
     (tmp_path / ".env").write_bytes("".join(f"{line}\r\n" for line in lines).encode())
     return tmp_path
@@ -187,10 +187,8 @@ def too_wide(text: str, columns: int) -> list[str]:
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_every_command(
-    situation: Situation, folder: Path, real_server: servers.RunningServer
-) -> None:
-    rows = commands(real_server)
+def test_every_command(situation: Situation, folder: Path, server: servers.RunningServer) -> None:
+    rows = commands(server)
     with ThreadPoolExecutor(2) as pool:
         results = list(pool.map(lambda row: run(row[0], row[1], situation, folder), rows))
     assert not situation.color or any(b"\x1b[31m" in raw for _, raw in results)
