@@ -11,7 +11,12 @@ from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-from lkdoctor.facts.api import ForeignAnswer, ParticipantsListed, TwirpError
+from lkdoctor.facts.api import (
+    ForeignAnswer,
+    ParticipantsAnswer,
+    ParticipantsListed,
+    TwirpError,
+)
 from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer, Silence
 from lkdoctor.facts.signal import CleanUp, Upgrade, Upgraded, UpgradeRefused, UpgradeUnanswered
 from lkdoctor.facts.url import ParsedUrl
@@ -74,11 +79,9 @@ class ThrowAwayRoom:
 
     async def create(self) -> TwirpError | ForeignAnswer | None:
         """Make the room, as an app does whose server makes none by itself; why not, if so."""
-        self._expected = self._in_doubt = True
-        answer = await self._ask(self._create)
-        problem = twirp.done(answer, _evidence(answer))
+        self._expected = True
+        problem = await _done(self._ask, self._create)
         self._made = problem is None
-        self._in_doubt = False
         return problem
 
     def joining(self) -> None:
@@ -131,8 +134,7 @@ class ThrowAwayRoom:
 
     async def _delete_until_sure(self) -> None:
         for pause in (*_PAUSES, 0.0):
-            answer = await self._ask(self._delete)
-            problem = twirp.done(answer, _evidence(answer))
+            problem = await _done(self._ask, self._delete)
             if problem is None:
                 self.clean_up = CleanUp(self.name, removed=True)
                 if self._asked > 1:
@@ -150,6 +152,17 @@ class ThrowAwayRoom:
             else:
                 self.clean_up = CleanUp(self.name, removed=True, detail="it was gone already")
             return
+
+
+async def _done(ask: Ask, request: bytes) -> TwirpError | ForeignAnswer | None:
+    """Why a call was not carried out; none where it was."""
+    answer = await ask(request)
+    return twirp.done(answer, _evidence(answer))
+
+
+async def _people(ask: Ask, room: str, url: ParsedUrl, token: Secret) -> ParticipantsAnswer:
+    answer = await ask(twirp.call(url, "ListParticipants", {"room": room}, token))
+    return twirp.participants(answer, _evidence(answer), room)
 
 
 def _evidence(answer: http.Answer | NoAnswer) -> Exchange:
@@ -253,14 +266,12 @@ async def remove_if_empty(room: str, url: ParsedUrl, token: Secret, ask: Ask) ->
         ask: sends a request.
     """
     shown = safe(room, 512)
-    answer = await ask(twirp.call(url, "ListParticipants", {"room": room}, token))
-    people = twirp.participants(answer, _evidence(answer), room)
+    people = await _people(ask, room, url, token)
     if not isinstance(people, ParticipantsListed):
         return CleanUp(shown, removed=False, detail=_why(people))
     if people.participants:
         return CleanUp(shown, removed=False, detail="somebody has come meanwhile")
-    answer = await ask(twirp.call(url, "DeleteRoom", {"room": room}, token))
-    problem = twirp.done(answer, _evidence(answer))
+    problem = await _done(ask, twirp.call(url, "DeleteRoom", {"room": room}, token))
     gone = isinstance(problem, TwirpError) and problem.code == "not_found"
     if problem is None or gone:
         return CleanUp(shown, removed=True)
@@ -319,8 +330,8 @@ async def attempt(
             arguments = {"room_name": room}
         case _:
             pass
-    answer = await ask(twirp.call(url, what.action, arguments, token, service=what.service))
-    problem = twirp.done(answer, _evidence(answer))
+    request = twirp.call(url, what.action, arguments, token, service=what.service)
+    problem = await _done(ask, request)
     if problem is None:
         return True, "200"
     if isinstance(problem, TwirpError):
@@ -346,8 +357,7 @@ async def remove_own(
         ask: sends a request.
     """
     for last in (False, True):
-        answer = await ask(twirp.call(url, "ListParticipants", {"room": room}, token))
-        people = twirp.participants(answer, _evidence(answer), room)
+        people = await _people(ask, room, url, token)
         if not isinstance(people, ParticipantsListed):
             return (_why(people),)
         ours = [one.identity for one in people.participants if one.sid in sids]
