@@ -9,7 +9,7 @@ from lkdoctor.cli import inputs
 from lkdoctor.cli.app import subcommand
 from lkdoctor.cli.options import FailOn, NetworkOptions, OutputOptions, TargetOptions, command
 from lkdoctor.cli.output import repeatable, show_plan
-from lkdoctor.cli.running import carry_out
+from lkdoctor.cli.running import carry_out, tell_who_leaves
 from lkdoctor.cli.streams import Streams
 from lkdoctor.clock import SystemClock
 from lkdoctor.config.target import need_url
@@ -17,7 +17,7 @@ from lkdoctor.diagnosis import case as cases
 from lkdoctor.diagnosis import doctor
 from lkdoctor.errors import UsageError
 from lkdoctor.report import media
-from lkdoctor.report.layout import Canvas, Line, line
+from lkdoctor.report.layout import Canvas, Line
 from lkdoctor.report.model import ExitCode, Report
 
 app = subcommand()
@@ -76,12 +76,5 @@ def ice(
     if dry_run:
         return show_plan(doctor.dry_run(case, request), streams, output)
     if join and case.token is not None:
-        streams.note(
-            [
-                line(
-                    f"joining with {case.token_words}: "
-                    "a participant of that identity who is in the room now is disconnected"
-                )
-            ]
-        )
+        tell_who_leaves(case, streams)
     return carry_out(lambda: case, request, clock, human=draw, streams=streams, output=output)

@@ -2,33 +2,31 @@
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lkdoctor.cli import inputs
 from lkdoctor.cli.app import subcommand
-from lkdoctor.cli.interruption import Interruption
 from lkdoctor.cli.options import (
     FailOn,
     NetworkOptions,
-    OutputFormat,
     OutputOptions,
     TargetOptions,
     command,
 )
-from lkdoctor.cli.output import repeatable, show
-from lkdoctor.cli.progress import Progress
-from lkdoctor.cli.running import Events
+from lkdoctor.cli.output import repeatable
+from lkdoctor.cli.running import User, run_in_front
 from lkdoctor.cli.streams import Streams
 from lkdoctor.clock import SystemClock
 from lkdoctor.config.target import need_url
-from lkdoctor.diagnosis.events import Event
 from lkdoctor.errors import UsageError
 from lkdoctor.report.layout import Canvas, Line
 from lkdoctor.report.model import ExitCode, Report
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from lkdoctor.booking import BookingRules, Seat
 
 STEPS = 8
@@ -142,19 +140,12 @@ def rehearse(
         shown = repeatable(report, network, output)
         return layout.render(shown, canvas, verbose=output.verbose)
 
-    with Interruption() as interruption:
-        with Progress(streams, rounds * (STEPS * timeout + seconds)) as progress:
-            events = Events("rehearse", streams) if output.format is OutputFormat.NDJSON else None
+    def run(user: User) -> "Coroutine[Any, Any, Report]":
+        how = inputs.how(network)
+        return engine.rehearse(resolution, script, how, SystemClock(), user.listen)
 
-            def listen(happened: Event) -> None:
-                progress.listen(happened)
-                if events is not None:
-                    events.listen(happened)
-
-            how = inputs.how(network)
-            play = engine.rehearse(resolution, script, how, SystemClock(), listen)
-            report = interruption.run(play)
-        return show(report, lambda canvas: draw(report, canvas), streams, output, begun=True)
+    longest = rounds * (STEPS * timeout + seconds)
+    return run_in_front("rehearse", run, longest, human=draw, streams=streams, output=output)
 
 
 def _seats(

@@ -1,8 +1,8 @@
 """Carries a diagnosis out in front of its user: what is going on, Ctrl-C, and then the report."""
 
 import contextlib
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, NamedTuple
 
 from lkdoctor.cli.interruption import Interruption
 from lkdoctor.cli.options import OutputFormat, OutputOptions
@@ -49,34 +49,77 @@ def carry_out(
     Raises:
         UsageError: what was asked for cannot be done.
     """
+
+    def run(user: User) -> Coroutine[Any, Any, Report]:
+        changes = _Changes(clock, streams, user.progress)
+
+        async def look(seconds: float) -> Report:
+            how = request.how._replace(timeout_s=seconds)
+            return await doctor.diagnose(gather(), request._replace(how=how), clock, user.listen)
+
+        def tell(attempt: Attempt) -> None:
+            if user.events is not None:
+                user.events.tell(attempt)
+            elif not output.quiet:
+                changes.tell(attempt)
+
+        timeout_s = request.how.timeout_s
+        return until_healthy(look, wait_s, timeout_s, clock, tell) if wait_s else look(timeout_s)
+
+    longest = max(_longest(request.how), wait_s)
+    return run_in_front(request.command, run, longest, human=human, streams=streams, output=output)
+
+
+class User(NamedTuple):
+    """Who is told what a run is doing."""
+
+    progress: Progress
+    events: "Events | None"
+    """Where a program reads."""
+
+    def listen(self, happened: Event) -> None:
+        """Tell what has happened."""
+        self.progress.listen(happened)
+        if self.events is not None:
+            self.events.listen(happened)
+
+
+def run_in_front(
+    command: str,
+    run: Callable[[User], Coroutine[Any, Any, Report]],
+    seconds: float,
+    *,
+    human: Callable[[Report, Canvas], Iterable[Line]],
+    streams: Streams,
+    output: OutputOptions,
+) -> ExitCode:
+    """Run, show the report, and return its exit code; Ctrl-C ends the run and not the report.
+
+    Args:
+        command: as the events name it.
+        run: what is run; cancelled, it returns what it has seen.
+        seconds: that it may take.
+        human: the command's own layout for people.
+        streams: where to.
+        output: in which form.
+    """
     with Interruption() as interruption:
-        with Progress(streams, max(_longest(request.how), wait_s)) as progress:
-            events = Events(request.command, streams) if output.format is _EVENTS else None
-
-            def listen(happened: Event) -> None:
-                progress.listen(happened)
-                if events is not None:
-                    events.listen(happened)
-
-            async def look(seconds: float) -> Report:
-                how = request.how._replace(timeout_s=seconds)
-                return await doctor.diagnose(gather(), request._replace(how=how), clock, listen)
-
-            def tell(attempt: Attempt) -> None:
-                if events is not None:
-                    events.tell(attempt)
-                elif not output.quiet:
-                    changes.tell(attempt)
-
-            timeout_s = request.how.timeout_s
-            changes = _Changes(clock, streams, progress)
-            report = interruption.run(
-                until_healthy(look, wait_s, timeout_s, clock, tell) if wait_s else look(timeout_s)
-            )
+        with Progress(streams, seconds) as progress:
+            events = Events(command, streams) if output.format is OutputFormat.NDJSON else None
+            report = interruption.run(run(User(progress, events)))
         return show(report, lambda canvas: human(report, canvas), streams, output, begun=True)
 
 
-_EVENTS = OutputFormat.NDJSON
+def tell_who_leaves(case: Case, streams: Streams) -> None:
+    """Say what a join with the given token does to its owner."""
+    streams.note(
+        [
+            line(
+                f"joining with {case.token_words}: "
+                "a participant of that identity who is in the room now is disconnected"
+            )
+        ]
+    )
 
 
 class _Changes:

@@ -15,7 +15,7 @@ from lkdoctor.cli.options import (
     command,
 )
 from lkdoctor.cli.output import repeatable, show_plan
-from lkdoctor.cli.running import carry_out
+from lkdoctor.cli.running import carry_out, tell_who_leaves
 from lkdoctor.cli.streams import Streams
 from lkdoctor.clock import SystemClock
 from lkdoctor.config.target import need_url
@@ -24,7 +24,7 @@ from lkdoctor.diagnosis import doctor
 from lkdoctor.diagnosis.how import RtcPath
 from lkdoctor.errors import UsageError
 from lkdoctor.report import waterfall
-from lkdoctor.report.layout import Canvas, Line, line
+from lkdoctor.report.layout import Canvas, Line
 from lkdoctor.report.model import ExitCode, Report
 
 app = subcommand()
@@ -113,14 +113,7 @@ def ws_probe(
     if dry_run:
         return show_plan(doctor.dry_run(case, request), streams, output)
     if join and case.token is not None:
-        streams.note(
-            [
-                line(
-                    f"joining with {case.token_words}: "
-                    "a participant of that identity who is in the room now is disconnected"
-                )
-            ]
-        )
+        tell_who_leaves(case, streams)
     return carry_out(
         lambda: case,
         request,
