@@ -35,7 +35,7 @@ from lkdoctor.facts.rehearsal import (
     Step,
     StepResult,
 )
-from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer, Silence
+from lkdoctor.facts.server import Exchange, HttpAnswer, Silence
 from lkdoctor.facts.signal import (
     CleanUp,
     Joined,
@@ -54,7 +54,6 @@ from lkdoctor.probes.signal import Session
 from lkdoctor.redact import Secret, safe
 from lkdoctor.report.model import Report, RunInfo, SkipReason
 from lkdoctor.tokens.mint import TokenRequest, mint
-from lkdoctor.wire.http import Answer
 from lkdoctor.wire.url import ws_url
 
 SOURCES: Final = ("microphone", "camera", "screen_share")
@@ -343,11 +342,8 @@ class _Play:
         )
 
     def ask(self, route: Route) -> actions.Ask:
-        async def ask(request: bytes) -> Answer | NoAnswer:
-            limit = min(self._how.timeout_s, actions.GRACE)
-            return (await route.exchange(request, Deadline.within(self.clock, limit))).answer
-
-        return ask
+        limit = min(self._how.timeout_s, actions.GRACE)
+        return way.asking(route, self.clock, limit)
 
     def deadline(self) -> Deadline:
         return Deadline.within(self.clock, self._how.timeout_s)
@@ -396,15 +392,8 @@ class _Play:
         if session is None and validation is None:
             return facts
         return facts._replace(
-            signal=SignalFact(
+            signal=(session.fact if session else SignalFact())._replace(
                 validations=(validation,) if validation else (),
-                upgrades=(session.attempt,) if session else (),
-                first=session.first if session else None,
-                phases=session.phases if session else (),
-                pings=session.pings if session else None,
-                candidates=session.candidates if session else (),
-                cut=session.cut if session else None,
-                goodbye=session.goodbye if session else None,
                 clean_up=self._clean_ups[0] if self._clean_ups else None,
             )
         )

@@ -22,7 +22,7 @@ from lkdoctor.facts.api import ApiFact, ForeignAnswer, RoomsAnswer, RoomsListed
 from lkdoctor.facts.clock import ClockFact
 from lkdoctor.facts.cloud import CloudFact
 from lkdoctor.facts.network import AddressLook, NetworkFact, Resolved, TcpRefused
-from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer
+from lkdoctor.facts.server import Exchange, HttpAnswer
 from lkdoctor.facts.signal import (
     CleanUp,
     Joined,
@@ -48,7 +48,6 @@ from lkdoctor.redact import Secret, safe
 from lkdoctor.report.model import SkipReason
 from lkdoctor.rules.answers import heard, signalling_reached
 from lkdoctor.tokens.mint import TokenRequest, mint
-from lkdoctor.wire.http import Answer
 from lkdoctor.wire.signal import CLASSIC_PATH, V1_PATH
 
 if TYPE_CHECKING:
@@ -347,11 +346,7 @@ class _Run:
         self._probe_token(pair)
         remover = self._sign(pair, {"roomCreate": True})
         room = self._room_minted or ""
-
-        async def ask(request: bytes) -> Answer | NoAnswer:
-            grace = Deadline.within(self._clock, max(self._grace, actions.GRACE))
-            return (await route.exchange(request, grace)).answer
-
+        ask = way.asking(route, self._clock, max(self._grace, actions.GRACE))
         kept = actions.ThrowAwayRoom(room, self._endpoint.url, remover, ask, grace=self._grace)
         try:
             async with kept:
@@ -399,11 +394,7 @@ class _Run:
 
     async def _remove_if_empty(self, route: Route, pair: KeyPair, room: str) -> CleanUp:
         """Remove a room that was not there before the join, unless somebody has come meanwhile."""
-
-        async def ask(request: bytes) -> Answer | NoAnswer:
-            grace = Deadline.within(self._clock, actions.GRACE)
-            return (await route.exchange(request, grace)).answer
-
+        ask = way.asking(route, self._clock, actions.GRACE)
         signer = self._sign(pair, {"roomCreate": True, "roomAdmin": True, "room": room})
         return await actions.remove_if_empty(room, self._endpoint.url, signer, ask)
 
@@ -572,20 +563,14 @@ class _Run:
         attempts = tuple(a for a in (self._bare, session.attempt if session else None) if a)
         if not (attempts or self._validations or self._phases):
             return None
-        return SignalFact(
+        alone = session.fact if session else SignalFact(phases=self._phases)
+        return alone._replace(
             validations=tuple(self._validations),
             upgrades=attempts,
-            first=session.first if session else None,
-            phases=session.phases if session else self._phases,
-            pings=session.pings if session else None,
-            candidates=session.candidates if session else (),
-            cut=session.cut if session else None,
-            goodbye=session.goodbye if session else None,
             clean_up=self._clean_up,
             repeats=tuple(self._repeats),
             without_v1=self._without_v1,
             room_minted=self._room_minted if self._plan.joins is Whose.MINTED else None,
-            held=session.held if session else None,
             again=self._again,
             as_browser=self._as_browser,
         )

@@ -1,10 +1,19 @@
 """Which way to a server: directly, or through the forward proxy that clients here would take."""
 
+from typing import TYPE_CHECKING
+
+from lkdoctor.clock import Clock
 from lkdoctor.diagnosis.case import Case
 from lkdoctor.diagnosis.how import How
+from lkdoctor.facts.server import NoAnswer
 from lkdoctor.facts.url import ParsedUrl
-from lkdoctor.probes.route import Endpoint
+from lkdoctor.probes.base import Deadline
+from lkdoctor.probes.route import Endpoint, Route
+from lkdoctor.wire.http import Answer
 from lkdoctor.wire.proxy import Proxy
+
+if TYPE_CHECKING:
+    from lkdoctor.actions import Ask  # who only looks does not load what changes a server
 
 
 def endpoint(url: ParsedUrl, case: Case, how: How) -> Endpoint:
@@ -21,3 +30,12 @@ def endpoint(url: ParsedUrl, case: Case, how: How) -> Endpoint:
     if how.no_proxy or not isinstance(case.proxy, Proxy):
         return way._replace(unused_proxy=case.proxy.origin)
     return way._replace(proxy=case.proxy)
+
+
+def asking(route: Route, clock: Clock, seconds: float) -> "Ask":
+    """Sends what `lkdoctor.actions` asks; each request has so many seconds of its own."""
+
+    async def ask(request: bytes) -> Answer | NoAnswer:
+        return (await route.exchange(request, Deadline.within(clock, seconds))).answer
+
+    return ask

@@ -27,6 +27,7 @@ from lkdoctor.facts.signal import (
     PhaseName,
     PhaseOutcome,
     Pings,
+    SignalFact,
     Upgrade,
     UpgradeAttempt,
     Upgraded,
@@ -76,6 +77,20 @@ class Session(NamedTuple):
     clock: ClockFact | None = None
     """From the quickest pong."""
     held: Held | None = None
+
+    @property
+    def fact(self) -> SignalFact:
+        """What this connection alone tells."""
+        return SignalFact(
+            upgrades=(self.attempt,),
+            first=self.first,
+            phases=self.phases,
+            pings=self.pings,
+            candidates=self.candidates,
+            cut=self.cut,
+            goodbye=self.goodbye,
+            held=self.held,
+        )
 
 
 async def validate(
