@@ -151,7 +151,11 @@ def test_a_server_that_goes_and_comes_back_is_told_once_each(tmp_path: Path) -> 
     "more", [["-j"], ["-o", "github"], ["--save", "x"], ["--junit-file", "x"]], ids=lambda m: m[0]
 )
 def test_what_never_ends_has_no_document(
-    more: list[str], capsys: pytest.CaptureFixture[str]
+    more: list[str],
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     assert run(["rooms", "list", "--watch", "--url", "ws://127.0.0.1:9", *more]) == 2
     assert "--watch goes on until Ctrl-C" in capsys.readouterr().err

@@ -6,6 +6,7 @@ import pytest
 from report.screens import CANVASES, RUN, TARGET, same_screen
 
 from lkdoctor.diagnosis.fold import fold
+from lkdoctor.facts.media import MediaFact, Relay
 from lkdoctor.facts.rehearsal import RehearsalFact, Step, TurnTry
 from lkdoctor.findings import Layer
 from lkdoctor.report import rehearsal
@@ -13,12 +14,13 @@ from lkdoctor.report.layout import Canvas, cells, plain, spelt
 from lkdoctor.report.model import Report
 from lkdoctor.report.rehearsal import percentile
 from lkdoctor.rules.examples import healthy
+from lkdoctor.rules.media import FINE, SILENT, STUN_SERVER, checked, ice_server
 from lkdoctor.rules.rehearsal import played, stopped
 
 
-def shown(fact: RehearsalFact | None) -> Report:
+def shown(fact: RehearsalFact | None, ways: MediaFact | None = None) -> Report:
     return fold(
-        healthy()._replace(rehearsal=fact),
+        healthy()._replace(rehearsal=fact, media=ways),
         run=RUN._replace(command="rehearse", duration_ms=4612.0),
         target=TARGET,
         layers=(Layer.MEDIA,),
@@ -30,38 +32,63 @@ def several() -> RehearsalFact:
     return played()._replace(rounds=(*played().rounds * 3, *stopped(Step.CONNECTION).rounds))
 
 
-SCENES: dict[str, Callable[[], RehearsalFact]] = {
-    "well": played,
-    "blocked": lambda: stopped(Step.CONNECTION, turn=TurnTry()),
-    "rounds": several,
+CLOSED = FINE._replace(
+    candidates=(checked("udp", "203.0.113.10", SILENT), checked("tcp", "203.0.113.10", SILENT)),
+    servers=(STUN_SERVER, ice_server("udp", Relay(SILENT))),
+)
+"""Neither the server's ports nor its TURN server answer."""
+
+SCENES: dict[str, tuple[Callable[[], RehearsalFact], MediaFact | None]] = {
+    "well": (played, FINE),
+    "blocked": (lambda: stopped(Step.CONNECTION, turn=TurnTry()), CLOSED),
+    "rounds": (several, None),
 }
 
 
-def screen(fact: RehearsalFact | None, canvas: Canvas, verbose: int = 0) -> str:
-    return plain(spelt(rehearsal.render(shown(fact), canvas, verbose=verbose), canvas))
+def drawn(report: Report, canvas: Canvas, verbose: int = 0) -> str:
+    return plain(spelt(rehearsal.render(report, canvas, verbose=verbose), canvas))
+
+
+def screen(scene: str, canvas: Canvas, verbose: int = 0) -> str:
+    fact, ways = SCENES[scene]
+    return drawn(shown(fact(), ways), canvas, verbose)
 
 
 @pytest.mark.parametrize("canvas", CANVASES)
 @pytest.mark.parametrize("scene", SCENES)
 def test_screens(scene: str, canvas: str) -> None:
-    same_screen(f"rehearsal/{scene}-{canvas}", screen(SCENES[scene](), CANVASES[canvas]))
+    same_screen(f"rehearsal/{scene}-{canvas}", screen(scene, CANVASES[canvas]))
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
 @pytest.mark.parametrize("scene", SCENES)
 def test_no_line_is_wider_than_the_terminal(scene: str, width: int) -> None:
-    text = screen(SCENES[scene](), Canvas(width=width))
+    text = screen(scene, Canvas(width=width))
     assert [row for row in text.splitlines() if cells(row) > width] == []
 
 
 def test_more_detail_tells_of_every_track_and_every_answer() -> None:
-    text = screen(played(), Canvas(width=None), verbose=1)
+    text = screen("well", Canvas(width=None), verbose=1)
     assert "RemoveParticipant: 401 unauthenticated" in text
     assert "45 frames, the first after 640 ms" in text
 
 
 def test_a_run_that_did_not_get_to_play_says_so() -> None:
-    assert "peer connection" not in screen(None, Canvas(width=80))
+    assert "peer connection" not in drawn(shown(None), Canvas(width=80))
+
+
+def test_the_ways_that_would_carry_a_booking_are_told() -> None:
+    ways = FINE._replace(
+        candidates=(checked("udp", "203.0.113.10"), checked("tcp", "203.0.113.10", SILENT))
+    )
+    text = drawn(shown(played(), ways), Canvas(width=None))
+    rows = [row.strip() for row in text.splitlines()]
+    assert [row for row in rows if row.startswith(("would", "does", "not off", "elsewhere"))] == [
+        "would carry it      UDP 24 ms, TURN/UDP 24 ms, TURN/TLS 24 ms",
+        "does not work       TCP",
+        "not offered         TURN/TCP",
+        "elsewhere           It would get through wherever web pages do: TURN/TLS on port 443 relays.",
+    ]
 
 
 @pytest.mark.parametrize(

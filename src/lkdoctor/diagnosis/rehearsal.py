@@ -1,14 +1,15 @@
 """Plays a booking with two participants of its own, step by step, and judges what was seen.
 
 Each round goes through the steps of `facts.rehearsal.Step`. Signalling is asked by our own probe,
-media goes through the official SDK. However it ends, both participants leave and the room that
+media goes through the official SDK. While the first participant is in the room for signalling, every
+way that media could take is tried once, as `lkdoctor ice` does. However it ends, both participants leave and the room that
 was made is removed.
 """
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lkdoctor import actions, catalogue
 from lkdoctor.booking import Seat
@@ -55,6 +56,9 @@ from lkdoctor.redact import Secret, safe
 from lkdoctor.report.model import Report, RunInfo, SkipReason
 from lkdoctor.tokens.mint import TokenRequest, mint
 from lkdoctor.wire.url import ws_url
+
+if TYPE_CHECKING:
+    from lkdoctor.probes.ice import MediaProbe
 
 SOURCES: Final = ("microphone", "camera", "screen_share")
 """What a booking's people publish."""
@@ -125,12 +129,6 @@ async def rehearse(
     except asyncio.CancelledError:
         interrupted = "signal"
     facts = play.facts()
-    skipped = {
-        # Of the same layer, and asked by other commands.
-        check.id: Skip(SkipReason.DESELECTED)
-        for check in catalogue.checks((Layer.MEDIA,))
-        if not check.id.startswith("rehearsal.")
-    }
     return fold(
         facts,
         run=RunInfo(
@@ -143,10 +141,25 @@ async def rehearse(
         ),
         target=play.cases[0].info(),
         layers=LAYERS,
-        skipped=skipped,
+        skipped=_left_out(facts),
         fail_on_warnings=script.fail_on_warnings,
         not_tested=(*(("media: --signal-only",) if script.signal_only else ()), *_UNPLAYED),
     )
+
+
+def _left_out(facts: Facts) -> Mapping[str, Skip]:
+    """Which questions about the ways of media are not asked.
+
+    They say why nobody got a connection. To people who have met, a way that would not have carried
+    them is told, and is no fault of their booking.
+    """
+    if facts.media is not None and facts.rehearsal is not None and facts.rehearsal.unconnected:
+        return {}
+    return {
+        check.id: Skip(SkipReason.DESELECTED)
+        for check in catalogue.checks((Layer.MEDIA,))
+        if not check.id.startswith("rehearsal.")
+    }
 
 
 def participant(seat: Seat, room_played: str, sources: Sequence[str]) -> Participant:
@@ -203,6 +216,7 @@ class _Play:
         self._left: tuple[str, ...] = ()
         self.sids: set[str] = set()
         self._broke = ""
+        self._media: MediaProbe | None = None
 
     def _case(self, resolution: Resolution, actor: _Actor) -> Case:
         """The case as the app would have it; its token is for the room that is played."""
@@ -325,6 +339,15 @@ class _Play:
 
     # ------------------------------------------------------------ small things
 
+    def looking_at_media(self, route: Route) -> "MediaProbe | None":
+        """What looks at the ways of media from a session of the first participant, once."""
+        seats = {(actor.shown.identity, actor.room) for actor in self.actors}
+        shared = len(seats) < len(self.actors)  # the other one would end that session
+        if self.script.signal_only or shared or self._media is not None:
+            return None
+        self._media = way.looking_at_media(route, self.clock)
+        return self._media
+
     def tokens(self) -> list[Secret]:
         """A token for each, of the booking's grants and nothing else."""
         return [
@@ -386,7 +409,13 @@ class _Play:
             broke=safe(self._broke, 200),
         )
         blamed = self.cases[self.blamed].facts
-        facts = self._facts._replace(env=None, token=blamed.token, name=blamed.name, rehearsal=fact)
+        facts = self._facts._replace(
+            env=None,
+            token=blamed.token,
+            name=blamed.name,
+            media=self._media.fact if self._media else None,
+            rehearsal=fact,
+        )
         session = self.sessions.get(self.blamed)
         validation = self.validations.get(self.blamed)
         if session is None and validation is None:
@@ -451,11 +480,17 @@ class _Round:
         return self._all(Step.TOKEN)
 
     async def _signalling(self) -> bool:
-        async with self._begin(Step.SIGNALLING, "joining, signalling only"):
+        media = self._play.looking_at_media(self._route)
+        words = "signalling only" if media is None else "trying every way that media could take"
+        async with self._begin(Step.SIGNALLING, f"joining, {words}"):
             sessions = await asyncio.gather(
                 *(
-                    signal.join(self._route, token, Whose.GIVEN, self._deadline(), pings=1)
-                    for token in self._tokens
+                    signal.join(
+                        *(self._route, token, Whose.GIVEN, self._deadline()),
+                        pings=1,
+                        media=media if number == 0 else None,
+                    )
+                    for number, token in enumerate(self._tokens)
                 )
             )
         for number, session in enumerate(sessions):

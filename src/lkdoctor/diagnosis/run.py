@@ -425,14 +425,9 @@ class _Run:
 
     def _media_probe(self, route: Route) -> "MediaProbe | None":
         """What looks at media while a session is open; of several, the first."""
-        won = route.network.connected
-        if Step.MEDIA not in self._plan.steps or self._media is not None or won is None:
+        if Step.MEDIA not in self._plan.steps or self._media is not None:
             return None
-        from lkdoctor.probes.ice import MediaProbe  # few runs look at media
-
-        # Media takes no proxy; where signalling does, the server's own address is not known.
-        reached = "" if self._endpoint.proxy is not None else won.address
-        self._media = MediaProbe(self._endpoint, reached, self._clock)
+        self._media = way.looking_at_media(route, self._clock)
         return self._media
 
     async def _ask_api(self, route: Route) -> None:

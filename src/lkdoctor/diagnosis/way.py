@@ -1,4 +1,7 @@
-"""Which way to a server: directly, or through the forward proxy that clients here would take."""
+"""Which way to a server: directly, or through the forward proxy that clients here would take.
+
+And what goes that way in any run: a change that is asked for, a look at media.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -14,6 +17,7 @@ from lkdoctor.wire.proxy import Proxy
 
 if TYPE_CHECKING:
     from lkdoctor.actions import Ask  # who only looks does not load what changes a server
+    from lkdoctor.probes.ice import MediaProbe  # few runs look at media
 
 
 def endpoint(url: ParsedUrl, case: Case, how: How) -> Endpoint:
@@ -39,3 +43,12 @@ def asking(route: Route, clock: Clock, seconds: float) -> "Ask":
         return (await route.exchange(request, Deadline.within(clock, seconds))).answer
 
     return ask
+
+
+def looking_at_media(route: Route, clock: Clock) -> "MediaProbe":
+    """What looks at media while a session on this route is open."""
+    from lkdoctor.probes.ice import MediaProbe
+
+    # Media takes no proxy; where signalling does, the server's own address is not known.
+    direct = route.network.connected if route.endpoint.proxy is None else None
+    return MediaProbe(route.endpoint, "" if direct is None else direct.address, clock)

@@ -225,6 +225,15 @@ class RehearsalFact(NamedTuple):
     """How the SDK's process ended, where it did so by itself."""
 
     @property
+    def unconnected(self) -> bool:
+        """Whether somebody got no peer connection in some round."""
+        return any(
+            player.step(Step.CONNECTION).outcome in {Outcome.FAILED, Outcome.TIMEOUT}
+            for one in self.rounds
+            for player in one.players
+        )
+
+    @property
     def one_room(self) -> bool:
         """Whether the booking sends everybody into the same room."""
         return len({participant.room for participant in self.participants}) == 1

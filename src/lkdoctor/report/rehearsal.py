@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from lkdoctor.facts.media import MediaFact
 from lkdoctor.facts.rehearsal import (
     AUDIO_LOSS,
     GOOD,
@@ -16,7 +17,7 @@ from lkdoctor.facts.rehearsal import (
     Step,
     loss,
 )
-from lkdoctor.report import accessible, areas, details, human
+from lkdoctor.report import accessible, areas, details, human, media
 from lkdoctor.report.findings import findings
 from lkdoctor.report.layout import (
     BLANK,
@@ -78,7 +79,7 @@ def render(report: Report, canvas: Canvas, *, verbose: int = 0) -> Iterator[Line
         if fact.rounds:
             yield BLANK
             yield from _table(fact, canvas)
-        rows = list(told(fact, verbose=verbose))
+        rows = list(told(fact, report.facts.media, verbose=verbose))
         if rows:
             yield BLANK
             column = max(cells(label) for label, _ in rows) + 2
@@ -159,7 +160,9 @@ def percentile(ordered: Sequence[float], share: int) -> float:
 # ------------------------------------------------------------------ what was measured
 
 
-def told(fact: RehearsalFact, *, verbose: int = 0) -> Iterator[tuple[str, str]]:
+def told(
+    fact: RehearsalFact, ways: MediaFact | None = None, *, verbose: int = 0
+) -> Iterator[tuple[str, str]]:
     """What there is to say beside the table: label and text."""
     if len(fact.rounds) > 1:
         yield "rounds", _rounds(fact)
@@ -168,6 +171,8 @@ def told(fact: RehearsalFact, *, verbose: int = 0) -> Iterator[tuple[str, str]]:
     last = next((one for one in reversed(fact.rounds) if one.good), fact.rounds[-1])
     for who, player in zip(fact.participants, last.players, strict=False):
         yield from _of_player(who, player, verbose=verbose)
+    if ways is not None:
+        yield from _of_ways(ways)
     if not fact.signal_only and last.good:
         yield "sound alone", _sound_alone(last.players)
     for clean_up in fact.clean_ups:
@@ -189,6 +194,25 @@ def _of_player(who: Participant, player: Player, *, verbose: int) -> Iterator[tu
         yield seen.source.replace("_", " "), f"{seen.frames} frames, the first after {first}"
     for tried in player.attempts:
         yield f"tried, {who.role}", f"{tried.action}: {tried.answer}"
+
+
+def _of_ways(ways: MediaFact) -> Iterator[tuple[str, str]]:
+    """Over what this booking could go, and what becomes of it on other networks."""
+    every = media.paths(ways)
+    for label, found in (
+        ("would carry it", [_way(way) for way in every if way.works] or ["nothing"]),
+        ("does not work", [way.name for way in every if way.offered and not way.works]),
+        ("not offered", [way.name for way in every if not way.offered]),
+    ):
+        if found:
+            yield label, ", ".join(found)
+    if any(way.works for way in every):
+        yield "elsewhere", media.sentences(ways)[-1]
+
+
+def _way(way: media.Path) -> str:
+    trip = way.round_trip_ms
+    return way.name if trip is None else f"{way.name} {milliseconds(trip)}"
 
 
 def path(seen: MediaPath) -> str:
@@ -260,7 +284,7 @@ def _spoken(report: Report, *, verbose: int) -> Iterator[Line]:
             for step in Step:
                 if fact.rounds:
                     yield accessible.sentence(f"{NAMES[step]}: {_said(fact, number, step)}")
-        for label, text in told(fact, verbose=verbose):
+        for label, text in told(fact, report.facts.media, verbose=verbose):
             yield accessible.sentence(f"{label}: {text}")
     yield from accessible.findings(report.findings)
     for words in report.summary.not_tested:

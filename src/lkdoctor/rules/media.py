@@ -62,6 +62,16 @@ PLATFORMS: Final = {
 }
 """Where what listens is reached by HTTP alone."""
 
+UNCONNECTED: Final = (
+    "rehearsal-media-address",
+    "rehearsal-media-blocked",
+    "rehearsal-connect-failed",
+)
+"""What a rehearsal comes to where no address of the server's answers."""
+
+UNRELAYED: Final = ("rehearsal-turn-refused", "rehearsal-turn-silent", "rehearsal-turn-no-way")
+"""What it comes to where all media was to be relayed, and was not."""
+
 _MANY: Final = 6
 """UDP host candidates of a server; more of them mostly lead nowhere."""
 
@@ -161,7 +171,10 @@ def _udp_works_elsewhere(media: MediaFact) -> bool | None:
     others = [
         s
         for s in media.servers
-        if s.transport == "udp" and s.addresses and not own & set(s.addresses)
+        if s.transport == "udp"
+        and not own & set(s.addresses)
+        # On this machine itself, nothing is learnt of its network.
+        and any(reach(address) is not Reach.LOOPBACK for address in s.addresses)
     ]
     if not others:
         return None
@@ -366,7 +379,7 @@ def _udp_blocked(media: MediaFact, url: UrlFact | None = None) -> Iterator[Judge
         (
             *_candidates(udp, "an answer"),
             *_candidates(tcp),
-            *(_seen(f"UDP to {s.place}", "answered") for s in others[:1]),
+            *(_seen(s.place, "answered") for s in others[:1]),
         ),
         title=None if open_at else "The ports for media are closed, or not published",
         cause=None
@@ -417,7 +430,7 @@ def _client_firewall(media: MediaFact) -> Iterator[Judgement]:
     stun = [s for s in media.servers if s.transport == "udp"]
     proof = (
         *_candidates(udp),
-        *(_seen(f"UDP to {s.place}", "no answer", "an answer") for s in stun[:2]),
+        *(_seen(s.place, "no answer", "an answer") for s in stun[:2]),
         *_candidates(tcp),
     )
     if relays or any(c.tried.ok for c in tcp):
@@ -1092,7 +1105,7 @@ RULES: Final = (
         fix=NO_CANDIDATES_FIX,
         source="livekit-server 1.13.5 pkg/rtc/config.go, measured",
         sick=_offering,
-        explains=("ice-offline-lan",),
+        explains=("ice-offline-lan", *UNCONNECTED),
         related=("ice-private-candidates", "ice-loopback-node-ip"),
     ),
     _rule(
@@ -1121,6 +1134,7 @@ RULES: Final = (
             "ice-udp-range-blocked",
             "ice-tcp-7881-closed",
             "turn-private-peer-denied",
+            *UNCONNECTED,
         ),
     ),
     _rule(
@@ -1139,7 +1153,12 @@ RULES: Final = (
             checked("udp", "198.51.100.9", SILENT), elsewhere=(checked("udp", _NEAR),)
         ),
         near=lambda: _offering(checked("udp", "198.51.100.9")),
-        explains=("ice-udp-range-blocked", "ice-tcp-7881-closed", "turn-relay-blocked"),
+        explains=(
+            "ice-udp-range-blocked",
+            "ice-tcp-7881-closed",
+            "turn-relay-blocked",
+            *UNCONNECTED,
+        ),
     ),
     _rule(
         "ice-hairpin",
@@ -1172,6 +1191,7 @@ RULES: Final = (
             )
         ),
         confidence=Confidence.CERTAIN,
+        explains=UNCONNECTED,
     ),
     _rule(
         "ice-client-firewall",
@@ -1205,6 +1225,7 @@ RULES: Final = (
             "ice-tcp-7881-closed",
             "turn-unreachable",
             "ice-offline-lan",
+            *UNCONNECTED,
         ),
     ),
     _rule(
@@ -1226,7 +1247,7 @@ RULES: Final = (
         ),
         source="livekit/livekit#3236, livekit/livekit#3516, livekit/agents#349",
         sick=lambda: _offering(checked("udp", _NEAR, SILENT), checked("tcp", _NEAR)),
-        explains=("ice-tcp-7881-closed", "turn-unreachable"),
+        explains=("ice-tcp-7881-closed", "turn-unreachable", *UNCONNECTED),
     ),
     _rule(
         "ice-tcp-7881-closed",
@@ -1298,6 +1319,7 @@ RULES: Final = (
         fix=_open([(3478, "udp")]),
         source="RFC 8656 §7, livekit/livekit#1114",
         sick=lambda: _with_turn(ice_server("udp", Relay(SILENT))),
+        explains=UNRELAYED,
     ),
     _rule(
         "turn-relay-blocked",
@@ -1325,6 +1347,7 @@ RULES: Final = (
         ),
         source="RFC 8656 §7.2, coturn turnserver(1)",
         sick=lambda: _with_turn(ice_server("udp", RELAY._replace(through=SILENT))),
+        explains=UNRELAYED,
     ),
     _rule(
         "turn-no-tcp",

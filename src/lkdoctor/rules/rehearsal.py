@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from lkdoctor.facts import Facts
+from lkdoctor.facts.media import Checked, MediaFact
 from lkdoctor.facts.network import NetworkFact
 from lkdoctor.facts.rehearsal import (
     AUDIO_LOSS,
@@ -178,10 +179,6 @@ def _identity_shared(rehearsal: RehearsalFact) -> Iterator[Judgement]:
 # ------------------------------------------------------------------ the way of the media
 
 
-def _unconnected(rehearsal: RehearsalFact) -> bool:
-    return bool(_rounds_where(rehearsal, Step.CONNECTION))
-
-
 def _turn(rehearsal: RehearsalFact) -> TurnTry:
     """What the first of those who did not connect saw of TURN."""
     for player in (p for one in rehearsal.rounds for p in one.players):
@@ -204,11 +201,19 @@ def _elsewhere(signal: SignalFact, network: NetworkFact) -> tuple[Candidate, ...
     return () if any(c.address in reached for c in plain) else plain
 
 
+def _answering(media: MediaFact | None) -> tuple[Checked, ...]:
+    """The candidates of the server's that answered our own check."""
+    return () if media is None else (*media.reachable("udp"), *media.reachable("tcp"))
+
+
 def _media_address(
-    rehearsal: RehearsalFact, signal: SignalFact, network: NetworkFact
+    rehearsal: RehearsalFact,
+    signal: SignalFact,
+    network: NetworkFact,
+    media: MediaFact | None = None,
 ) -> Iterator[Judgement]:
     wrong = _elsewhere(signal, network)
-    if rehearsal.relay_only or not _unconnected(rehearsal) or not wrong:
+    if rehearsal.relay_only or not rehearsal.unconnected or not wrong or _answering(media):
         return
     reached = network.connected.address if network.connected else network.host
     addresses = sorted({candidate.address for candidate in wrong})
@@ -221,10 +226,13 @@ def _media_address(
 
 
 def _media_blocked(
-    rehearsal: RehearsalFact, signal: SignalFact, network: NetworkFact
+    rehearsal: RehearsalFact,
+    signal: SignalFact,
+    network: NetworkFact,
+    media: MediaFact | None = None,
 ) -> Iterator[Judgement]:
-    unconnected = _unconnected(rehearsal) and not rehearsal.relay_only
-    if not unconnected or _elsewhere(signal, network):
+    unconnected = rehearsal.unconnected and not rehearsal.relay_only
+    if not unconnected or _elsewhere(signal, network) or _answering(media):
         return
     timeouts = [
         player
@@ -256,18 +264,39 @@ def _media_blocked(
     )
 
 
-def _connect_failed(rehearsal: RehearsalFact) -> Iterator[Judgement]:
-    said = [
-        result
-        for result in _results(rehearsal, Step.CONNECTION)
-        if result.outcome is Outcome.FAILED
-    ]
-    if said and not rehearsal.relay_only:
+def _connect_failed(
+    rehearsal: RehearsalFact, media: MediaFact | None = None
+) -> Iterator[Judgement]:
+    if rehearsal.relay_only or not rehearsal.unconnected:
+        return
+    answering = _answering(media)
+    if answering:
+        yield Judgement(
+            (
+                *(
+                    Evidence(f"{c.protocol.upper()} {c.place}", c.tried.words, None, "media")
+                    for c in answering[:3]
+                ),
+                *_step(rehearsal, Step.CONNECTION),
+            ),
+            title="The server's media address answers, and no call comes up",
+            cause="Connectivity checks get through to the server, and the SDK still gets no connection: "
+            "what follows them is dropped on the way (DTLS, or packets of more than 1200 bytes), or this "
+            "machine was too busy for it.",
+            fix=(
+                FixStep("Look for a firewall or VPN that inspects UDP, and for a small MTU."),
+                FixStep(
+                    "See whether it is so every time:", command="lkdoctor rehearse … --rounds 5"
+                ),
+            ),
+        )
+        return
+    if any(r.outcome is Outcome.FAILED for r in _results(rehearsal, Step.CONNECTION)):
         yield Judgement(_step(rehearsal, Step.CONNECTION))
 
 
 def _turn_missing(rehearsal: RehearsalFact, signal: SignalFact) -> Iterator[Judgement]:
-    if not rehearsal.relay_only or not _unconnected(rehearsal) or _offered_turn(signal):
+    if not rehearsal.relay_only or not rehearsal.unconnected or _offered_turn(signal):
         return
     first = signal.first
     offered = first.ice_servers if isinstance(first, Joined) else ()
@@ -285,7 +314,7 @@ def _with_turn(judge: Callable[[TurnTry], str | None]) -> Judge:
 
     def found(rehearsal: RehearsalFact, signal: SignalFact) -> Iterator[Judgement]:
         offered = _offered_turn(signal)
-        if not rehearsal.relay_only or not _unconnected(rehearsal) or not offered:
+        if not rehearsal.relay_only or not rehearsal.unconnected or not offered:
             return
         seen = judge(_turn(rehearsal))
         if seen is None:
@@ -778,6 +807,7 @@ RULES = (
             "rehearsal-connect-failed",
             "rehearsal-publish-unanswered",
             "rehearsal-media-blocked",
+            "rehearsal-slow",
             "signal-cut-after-join",
             "signal-leave-on-connect",
         ),

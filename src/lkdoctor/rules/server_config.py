@@ -1262,7 +1262,7 @@ RULES: Final = (
         source="livekit-server pkg/service/turn.go, config-sample.yaml, livekit/livekit#1114",
         sick=lambda: _turn_example(turn__udp_port="7882"),
         near=_turn_example,
-        explains=_DOWN,
+        explains=(*_DOWN, *watched.UNRELAYED),
     ),
     _rule(
         "config-udp-ignored",
@@ -1344,7 +1344,7 @@ RULES: Final = (
         source="mediatransportutil pkg/rtcconfig/webrtc_config.go, livekit/livekit#686",
         sick=lambda: example(rtc__node_ip="127.0.0.1"),
         near=lambda: _at(example(rtc__node_ip="127.0.0.1"), "127.0.0.1", HostKind.LOOPBACK),
-        explains=("turn-private-peer-denied", "turn-relay-blocked"),
+        explains=("turn-private-peer-denied", "turn-relay-blocked", *watched.UNCONNECTED),
     ),
     _rule(
         "ice-private-candidates",
@@ -1370,7 +1370,7 @@ RULES: Final = (
         sick=lambda: example(rtc__node_ip="10.0.0.5"),
         near=lambda: _at(example(rtc__node_ip="10.0.0.5"), "10.0.0.5", HostKind.PRIVATE),
         confidence=Confidence.LIKELY,
-        explains=("turn-private-peer-denied", "turn-relay-blocked"),
+        explains=("turn-private-peer-denied", "turn-relay-blocked", *watched.UNCONNECTED),
     ),
     _rule(
         "ice-external-ip-discovery",
@@ -1464,6 +1464,7 @@ RULES: Final = (
         near=_turn_example,
         severity=Severity.WARNING,
         confidence=Confidence.LIKELY,
+        explains=watched.UNRELAYED,
     ),
     _rule(
         "turn-external-tls",
@@ -1487,6 +1488,7 @@ RULES: Final = (
         near=_turn_example,
         severity=Severity.WARNING,
         confidence=Confidence.LIKELY,
+        explains=watched.UNRELAYED,
     ),
     _rule(
         "turn-domain-cert",
@@ -1512,7 +1514,7 @@ RULES: Final = (
         source="livekit-server pkg/service/turn.go (NewTurnServer), livekit/livekit#1114",
         sick=lambda: _turn_example(turn__domain=""),
         near=_turn_example,
-        explains=_DOWN,
+        explains=(*_DOWN, *watched.UNRELAYED),
     ),
     _rule(
         "turn-private-peer-denied",
@@ -1541,6 +1543,7 @@ RULES: Final = (
         ),
         severity=Severity.WARNING,
         confidence=Confidence.LIKELY,
+        explains=watched.UNRELAYED,
     ),
     _rule(
         "turn-credentials",
@@ -1573,5 +1576,6 @@ RULES: Final = (
         ),
         severity=Severity.WARNING,
         confidence=Confidence.LIKELY,
+        explains=watched.UNRELAYED,
     ),
 )
