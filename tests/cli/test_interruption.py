@@ -43,6 +43,15 @@ def test_before_it_looks_nothing_is_looked_at() -> None:
             interruption.run(asyncio.sleep(60))
 
 
+def test_in_its_last_step_the_report_is_kept() -> None:
+    async def ends() -> str:
+        ctrl_c()
+        return "whole"
+
+    with Interruption() as interruption:
+        assert interruption.run(ends()) == "whole"
+
+
 def test_after_it_has_looked_the_report_is_still_written() -> None:
     with Interruption() as interruption:
         report = interruption.run(has_looked())

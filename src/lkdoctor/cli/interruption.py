@@ -43,14 +43,21 @@ class Interruption:
 
     def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
         """What the coroutine returns; an interruption is cancellation to it."""
+        results: list[Result] = []
 
-        async def watched() -> Result:
+        async def watched() -> None:
             self._task = asyncio.current_task()
             if self._asked and self._task is not None:
                 self._task.cancel()
-            return await coroutine
+            results.append(await coroutine)
 
-        return asyncio.run(watched())
+        try:
+            asyncio.run(watched())
+        except asyncio.CancelledError:
+            # Cancelled in its last step, a task ends as cancelled although it has its result.
+            if not results:
+                raise
+        return results[0]
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         del number, frame
