@@ -338,7 +338,9 @@ async def attempt(
         said = f"{problem.status} {problem.code}: {problem.msg}"
         if problem.code in _DENIED:
             return False, said
-        return True if problem.code == "not_found" or _NO_EGRESS in problem.msg else None, said
+        # A participant is looked for before the grants are (1.5, RemoveParticipant), a track after.
+        beyond = problem.code == "not_found" and "track" in problem.msg.lower()
+        return True if beyond or _NO_EGRESS in problem.msg else None, said
     exchange = problem.exchange
     refused = isinstance(exchange, HttpAnswer) and exchange.status in {401, 403}
     return False if refused else None, _why(problem)

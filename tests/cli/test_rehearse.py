@@ -1,15 +1,20 @@
 """A booking played for real: every step passes, or fails where and as it should; nothing stays."""
 
+import asyncio
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from faults.doctor import Ran, lkdoctor
+from livekit import api
+from livekit.api.room_service import RoomService
 from servers import RunningServer, livekit_server
 
 from lkdoctor.sandbox import running_sandbox
@@ -225,6 +230,102 @@ def test_signalling_alone_runs_everywhere(tmp_path: Path) -> None:
         "signalling": "ok",
         "permissions": "ok",
     }
+
+
+def test_a_booking_on_every_version(each_real_server: RunningServer, tmp_path: Path) -> None:
+    code, report = played(each_real_server, tmp_path, *BOOKING, *SHORT)
+    alone, signalled = played(each_real_server, tmp_path, *BOOKING, "--signal-only")
+    assert (code, causes(report), outcomes(report, 1)) == (0, [], dict.fromkeys(STEPS, "ok"))
+    assert (alone, causes(signalled)) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("enabled", "title"),
+    [
+        pytest.param("audio/opus", "The server has no codec for video switched on", id="sound"),
+        pytest.param("video/vp8", "The server has no codec for audio switched on", id="pictures"),
+    ],
+)
+def test_a_codec_that_is_switched_off_is_named(enabled: str, title: str, tmp_path: Path) -> None:
+    with livekit_server(config={"room": {"enabled_codecs": [{"mime": enabled}]}}) as server:
+        code, report = played(server, tmp_path, *BOOKING, "--seconds", "0", "--timeout", "5")
+    found = report["findings"][0]
+    assert (code, found["code"], found["title"]) == (1, "rehearsal-codec-disabled", title)
+
+
+# ------------------------------------------------------------------ somebody else changes something
+
+
+Change = Callable[[RoomService, str], Awaitable[object]]
+"""What somebody asks of the server, in the room of that name."""
+
+
+class Backend:
+    """What an app's backend does to a rehearsal's room while it is played."""
+
+    def __init__(self, server: RunningServer) -> None:
+        self._server = server
+
+    def run(self, folder: Path, step: str, change: Change) -> dict[str, Any]:
+        """Play, and from a step on change this as soon as the client is there."""
+        words = [sys.executable, "-m", "lkdoctor", "rehearse", *BOOKING, "-o", "ndjson"]
+        kept = {k: v for k, v in os.environ.items() if k in {"PATH", "HOME"}}
+        with subprocess.Popen(
+            [*words, "--seconds", "4", "--timeout", "10", "--save", "report.json"],
+            cwd=folder,
+            env=kept | surroundings(self._server),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            for row in process.stdout:
+                event = json.loads(row)
+                if (event["event"], event.get("step")) == ("step.started", step):
+                    asyncio.run(self._change(change))
+        report: dict[str, Any] = json.loads((folder / "report.json").read_text())
+        return report
+
+    async def _change(self, change: Change) -> None:
+        """Ask until it is done: the client may still be on its way into the room."""
+        server = self._server
+        secrets = (server.long_key, server.long_secret)
+        async with api.LiveKitAPI(server.url, *secrets) as livekit, asyncio.timeout(20):
+            while True:
+                rooms = await livekit.room.list_rooms(api.ListRoomsRequest())
+                for room in rooms.rooms:
+                    with contextlib.suppress(api.TwirpError):
+                        await change(livekit.room, room.name)
+                        return
+
+
+def test_a_session_that_somebody_ends_is_told_with_the_reason(tmp_path: Path) -> None:
+    def throw_out(service: RoomService, room: str) -> Awaitable[object]:
+        carl = api.RoomParticipantIdentity(room=room, identity="carl")
+        return service.remove_participant(carl)
+
+    with livekit_server() as server:
+        report = Backend(server).run(tmp_path, "receiving", throw_out)
+    found = report["findings"][0]
+    assert found["code"] == "rehearsal-session-ended"
+    assert found["evidence"][0]["observed"] == "PARTICIPANT_REMOVED"
+
+
+def test_a_permission_that_is_taken_away_after_the_join_leaves_a_track_unanswered(
+    tmp_path: Path,
+) -> None:
+    def deny(service: RoomService, room: str) -> Awaitable[object]:
+        denied = api.ParticipantPermission(
+            can_publish=False, can_subscribe=True, can_publish_data=True
+        )
+        request = api.UpdateParticipantRequest(room=room, identity="carl", permission=denied)
+        return service.update_participant(request)
+
+    found: list[str] = []
+    with livekit_server() as server:
+        for _ in range(3):  # it has to come between the join and the publishing
+            found = found or causes(Backend(server).run(tmp_path, "connection", deny))
+    assert found[0] == "rehearsal-publish-unanswered"
 
 
 # ------------------------------------------------------------------ in the booking's own room

@@ -161,6 +161,16 @@ def old_credentials() -> dict[str, str]:
 
 
 @needs_coturn
+def test_turn_over_udp_alone_is_noted(tmp_path: Path) -> None:
+    with coturn(users=USERS) as turn:
+        rtc = {"tcp_port": 0, "turn_servers": [turn_server(turn, "udp", **USER)]}
+        with here({**rtc, "stun_servers": [f"127.0.0.1:{turn.port}"]}) as server:
+            told = ice(server, tmp_path)
+    assert (told.codes, told.exit_code) == (["turn-no-tcp"], 0)
+    assert told.report["findings"][0]["severity"] == "info"
+
+
+@needs_coturn
 @pytest.mark.parametrize(
     ("settings", "title"),
     [

@@ -35,7 +35,7 @@ needs_a_host = pytest.mark.skipif(bool(missing()), reason=missing())
 
 # Runs there: starts the server, breaks what is to be broken, and plays the booking.
 DRIVER = """
-import json, subprocess, sys, time
+import json, subprocess, sys, threading
 told = json.loads(sys.argv[1])
 sys.path.insert(0, told["tests"])
 import servers
@@ -50,6 +50,9 @@ try:
     with servers.livekit_server(config=told["config"]) as server:
         for rule in told["rules"]:
             subprocess.run(["nft", rule], check=True)
+        if told["opens_after"]:
+            opening = ["nft", "delete table inet broken"]
+            threading.Timer(told["opens_after"], subprocess.run, [opening]).start()
         done = subprocess.run(
             [sys.executable, "-m", "lkdoctor", "rehearse", "--url", server.url.replace("127.0.0.1", told["address"]), *told["options"]],
             env={**told["env"], "LIVEKIT_API_KEY": server.long_key, "LIVEKIT_API_SECRET": server.long_secret},
@@ -100,6 +103,12 @@ NO_UDP = (*TABLE, "add rule inet broken out meta l4proto udp drop")
 CLOSED = (*NO_UDP, "add rule inet broken out tcp dport 7881 drop")
 # As a NAT in front of the participants does: the server cannot begin.
 NOT_ASKED_FOR = (*TABLE, "add rule inet broken out udp sport 7882 ct state new drop")
+# By the first byte of what UDP carries (RFC 7983): ICE gets through, and this does not.
+FIRST = "add rule inet broken out udp sport 7882 @th,64,8"
+NO_TCP = (*TABLE, "add rule inet broken out tcp dport 7881 drop")
+NO_DTLS = (*NO_TCP, f"{FIRST} 20-63 drop")
+NO_SRTP = (*NO_TCP, f"{FIRST} 128-191 drop")
+NO_SCTP = (*NO_TCP, f"{FIRST} 23 drop")
 LOSSY = (*TABLE, "add rule inet broken out meta l4proto udp numgen random mod 100 < 12 drop")
 
 HERE = "203.0.113.2"
@@ -114,11 +123,11 @@ TURN = {
 }
 
 
-def turnserver(password: str) -> list[str]:
+def turnserver(password: str, *options: str) -> list[str]:
     """A coturn that takes this password."""
     words = "turnserver -n --listening-ip 203.0.113.2 --relay-ip 203.0.113.2"
     more = f"--lt-cred-mech --user u:{password} --realm x --no-tls --no-dtls --no-cli --log-file stdout"
-    return [*words.split(), *more.split()]
+    return [*words.split(), *more.split(), *options]
 
 
 PATIENT = ("--timeout", "30")
@@ -133,6 +142,7 @@ def rehearsed(**changes: Any) -> tuple[int, dict[str, Any], str]:
         "address": HERE,
         "config": {},
         "rules": (),
+        "opens_after": 0,
         "options": (),
         "env": {k: v for k, v in os.environ.items() if k in {"PATH", "HOME"}},
     }
@@ -202,6 +212,19 @@ def step_of(report: dict[str, Any], outcome: str) -> str:
             {"rehearsal-turn-silent"},
             id="TURN server down",
         ),
+        pytest.param(
+            {
+                "options": ["--transport", "relay"],
+                "config": {"rtc": {"turn_servers": [TURN]}},
+                "turn": turnserver("right", f"--denied-peer-ip={HERE}"),
+            },
+            "turn-private-peer-denied",
+            {"rehearsal-turn-no-way"},
+            id="TURN relays to others alone",
+        ),
+        pytest.param(
+            {"rules": NO_DTLS}, "rehearsal-connect-failed", set(), id="ICE gets through, DTLS not"
+        ),
     ],
 )
 def test_media_that_does_not_get_through_is_named_at_its_step(
@@ -212,6 +235,34 @@ def test_media_that_does_not_get_through_is_named_at_its_step(
     errors = [f["code"] for f in report["findings"] if f["severity"] == "error"]
     assert (errors, {f["code"] for f in report["folded"]}) == ([code], folded)
     assert (status, step_of(report, "timeout")) == (1, "connection")
+    assert rooms.splitlines()[1:] == []
+
+
+@needs_a_host
+@pytest.mark.parametrize(
+    ("rules", "code", "title"),
+    [
+        pytest.param(
+            NO_SRTP,
+            "rehearsal-media-silent",
+            "What one publishes does not arrive at the other",
+            id="sound and pictures",
+        ),
+        pytest.param(
+            NO_SCTP,
+            "rehearsal-data-lost",
+            "No data channel opens, and so no media flows",
+            id="data channels",
+        ),
+    ],
+)
+def test_what_is_dropped_after_the_handshake_is_named(
+    rules: tuple[str, ...], code: str, title: str
+) -> None:
+    status, report, rooms = rehearsed(rules=rules, options=["--timeout", "10"])
+    errors = [(f["code"], f["title"]) for f in report["findings"] if f["severity"] == "error"]
+    assert (status, errors) == (1, [(code, title)])
+    assert step_of(report, "timeout") == "receiving"
     assert rooms.splitlines()[1:] == []
 
 
@@ -234,6 +285,13 @@ def test_a_closed_udp_port_is_made_up_for_by_tcp() -> None:
     assert (status, report["findings"]) == (0, [])
     players = report["facts"]["rehearsal"]["rounds"][0]["players"]
     assert [player["path"]["protocol"] for player in players] == ["tcp", "tcp"]
+
+
+@needs_a_host
+def test_a_way_that_opens_late_makes_a_booking_slow() -> None:
+    # Three seconds for the look at its ways, and then more than five for the connection.
+    status, report, _ = rehearsed(rules=CLOSED, opens_after=12, options=["--timeout", "60"])
+    assert (status, [f["code"] for f in report["findings"]]) == (0, ["rehearsal-slow"])
 
 
 @needs_a_host

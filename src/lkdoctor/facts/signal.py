@@ -126,6 +126,8 @@ class Joined(NamedTuple):
     ice_servers: tuple[IceServer, ...] = ()
     subscriber_primary: bool = False
     alternative_url: str = ""
+    codecs: tuple[str, ...] = ()
+    """MIME types that may be published in the room: ``audio/opus``; none where it does not say."""
     message_bytes: int = 0
     kind: Literal["joined"] = "joined"
 

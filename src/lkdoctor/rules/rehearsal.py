@@ -27,6 +27,7 @@ from lkdoctor.facts.rehearsal import (
 )
 from lkdoctor.facts.signal import Candidate, CleanUp, IceServer, Joined, SignalFact
 from lkdoctor.findings import Confidence, Evidence, FixStep, Layer, Severity, Snippet
+from lkdoctor.rules.answers import one_line
 from lkdoctor.rules.base import Check, Effect, Judge, Judgement, Look, Rule, Unsure
 from lkdoctor.rules.examples import healthy
 from lkdoctor.rules.media import NO_CANDIDATES, NO_CANDIDATES_CAUSE, NO_CANDIDATES_FIX
@@ -393,6 +394,34 @@ def _data_denied(rehearsal: RehearsalFact) -> Iterator[Judgement]:
             )
 
 
+def _codec_disabled(rehearsal: RehearsalFact, signal: SignalFact) -> Iterator[Judgement]:
+    enabled = signal.first.codecs if isinstance(signal.first, Joined) else ()
+    wanted = {source for who in rehearsal.participants for source in who.sources}
+    kinds = {"audio": {"microphone"}, "video": {"camera", "screen_share"}}
+    missing = [
+        kind
+        for kind, sources in kinds.items()
+        if wanted & sources
+        # Redundancy and retransmission carry nothing of their own (RFC 2198, RFC 4588).
+        and not any(m.lower().startswith(f"{kind}/") for m in enabled if not _carrier(m))
+    ]
+    if not enabled or not missing:
+        return
+    words = " and ".join(missing)
+    yield Judgement(
+        (
+            Evidence("codecs of the room", ", ".join(enabled[:12]), f"one of {words}", "signal"),
+            *_step(rehearsal, Step.PUBLISHING),
+            *_step(rehearsal, Step.RECEIVING),
+        ),
+        title=f"The server has no codec for {words} switched on",
+    )
+
+
+def _carrier(mime: str) -> bool:
+    return mime.lower() in {"audio/red", "video/rtx", "audio/rtx"}
+
+
 def _publish_unanswered(rehearsal: RehearsalFact) -> Iterator[Judgement]:
     if _rounds_where(rehearsal, Step.PUBLISHING):
         yield Judgement(_step(rehearsal, Step.PUBLISHING))
@@ -421,8 +450,18 @@ def _data_lost(rehearsal: RehearsalFact) -> Iterator[Judgement]:
         who.can_publish_data and player.step(Step.DATA).outcome is Outcome.TIMEOUT
         for who, player in _players(rehearsal)
     )
-    if allowed and rehearsal.one_room:
-        yield Judgement(_step(rehearsal, Step.DATA))
+    if not allowed or not rehearsal.one_room:
+        return
+    silent = _step(rehearsal, Step.RECEIVING)
+    yield Judgement(
+        (*_step(rehearsal, Step.DATA), *silent),
+        title="No data channel opens, and so no media flows" if silent else None,
+        cause="Both are connected, and neither messages nor sound and pictures arrive. The server sends a "
+        "participant nothing before its data channels are open; they are SCTP in DTLS, and something "
+        "between drops that, or all that follows the handshake."
+        if silent
+        else None,
+    )
 
 
 def _pair(fact: RehearsalFact) -> tuple[Participant, Participant] | None:
@@ -545,7 +584,9 @@ def _left_behind(rehearsal: RehearsalFact) -> Iterator[Judgement]:
         for identity in rehearsal.left_behind
     ]
     left += [
-        Evidence("room that could not be removed", f"{c.room}: {c.detail}", None, "rehearsal")
+        Evidence(
+            "room that could not be removed", one_line(f"{c.room}: {c.detail}"), None, "rehearsal"
+        )
         for c in rehearsal.clean_ups
         if not c.removed
     ]
@@ -678,6 +719,15 @@ def _relayed(turn: TurnTry, *urls: str) -> Facts:
     first = facts.signal.first
     assert isinstance(first, Joined)  # noqa: S101 - an example has it
     first = first._replace(ice_servers=(IceServer(urls, "<masked>", has_credential=True),))
+    return facts._replace(signal=facts.signal._replace(first=first))
+
+
+def _sound_only() -> Facts:
+    facts = _played(_wrong(Step.RECEIVING, detail="nothing arrived of camera and screen share"))
+    assert facts.signal is not None  # noqa: S101 - an example has it
+    first = facts.signal.first
+    assert isinstance(first, Joined)  # noqa: S101 - an example has it
+    first = first._replace(codecs=("audio/opus", "audio/red"))
     return facts._replace(signal=facts.signal._replace(first=first))
 
 
@@ -999,6 +1049,35 @@ RULES = (
         related=("rehearsal-subscribe-denied",),
     ),
     _rule(
+        "rehearsal-codec-disabled",
+        Step.PUBLISHING,
+        "The server has no codec for it switched on",
+        symptoms=("black picture, no sound, no error", "track published, and never subscribed"),
+        cause="room.enabled_codecs of the server's configuration lists the codecs that may be published. "
+        "What the app publishes needs another: the server takes the track, and sends it to nobody; "
+        "without any codec for sound, no data messages arrive either.",
+        how="The JoinResponse lists the codecs of the room; none of them is of the kind that is published.",
+        fix=(
+            FixStep(
+                "Take enabled_codecs out of the configuration, or list what clients send:",
+                snippet=Snippet(
+                    "yaml",
+                    "room:\n  enabled_codecs:\n    - mime: audio/opus\n    - mime: video/vp8\n"
+                    "    - mime: video/h264",
+                ),
+            ),
+        ),
+        source="livekit-server config-sample.yaml (room.enabled_codecs), 1.5 to 1.13 measured",
+        judge=_codec_disabled,
+        sick=_sound_only,
+        explains=(
+            "rehearsal-media-silent",
+            "rehearsal-publish-unanswered",
+            "rehearsal-data-lost",
+            "rehearsal-session-ended",
+        ),
+    ),
+    _rule(
         "rehearsal-publish-unanswered",
         Step.PUBLISHING,
         "A track that may be published gets no answer",
@@ -1106,10 +1185,11 @@ RULES = (
             FixStep("Look whether both are in one room:", command="lkdoctor rooms show ROOM"),
             FixStep("Look for a middlebox that changes or drops DTLS packets."),
         ),
-        source="RFC 8831; livekit-server pkg/rtc/transport.go (data channels)",
+        source="RFC 8831; livekit-server 1.13.5 pkg/rtc/transport.go (isFullyEstablished), measured",
         judge=_data_lost,
         sick=lambda: _played(_wrong(Step.DATA, detail="it never arrived at the other one")),
         confidence=Confidence.LIKELY,
+        explains=("rehearsal-media-silent",),
     ),
     _rule(
         "rehearsal-roles-exchanged",
@@ -1229,6 +1309,6 @@ RULES = (
             )
         ),
         severity=Severity.WARNING,
-        related=("signal-test-room-left",),
+        explains=("signal-test-room-left",),
     ),
 )

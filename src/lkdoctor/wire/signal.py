@@ -33,6 +33,7 @@ V1_PATH: Final = "/rtc/v1"
 
 _MAX_PARTICIPANTS: Final = 1000
 _MAX_ICE_SERVERS: Final = 16
+_MAX_CODECS: Final = 32
 _MAX_SECRET: Final = 512
 _MAX_SDP: Final = 64 * 1024
 _MAX_NAME: Final = 512
@@ -206,6 +207,7 @@ def _joined(join: rtc.JoinResponse, size: int) -> Joined | Unreadable:
         ice_servers=ice_servers,
         subscriber_primary=join.subscriber_primary,
         alternative_url=safe(join.alternative_url),
+        codecs=tuple(safe(codec.mime, 60) for codec in room.enabled_codecs[:_MAX_CODECS]),
         message_bytes=size,
     )
 

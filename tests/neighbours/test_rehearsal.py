@@ -1,0 +1,43 @@
+"""A rehearsal through a real proxy that answers, or adds, what it must not."""
+
+from pathlib import Path
+from typing import Any
+
+from faults.doctor import lkdoctor
+from faults.test_faults import token
+from servers import RunningServer
+
+from neighbours.proxies import nginx, nginx_to
+
+TWIRP = "/twirp/livekit.RoomService"
+
+
+def rehearsed(server: RunningServer, folder: Path, body: str) -> tuple[int, dict[str, Any]]:
+    """Exit code and report, signalling alone, with this nginx in between."""
+    with nginx(body + nginx_to(server.port)) as front:
+        done = lkdoctor(
+            *("rehearse", "--booking", "b1", "--provider", "ada", "--client", "carl"),
+            *("--signal-only", "-o", "json", "--url", front.url),
+            cwd=folder,
+            env={"LIVEKIT_API_KEY": server.long_key, "LIVEKIT_API_SECRET": server.long_secret},
+        )
+    return done.code, done.json()
+
+
+def test_a_proxy_that_signs_for_everybody(real_server: RunningServer, tmp_path: Path) -> None:
+    master = token(real_server, video={"roomRecord": True})
+    header = f"proxy_set_header Authorization 'Bearer {master}';"
+    code, report = rehearsed(
+        real_server, tmp_path, nginx_to(real_server.port, "/twirp/livekit.Egress/", also=header)
+    )
+    found = report["findings"][0]
+    assert (code, found["code"]) == (1, "rehearsal-grant-ignored")
+    assert found["evidence"][0]["label"] == "ListEgress by the client"
+
+
+def test_a_proxy_that_lets_no_room_be_removed(real_server: RunningServer, tmp_path: Path) -> None:
+    denied = f"location {TWIRP}/DeleteRoom {{ return 403; }}\n"
+    code, report = rehearsed(real_server, tmp_path, denied)
+    (found,) = report["findings"]
+    assert (code, found["code"], found["severity"]) == (0, "rehearsal-left-behind", "warning")
+    assert found["evidence"][0]["label"] == "room that could not be removed"
