@@ -420,6 +420,9 @@ def test_between_two_hosts_nothing_is_wrong(tmp_path: Path) -> None:
         told = it.ice(tmp_path)
     assert (told.codes, told.exit_code) == ([], 0)
     assert told.media["reached"] == SERVER
+    seen = {m["asked"]: m["seen"] for m in told.media["mapped"]}
+    assert set(seen) == {f"{SERVER}:{UDP}", f"{SECOND}:3478"}
+    assert len(set(seen.values())) == 1
     assert [(c["protocol"], c["address"]) for c in told.media["candidates"]] == [
         ("udp", SERVER),
         ("tcp", SERVER),
@@ -429,10 +432,32 @@ def test_between_two_hosts_nothing_is_wrong(tmp_path: Path) -> None:
 @needs_hosts
 @needs_coturn
 @pytest.mark.parametrize(
+    ("nat", "codes"),
+    [
+        pytest.param(
+            "masquerade to :30000-30999 fully-random", ["ice-vpn-symmetric-nat"], id="anew"
+        ),
+        pytest.param("masquerade", [], id="alike"),
+    ],
+)
+def test_how_a_nat_maps_one_port(nat: str, codes: list[str], tmp_path: Path) -> None:
+    with there() as it:
+        chain = "add chain ip nat out { type nat hook postrouting priority 100; }"
+        script = f"add table ip nat; {chain}; add rule ip nat out oif eth0 meta l4proto udp {nat}"
+        subprocess.run([*it.lan.client, "nft", script], check=True)
+        told = it.ice(tmp_path)
+    assert (told.codes, told.exit_code) == (codes, 0)
+    assert len({m["seen"] for m in told.media["mapped"]}) == len(codes) + 1
+
+
+@needs_hosts
+@needs_coturn
+@pytest.mark.parametrize(
     ("node_ip", "host", "code", "confidence"),
     [
         pytest.param("172.17.0.2", SERVER, "ice-private-candidates", "certain", id="container"),
         pytest.param("10.0.0.5", INSIDE, "ice-private-candidates", "certain", id="other LAN"),
+        pytest.param("10.42.0.17", SERVER, "ice-k8s", "certain", id="pod"),
         pytest.param("127.0.0.1", SERVER, "ice-loopback-node-ip", "certain", id="loopback"),
         pytest.param("198.51.100.9", SERVER, "ice-wrong-public-ip", None, id="another machine's"),
         pytest.param("198.51.100.9", INSIDE, "ice-hairpin", "certain", id="no NAT loopback"),

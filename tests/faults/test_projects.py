@@ -40,6 +40,17 @@ export default function Room({ url, token }: { url: string; token: string }) {
 """
 
 
+COMPOSE = """\
+services:
+  livekit:
+    image: livekit/livekit-server:v1.13.5
+    ports:
+      - "7880:7880"
+      - "7881:7881"
+      - "{udp}"
+"""
+
+
 def lock(**versions: str) -> str:
     """A package-lock.json; an underscore stands for a hyphen."""
     packages: dict[str, Any] = {"": {"name": "clinic"}}
@@ -178,6 +189,24 @@ ROWS = [
         {"package-lock.json": lock(livekit_client="2.18.9").replace("{", "{\n<<<<<<< HEAD", 1)},
         {},
         id="a merge in the lock file",
+    ),
+    pytest.param(
+        "ice-port-remap",
+        {"deploy/docker-compose.yml": COMPOSE.format(udp="20638:7882/udp")},
+        {},
+        id="another number outside",
+    ),
+    pytest.param(
+        "ice-udp-unpublished",
+        {"deploy/docker-compose.yml": COMPOSE.format(udp="50000-50100:50000-50100")},
+        {},
+        id="UDP without /udp",
+    ),
+    pytest.param(
+        "app-file-unreadable",
+        {"compose.yaml": COMPOSE.format(udp="7882:7882/udp").replace("image:", "image: [")},
+        {},
+        id="a compose file that is no YAML",
     ),
     pytest.param(
         "app-secret-tracked", {"config/prod.yaml": f"a: 1\nkey: {SECRET}\n"}, {}, id="yaml"

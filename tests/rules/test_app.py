@@ -12,6 +12,7 @@ from lkdoctor.facts.app import (
     Cleartext,
     EnvRead,
     Host,
+    PublishedPort,
     Reason,
     UnawaitedToken,
     Unread,
@@ -312,6 +313,11 @@ def test_what_there_is_to_say_where_nothing_is_wrong() -> None:
         tracked=1,
         secret_searched=True,
         unread=(Unread(".", "git is not installed", Reason.LIMIT),),
+        published=(
+            PublishedPort(
+                "c.yml:1", "7882:7882/udp", "7882:7882/udp", udp=True, first=7882, last=7882
+            ),
+        ),
     )
     assert {check.id: check.see(given) for check in CHECKS} == {
         "app.files": "1 file, git is not installed",
@@ -320,4 +326,5 @@ def test_what_there_is_to_say_where_nothing_is_wrong() -> None:
         "app.env": None,
         "app.tokens": "every toJwt() that was found is waited for",
         "app.secret": "in none of 1 tracked file",
+        "app.compose": "publishes 7882:7882/udp",
     }

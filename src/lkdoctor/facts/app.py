@@ -62,6 +62,25 @@ class Cleartext(NamedTuple):
     """It is the manifest of debug builds."""
 
 
+class PublishedPort(NamedTuple):
+    """A port of a livekit-server that a compose file publishes."""
+
+    origin: str
+    """``deploy/docker-compose.yml:14``"""
+    written: str
+    """``20638:7882/udp``"""
+    straight: str
+    """The same with one number on both sides."""
+    udp: bool
+    first: int
+    """Of the container."""
+    last: int
+
+    def holds(self, first: int, last: int) -> bool:
+        """Whether it meets this range of the container's ports."""
+        return self.first <= last and first <= self.last
+
+
 class Reason(StrEnum):
     """What kept something from being read."""
 
@@ -97,6 +116,7 @@ class AppFact(NamedTuple):
     swaps_scheme: bool = False
     """Whether source in Go, PHP or Ruby seems to make ``https`` of ``wss`` itself."""
     cleartext: tuple[Cleartext, ...] = ()
+    published: tuple[PublishedPort, ...] = ()
     tracked: int | None = None
     """Files that git tracks there; None: not a git work tree, or git could not be asked."""
     secret_searched: bool = False

@@ -109,6 +109,14 @@ _CONTAINERS: Final = tuple(
         "10.88.0.0/16",  # podman
     )
 )
+_PODS: Final = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "10.42.0.0/16",  # k3s, RKE
+        "10.244.0.0/16",  # flannel, kind, kubeadm's example
+        "10.32.0.0/12",  # Weave Net
+    )
+)
 _PRIVATE: Final = tuple(
     ipaddress.ip_network(network)
     for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
@@ -139,6 +147,15 @@ def reach(address: str) -> Reach:
         if any(found.version == net.version and found in net for net in networks):
             return kind
     return Reach.PUBLIC
+
+
+def is_pod(address: str) -> bool:
+    """Whether it lies in a network that Kubernetes gives to pods where nobody chose another."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(found in network for network in _PODS)
 
 
 class Checked(NamedTuple):
@@ -224,6 +241,15 @@ class IceServerSeen(NamedTuple):
         return self.binding is not None and self.binding.ok
 
 
+class Mapped(NamedTuple):
+    """How a NAT maps the port that all of a run's UDP goes out by, as one server saw it."""
+
+    asked: str
+    """Where that server is: ``203.0.113.10:7882``."""
+    seen: str
+    """Our address to it: ``198.51.100.7:50000`` (XOR-MAPPED-ADDRESS, RFC 8489 §14.2)."""
+
+
 class Negotiation(StrEnum):
     """How far the session description came."""
 
@@ -249,6 +275,8 @@ class MediaFact(NamedTuple):
     elsewhere: tuple[Checked, ...] = ()
     """The same ports at the address by which we reached the server, where none is offered there."""
     servers: tuple[IceServerSeen, ...] = ()
+    mapped: tuple[Mapped, ...] = ()
+    """What several servers saw of one and the same local port; nothing where it cannot be told."""
     at: float = 0.0
     """This machine's clock when it began."""
     took_ms: float = 0.0

@@ -12,10 +12,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from lkdoctor.config import frameworks, javascript, manifests
+from lkdoctor.config import compose, frameworks, javascript, manifests
 from lkdoctor.config.frameworks import Framework
 from lkdoctor.config.manifests import ManifestError, Package
 from lkdoctor.config.resolve import name_of
+from lkdoctor.config.server_yaml import YamlError
 from lkdoctor.errors import UsageError
 from lkdoctor.facts.app import (
     AppFact,
@@ -23,6 +24,7 @@ from lkdoctor.facts.app import (
     EnvRead,
     FrameworkSeen,
     Host,
+    PublishedPort,
     Reason,
     UnawaitedToken,
     Unread,
@@ -168,6 +170,7 @@ class _Looking:
         self._env_names: set[str] = set()
         self._swaps = False
         self._cleartext: list[Cleartext] = []
+        self._published: list[PublishedPort] = []
         self._unread: list[Unread] = []
         self._secret_in: list[str] = []
         self._tracked = self._ask_git()
@@ -222,6 +225,8 @@ class _Looking:
             self._env_file(path)
         elif name == "AndroidManifest.xml":
             self._android(path)
+        elif compose.is_compose(name):
+            self._compose(path)
         elif name in _HOSTS:
             self._hosts.setdefault(_HOSTS[name], Host(_HOSTS[name], self._origin(path)))
 
@@ -275,6 +280,26 @@ class _Looking:
             self._cleartext.append(
                 Cleartext(self._origin(path), allowed is not None, "/debug/" in f"/{path}")
             )
+
+    def _compose(self, path: str) -> None:
+        data = self._data(path, MAX_SOURCE, quiet=True)
+        try:
+            found = compose.published((data or b"").decode("utf-8-sig", "replace"))
+        except YamlError as problem:
+            words = f"{problem.problem} (line {problem.line})"
+            self._leave(path, safe(words, 120), Reason.BROKEN)
+            return
+        self._published += [
+            PublishedPort(
+                origin=f"{self._origin(path)}:{port.line}",
+                written=port.written,
+                straight=port.straight,
+                udp=port.protocol == "udp",
+                first=port.container[0],
+                last=port.container[1],
+            )
+            for port in found
+        ]
 
     # ------------------------------------------------------------ what git tracks
 
@@ -413,6 +438,7 @@ class _Looking:
             tokens=tuple(self._promises())[:MAX_SAID],
             swaps_scheme=self._swaps,
             cleartext=tuple(self._cleartext[:MAX_SAID]),
+            published=tuple(self._published[: compose.MAX_PORTS]),
             tracked=None if self._tracked is None else len(self._tracked),
             secret_searched=self._tracked is not None and bool(self._needle),
             secret_in=tuple(sorted(self._secret_in)),

@@ -13,6 +13,7 @@ or Ctrl-C comes between.
 import asyncio
 import itertools
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, Protocol, TypeVar
 
@@ -21,6 +22,7 @@ from lkdoctor.facts.media import (
     UNTRIED,
     Checked,
     IceServerSeen,
+    Mapped,
     MediaFact,
     Negotiation,
     Outcome,
@@ -79,6 +81,60 @@ _PREFERRED: Final = (
 """Which candidate is relayed to, first to last."""
 
 
+class _FromOnePort(Connection):
+    """Of `_Sockets`: sends from the port that they share."""
+
+
+class _Sockets:
+    """UDP sockets that all send from one local port, as a browser's ICE agent does.
+
+    So the servers that answer show how a NAT maps that port: to the same address for all of them,
+    or to another one for each (RFC 4787 §4.1). Elsewhere than on Linux it is not certain which of
+    such sockets is handed a datagram: there, each has a port of its own.
+    """
+
+    def __init__(self) -> None:
+        self._ports: dict[socket.AddressFamily, int] = {}
+        self._asked: set[stun.Address] = set()
+        self.mapped: list[Mapped] = []
+
+    def udp(self, address: stun.Address) -> Connection | Tried:
+        """A socket that talks to that address alone."""
+        family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+        try:
+            sock = socket.socket(family, socket.SOCK_DGRAM)
+        except OSError as problem:
+            return Tried(Outcome.UNREACHABLE, detail=network.error_words(problem))
+        sock.setblocking(False)  # noqa: FBT003 - the form of the standard library
+        shares = self._share(sock, family, address)
+        try:
+            sock.connect((address.host, address.port))
+        except OSError as problem:
+            sock.close()
+            return Tried(Outcome.UNREACHABLE, detail=network.error_words(problem))
+        return _FromOnePort(sock) if shares else Connection(sock)
+
+    def _share(
+        self, sock: socket.socket, family: socket.AddressFamily, address: stun.Address
+    ) -> bool:
+        # Two sockets from one port to one address would take each other's datagrams.
+        if sys.platform != "linux" or address in self._asked:
+            return False
+        self._asked.add(address)
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind(("", self._ports.get(family, 0)))
+        except OSError:
+            return False
+        self._ports[family] = sock.getsockname()[1]
+        return True
+
+    def answered(self, wire: "_Wire", address: stun.Address, tried: Tried) -> None:
+        """What an address that was asked says of ours."""
+        if tried.ok and tried.detail and isinstance(wire, _FromOnePort):
+            self.mapped.append(Mapped(str(address), tried.detail))
+
+
 class MediaProbe:
     """What `signal.join` does with an open session, and what came of it.
 
@@ -100,6 +156,7 @@ class MediaProbe:
         self._candidates: list[Checked] = []
         self._elsewhere: list[Checked] = []
         self._servers: list[IceServerSeen] = []
+        self._sockets = _Sockets()
 
     @property
     def fact(self) -> MediaFact | None:
@@ -113,6 +170,7 @@ class MediaProbe:
             candidates=tuple(self._candidates),
             elsewhere=tuple(self._elsewhere),
             servers=tuple(self._servers),
+            mapped=tuple(dict.fromkeys(self._sockets.mapped)),
             at=self._at,
             took_ms=self._began.ms if self._took_ms is None else self._took_ms,
         )
@@ -132,7 +190,7 @@ class MediaProbe:
                         continue
                     self._servers.append(seen)
                     at = len(self._servers) - 1
-                    look = _Server(seen, login, self._endpoint, self._clock)
+                    look = _Server(seen, login, self._endpoint, self._clock, self._sockets)
                     group.create_task(self._server(at, look, negotiated, deadline))
         finally:
             self._took_ms = self._began.ms
@@ -211,8 +269,9 @@ class MediaProbe:
 
     async def _check(self, candidate: Checked, ice: stun.Ice, deadline: Deadline) -> Tried:
         wire: _Wire | Tried
+        place = stun.Address(candidate.address, candidate.port)
         if candidate.protocol == "udp":
-            wire = _udp(stun.Address(candidate.address, candidate.port))
+            wire = self._sockets.udp(place)
         else:
             opened = await _tcp((candidate.address,), candidate.port, deadline)
             wire = (
@@ -223,9 +282,11 @@ class MediaProbe:
         if isinstance(wire, Tried):
             return wire
         try:
-            return await self._bind(wire, deadline, ice)
+            tried = await self._bind(wire, deadline, ice)
         finally:
             wire.close()
+        self._sockets.answered(wire, place, tried)
+        return tried
 
     async def _bind(self, wire: "_Wire", deadline: Deadline, ice: stun.Ice | None = None) -> Tried:
         """One Binding; each transmission has an id of its own, so that its time is its own."""
@@ -295,12 +356,20 @@ class _Server:
     """One ICE server's URL, and what is known of it so far."""
 
     def __init__(
-        self, seen: IceServerSeen, login: stun.Login | None, endpoint: Endpoint, clock: Clock
+        self,
+        seen: IceServerSeen,
+        login: stun.Login | None,
+        endpoint: Endpoint,
+        clock: Clock,
+        sockets: _Sockets,
     ) -> None:
         self.seen = seen
         self._login = login
         self._endpoint = endpoint
         self._clock = clock
+        self._sockets = sockets
+        self._place: stun.Address | None = None
+        """Which of its addresses is asked, over UDP."""
 
     async def everything(
         self,
@@ -326,6 +395,8 @@ class _Server:
             else:
                 tried = await bind(wire, deadline.sooner(CHECK_SECONDS))
                 self.seen = self.seen._replace(binding=tried)
+                if self._place is not None:
+                    self._sockets.answered(wire, self._place, tried)
         finally:
             wire.close()
         await self._why(deadline)
@@ -337,7 +408,8 @@ class _Server:
         if seen.transport == "udp":
             opened: _Wire | Tried = UNTRIED
             for address in addresses[:4]:
-                opened = _udp(stun.Address(address, seen.port))
+                self._place = stun.Address(address, seen.port)
+                opened = self._sockets.udp(self._place)
                 if not isinstance(opened, Tried):
                     break
             return opened
@@ -558,22 +630,6 @@ class _Relayed:
 
 def _transaction(clock: Clock) -> bytes:
     return bytes.fromhex(clock.token_hex(stun.TRANSACTION))
-
-
-def _udp(address: stun.Address) -> Connection | Tried:
-    try:
-        sock = socket.socket(
-            socket.AF_INET6 if ":" in address.host else socket.AF_INET, socket.SOCK_DGRAM
-        )
-    except OSError as problem:
-        return Tried(Outcome.UNREACHABLE, detail=network.error_words(problem))
-    sock.setblocking(False)  # noqa: FBT003 - the form of the standard library
-    try:
-        sock.connect((address.host, address.port))
-    except OSError as problem:
-        sock.close()
-        return Tried(Outcome.UNREACHABLE, detail=network.error_words(problem))
-    return Connection(sock)
 
 
 async def _tcp(addresses: tuple[str, ...], port: int, deadline: Deadline) -> Connection | Tried:

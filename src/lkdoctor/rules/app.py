@@ -11,6 +11,7 @@ from lkdoctor.facts.app import (
     EnvRead,
     FrameworkSeen,
     Host,
+    PublishedPort,
     Reason,
     UnawaitedToken,
     Unread,
@@ -475,6 +476,45 @@ def _promise(app: AppFact) -> Iterator[Judgement]:
     )
 
 
+# ice-port-remap, ice-udp-unpublished
+
+
+def _published(port: PublishedPort) -> Evidence:
+    return Evidence(port.origin, port.written, port.straight, "app")
+
+
+def _port_remap(app: AppFact) -> Iterator[Judgement]:
+    bent = [
+        port
+        for port in app.published
+        # TCP may be led to another port where clients are told of it: the URL's, TURN/TLS on 443.
+        if port.written != port.straight and (port.udp or port.holds(_ICE_TCP, _ICE_TCP))
+    ]
+    if bent:
+        yield Judgement(tuple(_published(port) for port in bent[:5]), location=bent[0].origin)
+
+
+def _udp_unpublished(app: AppFact) -> Iterator[Judgement]:
+    if any(port.udp for port in app.published):
+        return
+    meant = [port for port in app.published if any(port.holds(*ports) for ports in _MEDIA_UDP)]
+    if meant:
+        yield Judgement(
+            tuple(
+                Evidence(
+                    port.origin, port.written, f"{port.written.removesuffix('/tcp')}/udp", "app"
+                )
+                for port in meant[:5]
+            ),
+            location=meant[0].origin,
+        )
+
+
+_ICE_TCP: Final = 7881
+_MEDIA_UDP: Final = ((7882, 7882), (50000, 60000))
+"""rtc.udp_port, and the range where none is set (livekit-server, config-sample.yaml)."""
+
+
 # ------------------------------------------------------------------ checks
 
 
@@ -516,6 +556,14 @@ def _look_secret(app: AppFact) -> str | None:
     return f"in none of {app.tracked:,} tracked file{'' if app.tracked == 1 else 's'}"
 
 
+def _look_compose(app: AppFact) -> str | None:
+    if not app.published:
+        return None
+    ports = ", ".join(port.written for port in app.published[:4])
+    more = len(app.published) - 4
+    return f"publishes {ports}" + (f" and {more} more" if more > 0 else "")
+
+
 CHECKS: Final = (
     Check("app.files", Layer.APP, "The project's files can be read", _look_files, essential=False),
     Check(
@@ -539,6 +587,14 @@ CHECKS: Final = (
         "The API secret stands in no file that git tracks",
         _look_secret,
         essential=False,
+    ),
+    Check(
+        "app.compose",
+        Layer.APP,
+        "The compose file publishes LiveKit's ports for media",
+        _look_compose,
+        essential=False,
+        by_option=True,
     ),
 )
 
@@ -607,6 +663,21 @@ def _read(name: str, **changes: Any) -> EnvRead:
     )
     return read._replace(**changes)
 
+
+def _port(host: str, container: str) -> PublishedPort:
+    inside, _, protocol = container.partition("/")
+    return PublishedPort(
+        origin="docker-compose.yml:9",
+        written=f"{host}:{container}",
+        straight=f"{inside}:{container}",
+        udp=protocol == "udp",
+        first=int(inside),
+        last=int(inside),
+    )
+
+
+_NO_MEDIA: Final = ("could not establish pc connection", "wait_pc_connection timed out")
+_UNCONNECTED: Final = ("rehearsal-media-blocked", "rehearsal-connect-failed")
 
 _SERVER_SDK: Final = _package(Ecosystem.NPM, "livekit-server-sdk", "2.13.1")
 _PROMISE_FIX: Final = (
@@ -883,5 +954,57 @@ RULES: Final = (
         sick=lambda: _with(secret_searched=True, secret_in=("config/prod.yaml:7",)),
         healthy=lambda: _with(secret_searched=True),
         related=("env-secret-public-prefix",),
+    ),
+    Rule(
+        code="ice-port-remap",
+        check="app.compose",
+        layer=Layer.APP,
+        severity=Severity.ERROR,
+        confidence=Confidence.CERTAIN,
+        title="The compose file leads a media port to another number",
+        symptoms=_NO_MEDIA,
+        cause="livekit-server tells clients the port that it listens on, inside the container; outside, that "
+        "port leads elsewhere or nowhere. It has no setting for another port outside.",
+        how="An entry of ports of a service with livekit-server's image: host and container port of UDP, or "
+        "of 7881, differ.",
+        fix=(
+            FixStep(
+                "Publish each under its own number, and change the number in livekit.yaml where it is "
+                "taken:",
+                snippet=Snippet("yaml", "    ports:\n      - 7881:7881/tcp\n      - 7882:7882/udp"),
+            ),
+            FixStep(
+                "Or give it the host's network:",
+                snippet=Snippet("yaml", "    network_mode: host"),
+            ),
+        ),
+        source="livekit/mediatransportutil#96, livekit/livekit#3894",
+        judge=_port_remap,
+        sick=lambda: _with(published=(_port("20638", "7882/udp"),)),
+        healthy=lambda: _with(published=(_port("7882", "7882/udp"), _port("80", "7880/tcp"))),
+        explains=("ice-udp-range-blocked", "ice-tcp-7881-closed", *_UNCONNECTED),
+    ),
+    Rule(
+        code="ice-udp-unpublished",
+        check="app.compose",
+        layer=Layer.APP,
+        severity=Severity.ERROR,
+        confidence=Confidence.CERTAIN,
+        title="The compose file publishes the media ports for TCP alone",
+        symptoms=_NO_MEDIA,
+        cause="Without /udp at its end an entry of ports publishes TCP. Media is UDP: it reaches the host, and "
+        "the container never sees it.",
+        how="A service with livekit-server's image publishes 7882 or ports from 50000 on, and nothing as UDP.",
+        fix=(
+            FixStep(
+                "Add /udp; one port is enough with rtc.udp_port:",
+                snippet=Snippet("yaml", "    ports:\n      - 7881:7881/tcp\n      - 7882:7882/udp"),
+            ),
+        ),
+        source="docs.docker.com/reference/compose-file/services (ports), livekit/livekit#3236",
+        judge=_udp_unpublished,
+        sick=lambda: _with(published=(_port("7882", "7882/tcp"),)),
+        healthy=lambda: _with(published=(_port("7882", "7882/udp"), _port("7882", "7882/tcp"))),
+        explains=("ice-udp-range-blocked", *_UNCONNECTED),
     ),
 )

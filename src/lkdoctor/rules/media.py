@@ -13,12 +13,14 @@ from lkdoctor.facts import Facts
 from lkdoctor.facts.media import (
     Checked,
     IceServerSeen,
+    Mapped,
     MediaFact,
     Negotiation,
     Outcome,
     Reach,
     Relay,
     Tried,
+    is_pod,
     reach,
 )
 from lkdoctor.facts.server import HttpAnswer
@@ -313,6 +315,18 @@ def private_candidates(media: MediaFact) -> Iterator[Judgement]:
         )
 
 
+def _pod_candidates(media: MediaFact) -> Iterator[Judgement]:
+    pods = [c for c in _asked(media) if is_pod(c.address)]
+    if not pods or _why(media) is not _Why.PRIVATE:
+        return
+    found = _found_elsewhere(media)
+    sure = reach(media.reached) is Reach.PUBLIC or found
+    yield Judgement(
+        (*_candidates(pods, media.reached), *_candidates(found), _reached(media)),
+        confidence=Confidence.CERTAIN if sure else Confidence.LIKELY,
+    )
+
+
 def _no_candidates(media: MediaFact) -> Iterator[Judgement]:
     if media.negotiation is Negotiation.ANSWERED and not media.candidates:
         yield Judgement((_seen("candidates offered", "none", "an address and ports"),))
@@ -458,6 +472,16 @@ def _hosting(url: UrlFact, media: MediaFact) -> Iterator[Judgement]:
     yield Judgement(
         (_seen("host of the URL", f"{host}: {name}"), *_candidates(_asked(media), "an answer")),
         title=fitting(f"The server runs where only HTTP gets in: {name}"),
+    )
+
+
+def _symmetric(media: MediaFact) -> Iterator[Judgement]:
+    mapped = [m for m in media.mapped if "[" not in m.seen]
+    # Without a NAT, or with one that maps alike, it is one port for all (RFC 4787 §4.1).
+    if len({m.seen.rpartition(":")[2] for m in mapped}) < 2:
+        return
+    yield Judgement(
+        tuple(_seen(f"we are, to {m.asked}", m.seen, "one port for all") for m in mapped[:4])
     )
 
 
@@ -1138,6 +1162,50 @@ RULES: Final = (
         ),
     ),
     _rule(
+        "ice-k8s",
+        DIRECT,
+        "The server offers the address of its pod",
+        _pod_candidates,
+        cause="livekit-server runs in Kubernetes on the pods' network, and tells clients to send media to the "
+        "pod's own address, which leads nowhere outside the cluster. An Ingress or a Service for 7880 "
+        "carries signalling, and no media.",
+        how="A candidate lies in a network that k3s, flannel, kind or Weave gives to pods, and none answers.",
+        fix=(
+            FixStep(
+                "Give the pod its node's network, one pod a node, on nodes with a public address "
+                "(livekit-helm):",
+                snippet=Snippet(
+                    "yaml", "podHostNetwork: true\nlivekit:\n  rtc:\n    use_external_ip: true"
+                ),
+            ),
+            FixStep(
+                "Open the media ports on the nodes themselves, in the cloud's firewall: 7881/tcp and "
+                "rtc.udp_port or 50000-60000/udp."
+            ),
+            FixStep(
+                "Where nodes have no public address, one UDP port behind a network load balancer, and its "
+                "address as node_ip:",
+                snippet=Snippet(
+                    "yaml",
+                    f"livekit:\n  rtc:\n    udp_port: 7882\n    node_ip: {_SOME_ADDRESS}",
+                ),
+            ),
+            _AGAIN,
+        ),
+        source="livekit/livekit-helm#53, livekit/livekit-helm#108, livekit/livekit#3894",
+        sick=lambda: _offering(
+            checked("udp", "10.42.0.17", SILENT), checked("tcp", "10.42.0.17", SILENT)
+        ),
+        near=lambda: _offering(checked("udp", "10.42.0.17")),
+        explains=(
+            "ice-private-candidates",
+            "turn-private-peer-denied",
+            "turn-relay-blocked",
+            *UNCONNECTED,
+        ),
+        related=("ice-hosting-without-udp",),
+    ),
+    _rule(
         "ice-wrong-public-ip",
         DIRECT,
         "The server names another public address than it has",
@@ -1286,6 +1354,48 @@ RULES: Final = (
         source="livekit/agents#2386, livekit/client-sdk-flutter#607, livekit/livekit#4095",
         sick=lambda: _offering(checked("udp", _NEAR), checked("udp", "172.17.0.1", SILENT)),
         severity=Severity.WARNING,
+    ),
+    _rule(
+        "ice-vpn-symmetric-nat",
+        STUN,
+        "The NAT of this network maps each connection anew",
+        _symmetric,
+        symptoms=("fails only with the VPN on, or on mobile data", *NO_MEDIA),
+        cause="What leaves here by one port arrives at each server from another one: a symmetric NAT, as VPNs, "
+        "mobile carriers and some offices have. Media reaches a server with a public address all the same; "
+        "where the server is behind a NAT of its own, only TURN gets through.",
+        how="Servers that were asked from one and the same local port saw different ports.",
+        fix=(
+            FixStep(
+                "Give the server a public address for media, and TURN over TLS for the rest:",
+                snippet=Snippet(
+                    "yaml",
+                    "rtc:\n  use_external_ip: true\nturn:\n  enabled: true\n"
+                    "  domain: turn.example.com\n  tls_port: 443",
+                ),
+            ),
+            FixStep("Try once with the VPN off.", command="lkdoctor ice"),
+        ),
+        source="RFC 4787 §4.1, livekit/livekit#4154, livekit/livekit#2088",
+        sick=lambda: example(
+            FINE._replace(
+                mapped=(
+                    Mapped("203.0.113.30:3478", "198.51.100.7:50000"),
+                    Mapped(f"{_NEAR}:7882", "198.51.100.7:50001"),
+                )
+            )
+        ),
+        near=lambda: example(
+            FINE._replace(
+                mapped=(
+                    Mapped("203.0.113.30:3478", "198.51.100.7:50000"),
+                    Mapped(f"{_NEAR}:7882", "198.51.100.7:50000"),
+                )
+            )
+        ),
+        severity=Severity.INFO,
+        confidence=Confidence.CERTAIN,
+        related=("ice-client-firewall",),
     ),
     _rule(
         "ice-offline-lan",
