@@ -7,6 +7,7 @@ from faults.doctor import lkdoctor
 from faults.test_faults import token
 from servers import RunningServer
 
+from neighbours.certificates import issued
 from neighbours.proxies import nginx, nginx_to
 
 TWIRP = "/twirp/livekit.RoomService"
@@ -41,3 +42,23 @@ def test_a_proxy_that_lets_no_room_be_removed(real_server: RunningServer, tmp_pa
     (found,) = report["findings"]
     assert (code, found["code"], found["severity"]) == (0, "rehearsal-left-behind", "warning")
     assert found["evidence"][0]["label"] == "room that could not be removed"
+
+
+def test_a_booking_behind_a_prefix_and_an_authority_of_its_own(
+    real_server: RunningServer, tmp_path: Path
+) -> None:
+    prefix = nginx_to(real_server.port, "/livekit/sfu/", "/")
+    with nginx(prefix, pair=issued(tmp_path)) as front:
+        done = lkdoctor(
+            *("rehearse", "--booking", "b1", "--provider", "ada", "--client", "carl"),
+            *("--url", f"{front.url}/livekit/sfu", "--ca-file", "ca.pem", "-o", "json"),
+            *("--seconds", "0", "--timeout", "20"),
+            cwd=tmp_path,
+            env={
+                "LIVEKIT_API_KEY": real_server.long_key,
+                "LIVEKIT_API_SECRET": real_server.long_secret,
+            },
+        )
+    rounds = done.json()["facts"]["rehearsal"]["rounds"]
+    steps = [step["outcome"] for player in rounds[0]["players"] for step in player["steps"]]
+    assert (done.code, set(steps)) == (0, {"ok"})

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -85,6 +86,10 @@ def rehearse(
     timeout: Annotated[
         float, typer.Option("--timeout", min=0.5, max=600, help="Seconds for each step.")
     ] = 10.0,
+    ca_file: Annotated[
+        Path | None,
+        typer.Option("--ca-file", help="Certificates to trust instead of the system's."),
+    ] = None,
     curl: Annotated[
         bool,
         typer.Option("--curl", help="Show the commands that repeat what was seen (as -v does)."),
@@ -100,7 +105,7 @@ def rehearse(
     """
     from lkdoctor.diagnosis import rehearsal as engine
 
-    network = NetworkOptions(timeout=timeout, curl=curl)
+    network = NetworkOptions(timeout=timeout, ca_file=ca_file, curl=curl)
     seats = _seats(
         inputs.booking_rules(),
         booking=booking,

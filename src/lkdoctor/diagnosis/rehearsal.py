@@ -293,7 +293,7 @@ class _Play:
         step_s = self._how.timeout_s
         # In two rooms they cannot meet, so nobody need wait for them to.
         meet_s = min(step_s, APART_S) if len(self._copies) > 1 else step_s
-        return Sdk(Limits(step_s, meet_s, self.script.seconds))
+        return Sdk(Limits(step_s, meet_s, self.script.seconds), self._how.ca_file)
 
     # ------------------------------------------------------------ in place
 

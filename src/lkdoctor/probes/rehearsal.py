@@ -67,22 +67,31 @@ class Limits(NamedTuple):
 
 
 class Sdk:
-    """Two participants in the SDK's process, which ends with the block."""
+    """Two participants in the SDK's process, which ends with the block.
 
-    def __init__(self, limits: Limits) -> None:
+    Args:
+        limits: what bounds the steps.
+        ca_file: certificates to trust instead of the system's.
+    """
+
+    def __init__(self, limits: Limits, ca_file: str | None = None) -> None:
         self._limits = limits
+        self._ca_file = ca_file
         self._process: asyncio.subprocess.Process | None = None
         self._ready = False
 
     async def __aenter__(self) -> Self:
         # Not the package of a folder that lkdoctor happens to be called in: -P.
         command = [sys.executable, "-P", "-m", "lkdoctor.probes.stage"]
+        # The SDK takes its authorities from where OpenSSL's variable says (rustls-native-certs).
+        trust = {} if self._ca_file is None else {"SSL_CERT_FILE": self._ca_file}
         self._process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             limit=LINE,
+            env={**os.environ, **trust},
             # Ctrl-C on the terminal is for this process, which then ends the other.
             start_new_session=os.name == "posix",
         )
