@@ -259,7 +259,7 @@ def test_media_that_does_not_get_through_is_named_at_its_step(
 def test_what_is_dropped_after_the_handshake_is_named(
     rules: tuple[str, ...], code: str, title: str
 ) -> None:
-    status, report, rooms = rehearsed(rules=rules, options=["--timeout", "10"])
+    status, report, rooms = rehearsed(rules=rules)
     errors = [(f["code"], f["title"]) for f in report["findings"] if f["severity"] == "error"]
     assert (status, errors) == (1, [(code, title)])
     assert step_of(report, "timeout") == "receiving"
