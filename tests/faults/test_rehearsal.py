@@ -111,6 +111,14 @@ NO_SRTP = (*NO_TCP, f"{FIRST} 128-191 drop")
 NO_SCTP = (*NO_TCP, f"{FIRST} 23 drop")
 LOSSY = (*TABLE, "add rule inet broken out meta l4proto udp numgen random mod 100 < 12 drop")
 
+# 320 kbit/s each way for both participants: enough for two voices, and for no picture.
+OVER = "limit rate over 40 kbytes/second drop"
+NARROW = (
+    *NO_TCP,
+    f"add rule inet broken out udp sport 7882 {OVER}",
+    f"add rule inet broken out udp dport 7882 {OVER}",
+)
+
 HERE = "203.0.113.2"
 """The host's own address in the dead network."""
 
@@ -292,6 +300,15 @@ def test_a_way_that_opens_late_makes_a_booking_slow() -> None:
     # Three seconds for the look at its ways, and then more than five for the connection.
     status, report, _ = rehearsed(rules=CLOSED, opens_after=12, options=["--timeout", "60"])
     assert (status, [f["code"] for f in report["findings"]]) == (0, ["rehearsal-slow"])
+
+
+@needs_a_host
+def test_a_narrow_way_carries_sound_alone() -> None:
+    found = []
+    for options in ((), ("--audio-only",)):
+        _, report, _ = rehearsed(rules=NARROW, options=["--seconds", "4", *PATIENT, *options])
+        found.append([f["code"] for f in report["findings"]])
+    assert found == [["rehearsal-poor-path"], []]
 
 
 @needs_a_host

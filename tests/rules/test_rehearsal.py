@@ -93,13 +93,48 @@ def test_what_is_a_fault_and_what_is_not(fact: RehearsalFact, expected: list[str
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        pytest.param("camera", "would be understood (0% lost)", id="the pictures suffer"),
-        pytest.param("microphone", "would break up, too (22% lost)", id="the sound suffers"),
+        pytest.param(
+            "camera",
+            "would be understood (0.0% of its packets lost; it takes about 40 kbit/s)",
+            id="the pictures suffer",
+        ),
+        pytest.param(
+            "microphone",
+            "cannot be told beside pictures (22.2% of its packets lost): repeat with --audio-only",
+            id="the sound suffers",
+        ),
     ],
 )
 def test_a_poor_connection_says_whether_sound_alone_is_carried(source: str, words: str) -> None:
     (finding,) = report(lossy(source, 60)).findings
     assert finding.evidence[-1].observed == words
+
+
+def test_sound_that_was_alone_is_judged_by_itself() -> None:
+    (finding,) = report(lossy("microphone", 60)._replace(audio_only=True)).findings
+    assert finding.evidence[-1].observed == "would break up, too (22.2% of its packets lost)"
+    assert [step.command for step in finding.fix] == [None]
+
+
+@pytest.mark.parametrize(
+    ("bps", "trip", "labels", "fixes"),
+    [
+        pytest.param(3e5, 24.0, [], ["--audio-only", "Wi-Fi"], id="room enough"),
+        pytest.param(1e5, 24.0, ["room"], ["smaller", "--audio-only", "Wi-Fi"], id="little room"),
+        pytest.param(3e5, 401.0, ["round trip"], ["--audio-only", "nearer", "Wi-Fi"], id="far"),
+    ],
+)
+def test_the_advice_follows_from_what_was_measured(
+    bps: float, trip: float, labels: list[str], fixes: list[str]
+) -> None:
+    player = lossy("camera", 60).rounds[0].players[1]
+    assert player.path is not None
+    path = player.path._replace(outgoing_bps=bps, round_trip_ms=trip)
+    (finding,) = report(with_player(1, receptions=player.receptions, path=path)).findings
+    told = [evidence.label for evidence in finding.evidence[1:-1]]
+    assert [label for label, row in zip(labels, told, strict=True) if label not in row] == []
+    said = [f"{step.text} {step.command}" for step in finding.fix]
+    assert [fix for fix, row in zip(fixes, said, strict=True) if fix not in row] == []
 
 
 def test_one_bad_round_of_several_is_counted() -> None:

@@ -47,6 +47,10 @@ TRIP_MS: Final = 400.0
 """Round trip above which people talk into each other (ITU-T G.114: 200 ms one way, doubled)."""
 
 
+PICTURE_BPS: Final = 300_000.0
+"""What a small picture takes, in bits a second; none of a rehearsal's is given more."""
+
+
 class Outcome(StrEnum):
     OK = "ok"
     FAILED = "failed"
@@ -189,6 +193,48 @@ class Player(NamedTuple):
         """How that step went."""
         found = (result for result in self.steps if result.step is step)
         return next(found, StepResult(step, Outcome.NOT_REACHED))
+
+
+class SoundAlone(NamedTuple):
+    """What becomes of a call over a way that is too poor for pictures."""
+
+    lost: float
+    """The share of its packets that did not arrive, at the one for whom it was worse."""
+    carried: bool | None
+    """Whether it would be understood; None: it was sent beside pictures, which took its room."""
+
+    @property
+    def words(self) -> str:
+        """``would be understood (2% of its packets lost, …)``."""
+        share = f"{self.lost:.1%} of its packets lost"
+        if self.carried is None:
+            return f"cannot be told beside pictures ({share}): repeat with --audio-only"
+        if self.carried:
+            return f"would be understood ({share}; it takes about 40 kbit/s)"
+        return f"would break up, too ({share})"
+
+
+def sound_alone(players: Iterable[Player], *, audio_only: bool) -> SoundAlone | None:
+    """Whether sound alone gets through, as far as these tell; None where none arrived.
+
+    Args:
+        players: what they received.
+        audio_only: whether nothing was sent beside it.
+    """
+    players = tuple(players)
+    shares = [
+        share
+        for player in players
+        if (share := loss(r for r in player.receptions if r.source == "microphone")) is not None
+    ]
+    if not shares:
+        return None
+    trips = [p.path.round_trip_ms for p in players if p.path and p.path.round_trip_ms is not None]
+    if max(trips, default=0.0) > TRIP_MS:
+        return SoundAlone(max(shares), carried=False)
+    if max(shares) <= AUDIO_LOSS:
+        return SoundAlone(max(shares), carried=True)
+    return SoundAlone(max(shares), carried=False if audio_only else None)
 
 
 class Round(NamedTuple):

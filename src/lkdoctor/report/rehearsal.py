@@ -5,10 +5,8 @@ from typing import Final
 
 from lkdoctor.facts.media import MediaFact
 from lkdoctor.facts.rehearsal import (
-    AUDIO_LOSS,
     GOOD,
     NAMES,
-    TRIP_MS,
     MediaPath,
     Outcome,
     Participant,
@@ -16,6 +14,7 @@ from lkdoctor.facts.rehearsal import (
     RehearsalFact,
     Step,
     loss,
+    sound_alone,
 )
 from lkdoctor.report import accessible, areas, details, human, media
 from lkdoctor.report.findings import findings
@@ -173,8 +172,9 @@ def told(
         yield from _of_player(who, player, verbose=verbose)
     if ways is not None:
         yield from _of_ways(ways)
-    if not fact.signal_only and last.good:
-        yield "sound alone", _sound_alone(last.players)
+    sound = sound_alone(last.players, audio_only=fact.audio_only)
+    if sound is not None:
+        yield "sound alone", sound.words
     for clean_up in fact.clean_ups:
         yield "room", f"{clean_up.room} {'removed' if clean_up.removed else 'NOT removed'}"
     if fact.broke:
@@ -189,6 +189,9 @@ def _of_player(who: Participant, player: Player, *, verbose: int) -> Iterator[tu
         yield f"received, {who.role}", measured
     if not verbose:
         return
+    if player.path is not None and player.path.outgoing_bps is not None:
+        room = f"{player.path.outgoing_bps / 1000:.0f} kbit/s, by the sender's estimate"
+        yield f"bandwidth, {who.role}", room
     for seen in player.receptions:
         first = "never" if seen.first_frame_ms is None else milliseconds(seen.first_frame_ms)
         yield seen.source.replace("_", " "), f"{seen.frames} frames, the first after {first}"
@@ -240,18 +243,6 @@ def _measured(player: Player) -> str:
     if jitters:
         parts.append(f"jitter {milliseconds(max(jitters))}")
     return ", ".join(parts)
-
-
-def _sound_alone(players: Sequence[Player]) -> str:
-    """What a connection too poor for pictures would carry, as far as this one tells."""
-    sound = [r for p in players for r in p.receptions if r.source == "microphone"]
-    share = loss(sound)
-    trips = [p.path.round_trip_ms for p in players if p.path and p.path.round_trip_ms is not None]
-    if share is None:
-        return "not measured"
-    good = share <= AUDIO_LOSS and all(trip <= TRIP_MS for trip in trips)
-    word = "would carry" if good else "would hardly carry"
-    return f"this connection {word} it: {share:.1%} of its packets lost (it takes about 40 kbit/s)"
 
 
 def _rounds(fact: RehearsalFact) -> str:

@@ -7,9 +7,9 @@ from lkdoctor.facts import Facts
 from lkdoctor.facts.media import Checked, MediaFact
 from lkdoctor.facts.network import NetworkFact
 from lkdoctor.facts.rehearsal import (
-    AUDIO_LOSS,
     GOOD,
     NAMES,
+    PICTURE_BPS,
     TRIP_MS,
     Attempt,
     MediaPath,
@@ -24,6 +24,7 @@ from lkdoctor.facts.rehearsal import (
     StepResult,
     TurnTry,
     loss,
+    sound_alone,
 )
 from lkdoctor.facts.signal import Candidate, CleanUp, IceServer, Joined, SignalFact
 from lkdoctor.findings import Confidence, Evidence, FixStep, Layer, Severity, Snippet
@@ -540,42 +541,58 @@ def _slow(rehearsal: RehearsalFact) -> Iterator[Judgement]:
 
 
 def _poor_path(rehearsal: RehearsalFact) -> Iterator[Judgement]:
-    evidence: list[Evidence] = []
-    worst_sound = 0.0
-    for _, player in _players(rehearsal):
-        share = loss(player.receptions) or 0.0
-        worst_sound = max(
-            worst_sound, loss(r for r in player.receptions if r.source == "microphone") or 0.0
-        )
-        trip = player.path.round_trip_ms if player.path else None
-        if share > LOSS:
-            evidence.append(
-                Evidence(
-                    f"packets lost on the way to the {player.role}",
-                    f"{share:.0%}",
-                    f"at most {LOSS:.0%}",
-                    "rehearsal",
-                )
-            )
-        if trip is not None and trip > TRIP_MS:
-            evidence.append(
-                Evidence(
-                    f"round trip of the {player.role}",
-                    f"{trip:.0f} ms",
-                    f"at most {TRIP_MS:.0f} ms",
-                    "rehearsal",
-                )
-            )
-    if not evidence:
+    poor = list(dict.fromkeys(_poorness(rehearsal)))
+    players = [player for _, player in _players(rehearsal)]
+    sound = sound_alone(players, audio_only=rehearsal.audio_only)
+    if not poor or sound is None:
         return
-    carried = worst_sound <= AUDIO_LOSS
-    words = "would be understood" if carried else "would break up, too"
+    room = min((p.path.outgoing_bps for p in players if p.path and p.path.outgoing_bps), default=0)
+    narrow = 0 < room < PICTURE_BPS and not rehearsal.audio_only
+    estimate = Evidence(
+        "room, by the sender's estimate",
+        f"{room / 1000:.0f} kbit/s",
+        f"{PICTURE_BPS / 1000:.0f} kbit/s for a small picture",
+        "rehearsal",
+    )
     yield Judgement(
         (
-            *evidence[:6],
-            Evidence("sound alone", f"{words} ({worst_sound:.0%} lost)", None, "rehearsal"),
-        )
+            *poor[:4],
+            *((estimate,) if narrow else ()),
+            Evidence("sound alone", sound.words, None, "rehearsal"),
+        ),
+        fix=(
+            *((_NARROW,) if narrow else ()),
+            *(() if rehearsal.audio_only else (_AUDIO_ONLY,)),
+            *((_NEARER,) if any("round trip" in one.label for one in poor) else ()),
+            *((_WIRELESS,) if any("lost" in one.label for one in poor) else ()),
+        ),
     )
+
+
+def _poorness(rehearsal: RehearsalFact) -> Iterator[Evidence]:
+    """What was lost or late, for each participant of each round."""
+    for _, player in _players(rehearsal):
+        share = loss(player.receptions) or 0.0
+        if share > LOSS:
+            label = f"packets lost on the way to the {player.role}"
+            yield Evidence(label, f"{share:.0%}", f"at most {LOSS:.0%}", "rehearsal")
+        trip = player.path.round_trip_ms if player.path else None
+        if trip is not None and trip > TRIP_MS:
+            label = f"round trip of the {player.role}"
+            yield Evidence(label, f"{trip:.0f} ms", f"at most {TRIP_MS:.0f} ms", "rehearsal")
+
+
+_NARROW: Final = FixStep(
+    "Send less where there is little room: smaller pictures, and only what somebody looks at.",
+    snippet=Snippet("javascript", "new Room({ adaptiveStream: true, dynacast: true })"),
+)
+_AUDIO_ONLY: Final = FixStep(
+    "See whether sound alone is carried well:", command="lkdoctor rehearse … --audio-only"
+)
+_NEARER: Final = FixStep("Offer a server or a TURN server that is nearer to these users.")
+_WIRELESS: Final = FixStep(
+    "Where packets are lost although there is room, look at the Wi-Fi or the mobile network between."
+)
 
 
 def _left_behind(rehearsal: RehearsalFact) -> Iterator[Judgement]:
@@ -1277,14 +1294,11 @@ RULES = (
         symptoms=("frozen pictures, broken sound", "ConnectionQuality: poor"),
         cause="Packets are lost, or take long: a picture freezes from 3 % loss on, and people talk into each "
         "other from a round trip of 400 ms on.",
-        how="The SDK's statistics of both participants: packets lost, and the round trip of the candidate "
-        "pair that carries the media.",
+        how="The SDK's statistics of both participants: packets lost, the round trip of the candidate pair "
+        "that carries the media, and the sender's estimate of its bandwidth.",
         fix=(
-            FixStep(
-                "See whether sound alone is carried well:",
-                command="lkdoctor rehearse … --audio-only",
-            ),
-            FixStep("Offer a server or a TURN server that is nearer to these users."),
+            _AUDIO_ONLY,
+            _NEARER,
         ),
         source="ITU-T G.114; RFC 3550 §6.4.1",
         judge=_poor_path,
