@@ -6,6 +6,7 @@ from lkdoctor.booking import BookingRules, Seat, off_template
 from lkdoctor.clock import Clock
 from lkdoctor.config.resolve import Resolution, proxy_for
 from lkdoctor.config.target import SecretSetting, Target, need_key_pair
+from lkdoctor.diagnosis.signing import sign
 from lkdoctor.facts import Facts
 from lkdoctor.facts.app import AppFact
 from lkdoctor.facts.clock import ClockFact
@@ -17,7 +18,6 @@ from lkdoctor.names import NameOf
 from lkdoctor.redact import masked_key, safe
 from lkdoctor.report.model import TargetInfo
 from lkdoctor.tokens.decode import Key, Keyring
-from lkdoctor.tokens.mint import TokenRequest, mint
 from lkdoctor.wire.proxy import Proxy, UnusableProxy
 from lkdoctor.wire.proxy import parse as parse_proxy
 from lkdoctor.wire.url import parse
@@ -107,12 +107,8 @@ def gather(
     token = target.token
     if seat is not None:
         pair = need_key_pair(target)
-        minted = mint(
-            TokenRequest(identity=seat.identity, video=seat.video),
-            api_key=pair.api_key.value,
-            secret=pair.api_secret.value,
-            now=clock.now(),
-            ttl_s=BOOKING_TTL_S,
+        minted = sign(
+            pair, seat.video, now=clock.now(), ttl_s=BOOKING_TTL_S, identity=seat.identity
         )
         token = SecretSetting(minted, f"minted for {safe(seat.identity)} in {safe(seat.room)}")
     fact = None if token is None else _token_fact(token, resolution)

@@ -22,6 +22,7 @@ from lkdoctor.diagnosis.case import Case
 from lkdoctor.diagnosis.events import Listener, StepFinished, StepStarted, nobody
 from lkdoctor.diagnosis.fold import Skip, fold
 from lkdoctor.diagnosis.how import How
+from lkdoctor.diagnosis.signing import sign
 from lkdoctor.errors import UsageError
 from lkdoctor.facts import Facts
 from lkdoctor.facts.api import ParticipantsListed, RoomsListed
@@ -54,7 +55,6 @@ from lkdoctor.probes.route import Route, dial
 from lkdoctor.probes.signal import Session
 from lkdoctor.redact import Secret, safe
 from lkdoctor.report.model import Report, RunInfo, SkipReason
-from lkdoctor.tokens.mint import TokenRequest, mint
 from lkdoctor.wire.url import ws_url
 
 if TYPE_CHECKING:
@@ -356,13 +356,8 @@ class _Play:
         ]
 
     def _sign(self, video: Mapping[str, object], *, identity: str = "lkdoctor") -> Secret:
-        return mint(
-            TokenRequest(identity=identity, video=video),
-            api_key=self._pair.api_key.value,
-            secret=self._pair.api_secret.value,
-            now=self.clock.now(),
-            ttl_s=TOKEN_TTL_S,
-        )
+        now = self.clock.now()
+        return sign(self._pair, video, now=now, ttl_s=TOKEN_TTL_S, identity=identity)
 
     def ask(self, route: Route) -> actions.Ask:
         limit = min(self._how.timeout_s, actions.GRACE)

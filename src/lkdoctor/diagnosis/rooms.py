@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from lkdoctor.clock import Clock
 from lkdoctor.config.target import KeyPair
 from lkdoctor.diagnosis.fold import Skip, fold
+from lkdoctor.diagnosis.signing import sign
 from lkdoctor.facts.api import (
     ApiFact,
     ForeignAnswer,
@@ -27,7 +28,6 @@ from lkdoctor.probes.base import Deadline
 from lkdoctor.probes.route import Route, dial
 from lkdoctor.redact import Secret, safe
 from lkdoctor.report.model import ExitCode, Report, RunInfo, SkipReason
-from lkdoctor.tokens.mint import TokenRequest, mint
 
 if TYPE_CHECKING:
     from lkdoctor.diagnosis.case import Case
@@ -71,13 +71,7 @@ class Access(NamedTuple):
         if self.pair is None:
             assert self.token is not None  # noqa: S101 - `access` says so
             return self.token
-        return mint(
-            TokenRequest(identity="", video=grants),
-            api_key=self.pair.api_key.value,
-            secret=self.pair.api_secret.value,
-            now=clock.now(),
-            ttl_s=TOKEN_TTL_S,
-        )
+        return sign(self.pair, grants, now=clock.now(), ttl_s=TOKEN_TTL_S, identity="")
 
 
 def access(case: "Case") -> Access:

@@ -17,6 +17,7 @@ from lkdoctor.diagnosis.events import Listener, StepFinished, StepStarted, nobod
 from lkdoctor.diagnosis.fold import Skip
 from lkdoctor.diagnosis.how import How, RtcPath
 from lkdoctor.diagnosis.plan import STEP_OF, Plan, Step
+from lkdoctor.diagnosis.signing import sign
 from lkdoctor.facts import Facts
 from lkdoctor.facts.api import ApiFact, ForeignAnswer, RoomsAnswer, RoomsListed
 from lkdoctor.facts.clock import ClockFact
@@ -47,7 +48,6 @@ from lkdoctor.probes.signal import Session
 from lkdoctor.redact import Secret, safe
 from lkdoctor.report.model import SkipReason
 from lkdoctor.rules.answers import heard, signalling_reached
-from lkdoctor.tokens.mint import TokenRequest, mint
 from lkdoctor.wire.signal import CLASSIC_PATH, V1_PATH
 
 if TYPE_CHECKING:
@@ -518,13 +518,8 @@ class _Run:
     def _sign(
         self, pair: KeyPair, video: Mapping[str, object], *, identity: str = "lkdoctor"
     ) -> Secret:
-        return mint(
-            TokenRequest(identity=identity, video=video),
-            api_key=pair.api_key.value,
-            secret=pair.api_secret.value,
-            now=self._clock.now(),
-            ttl_s=PROBE_TTL_S,
-        )
+        now = self._clock.now()
+        return sign(pair, video, now=now, ttl_s=PROBE_TTL_S, identity=identity)
 
     @property
     def _validate_path(self) -> str:
