@@ -17,6 +17,10 @@ from typing import Any
 
 import pytest
 import servers
+from hosts import SECOND, SERVER, needs_hosts
+from turns import needs_coturn
+
+from faults.test_media import TCP, USER, there
 
 TESTS = Path(__file__).parent.parent
 
@@ -283,8 +287,38 @@ def test_a_relay_that_works_carries_the_booking() -> None:
     )
     assert (status, report["findings"]) == (0, [])
     players = report["facts"]["rehearsal"]["rounds"][0]["players"]
-    assert [player["path"]["local_type"] for player in players] == ["relay", "relay"]
+    way = ("relay", "udp", f"turn:{HERE}:3478?transport=udp")
+    paths = [player["path"] for player in players]
+    assert [(p["local_type"], p["protocol"], p["relay"]) for p in paths] == [way, way]
     assert rooms.splitlines()[1:] == []
+
+
+@needs_hosts
+@needs_coturn
+def test_turn_over_tcp_gets_out_of_a_strict_network(tmp_path: Path) -> None:
+    turn = {"host": SECOND, "port": 3478, "protocol": "tcp", **USER}
+    with there(turn_servers=[turn]) as it:
+        it.lan.firewall(it.lan.client, "meta l4proto udp drop", f"tcp dport {TCP} drop")
+        words = ["rehearse", "--booking", "b1", "--provider", "ada", "--client", "carl"]
+        more = ["--seconds", "0", *PATIENT, "-o", "json"]
+        done = subprocess.run(
+            [*it.lan.client, sys.executable, "-m", "lkdoctor", *words, *more],
+            cwd=tmp_path,
+            env={
+                **{k: v for k, v in os.environ.items() if k in {"PATH", "HOME"}},
+                "LIVEKIT_URL": f"ws://{SERVER}:{it.server.port}",
+                "LIVEKIT_API_KEY": it.server.long_key,
+                "LIVEKIT_API_SECRET": it.server.long_secret,
+            },
+            capture_output=True,
+            text=True,
+            timeout=110,
+            check=False,
+        )
+    report = json.loads(done.stdout)
+    paths = [player["path"] for player in report["facts"]["rehearsal"]["rounds"][0]["players"]]
+    assert [(p["local_type"], p["protocol"]) for p in paths] == [("relay", "tcp")] * 2
+    assert (done.returncode, [f["severity"] for f in report["findings"]]) == (0, [])
 
 
 @needs_a_host

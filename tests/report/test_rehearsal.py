@@ -7,12 +7,12 @@ from report.screens import CANVASES, RUN, TARGET, same_screen
 
 from lkdoctor.diagnosis.fold import fold
 from lkdoctor.facts.media import MediaFact, Relay
-from lkdoctor.facts.rehearsal import RehearsalFact, Step, TurnTry
+from lkdoctor.facts.rehearsal import MediaPath, RehearsalFact, Step, TurnTry
 from lkdoctor.findings import Layer
 from lkdoctor.report import rehearsal
 from lkdoctor.report.layout import Canvas, cells, plain, spelt
 from lkdoctor.report.model import Report
-from lkdoctor.report.rehearsal import percentile
+from lkdoctor.report.rehearsal import path, percentile
 from lkdoctor.rules.examples import healthy
 from lkdoctor.rules.media import FINE, SILENT, STUN_SERVER, checked, ice_server
 from lkdoctor.rules.rehearsal import played, stopped
@@ -75,6 +75,12 @@ def test_more_detail_tells_of_every_track_and_every_answer() -> None:
 
 def test_a_run_that_did_not_get_to_play_says_so() -> None:
     assert "peer connection" not in drawn(shown(None), Canvas(width=80))
+
+
+def test_a_path_by_a_relay_names_it() -> None:
+    relay = "turns:turn.example.com:443?transport=tcp"
+    seen = MediaPath("relay", "host", "tls", "203.0.113.10", 7882, 31.0, relay=relay)
+    assert path(seen) == f"TURN/TLS {relay}, relayed to 203.0.113.10:7882, round trip 31 ms"
 
 
 def test_the_ways_that_would_carry_a_booking_are_told() -> None:

@@ -138,12 +138,14 @@ class MediaPath(NamedTuple):
     """``host``, ``srflx``, ``prflx``, ``relay``"""
     remote_type: str
     protocol: str
-    """``udp`` or ``tcp``; of a relayed path, between participant and relay."""
+    """``udp`` or ``tcp``; of a relayed path, to the relay, which ``tls`` may lead to, too."""
     remote_address: str
     remote_port: int
     round_trip_ms: float | None = None
     outgoing_bps: float | None = None
     """What the sender's bandwidth estimate came to."""
+    relay: str = ""
+    """The relay's URL: ``turn:turn.example.com:3478?transport=tcp``."""
 
     @property
     def relayed(self) -> bool:

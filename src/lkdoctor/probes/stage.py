@@ -524,18 +524,24 @@ def _path(stats: Any) -> MediaPath | None:
         local, remote = by_id.get(chosen.local_candidate_id), by_id.get(chosen.remote_candidate_id)
         if local is None or remote is None:
             continue
-        from livekit.rtc._proto.stats_pb2 import IceCandidateType
+        from livekit.rtc._proto.stats_pb2 import IceCandidateType, IceServerTransportProtocol
 
         here, there = local.local_candidate.candidate, remote.remote_candidate.candidate
         trips = chosen.responses_received
+        kind = IceCandidateType.Name(here.candidate_type).lower()
+        protocol = safe(here.protocol, 20)
+        if kind == "relay":  # what is said of it otherwise is how the relay goes on
+            carried = IceServerTransportProtocol.Name(here.relay_protocol)
+            protocol = carried.removeprefix("TRANSPORT_").lower()
         return MediaPath(
-            local_type=IceCandidateType.Name(here.candidate_type).lower(),
+            local_type=kind,
             remote_type=IceCandidateType.Name(there.candidate_type).lower(),
-            protocol=safe(here.protocol, 20),
+            protocol=protocol,
             remote_address=safe(there.address, 100),
             remote_port=int(there.port),
             round_trip_ms=chosen.total_round_trip_time / trips * 1000 if trips else None,
             outgoing_bps=chosen.available_outgoing_bitrate or None,
+            relay=safe(here.url, 200) if kind == "relay" else "",
         )
     return None
 

@@ -219,11 +219,13 @@ def _way(way: media.Path) -> str:
 
 
 def path(seen: MediaPath) -> str:
-    """As in ``udp to 203.0.113.10:7882, direct, round trip 24 ms``."""
+    """``udp to 203.0.113.10:7882, direct, round trip 24 ms``, or by which relay."""
     where = details.endpoint(seen.remote_address, seen.remote_port)
-    way = "relayed by TURN" if seen.relayed else "direct"
     trip = "" if seen.round_trip_ms is None else f", round trip {milliseconds(seen.round_trip_ms)}"
-    return f"{seen.protocol} to {where}, {way}{trip}"
+    if seen.relayed:
+        by = f" {seen.relay}" if seen.relay else ""
+        return f"TURN/{seen.protocol.upper()}{by}, relayed to {where}{trip}"
+    return f"{seen.protocol} to {where}, direct{trip}"
 
 
 def _measured(player: Player) -> str:

@@ -442,11 +442,8 @@ def _client_firewall(media: MediaFact) -> Iterator[Judgement]:
     tcp = [c for c in _asked(media) if c.protocol == "tcp"]
     relays = [s for s in media.servers if s.turn and s.transport != "udp" and s.works]
     stun = [s for s in media.servers if s.transport == "udp"]
-    proof = (
-        *_candidates(udp),
-        *(_seen(s.place, "no answer", "an answer") for s in stun[:2]),
-        *_candidates(tcp),
-    )
+    asked = dict.fromkeys(_seen(s.place, "no answer", "an answer") for s in stun)
+    proof = (*_candidates(udp), *list(asked)[:2], *_candidates(tcp))
     if relays or any(c.tried.ok for c in tcp):
         way = f"TURN at {relays[0].place}" if relays else "TCP"
         yield Judgement(
