@@ -71,6 +71,7 @@ def test_more_detail_tells_of_every_track_and_every_answer() -> None:
     text = screen("well", Canvas(width=None), verbose=1)
     assert "RemoveParticipant: 401 unauthenticated" in text
     assert "45 frames, the first after 640 ms" in text
+    assert text.count("not tested: your users' networks") == 1
 
 
 def test_a_run_that_did_not_get_to_play_says_so() -> None:

@@ -210,8 +210,13 @@ def _obstacle(check: Check, inputs: Inputs) -> Skip | None:
     if inputs.offline:
         return Skip(SkipReason.DESELECTED, words="left out: --offline")
     if check.id == "tls.handshake" and not inputs.url.result.secure:
-        return Skip(SkipReason.NOT_APPLICABLE, words=f"{inputs.url.result.scheme} has no TLS")
+        return without_tls(inputs.url.result)
     return _missing(check, inputs)
+
+
+def without_tls(url: ParsedUrl) -> Skip:
+    """Why TLS is not looked at."""
+    return Skip(SkipReason.NOT_APPLICABLE, words=f"{url.scheme} has no TLS")
 
 
 def _missing(check: Check, inputs: Inputs) -> Skip | None:

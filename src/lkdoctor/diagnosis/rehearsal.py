@@ -22,6 +22,7 @@ from lkdoctor.diagnosis.case import Case
 from lkdoctor.diagnosis.events import Listener, StepFinished, StepStarted, nobody
 from lkdoctor.diagnosis.fold import Skip, fold
 from lkdoctor.diagnosis.how import How
+from lkdoctor.diagnosis.plan import without_tls
 from lkdoctor.diagnosis.signing import sign
 from lkdoctor.errors import UsageError
 from lkdoctor.facts import Facts
@@ -62,6 +63,10 @@ if TYPE_CHECKING:
 
 SOURCES: Final = ("microphone", "camera", "screen_share")
 """What a booking's people publish."""
+
+SIGNAL_ONLY: Final = "--signal-only"
+WITH_MEDIA: Final = (Step.CONNECTION, Step.PUBLISHING, Step.RECEIVING, Step.DATA, Step.LEAVING)
+"""The steps that take the SDK."""
 
 TOKEN_TTL_S: Final = 600.0
 """Each round mints anew."""
@@ -143,23 +148,33 @@ async def rehearse(
         layers=LAYERS,
         skipped=_left_out(facts),
         fail_on_warnings=script.fail_on_warnings,
-        not_tested=(*(("media: --signal-only",) if script.signal_only else ()), *_UNPLAYED),
+        not_tested=(*((f"media: {SIGNAL_ONLY}",) if script.signal_only else ()), *_UNPLAYED),
     )
 
 
 def _left_out(facts: Facts) -> Mapping[str, Skip]:
-    """Which questions about the ways of media are not asked.
+    """Which questions are not asked.
 
-    They say why nobody got a connection. To people who have met, a way that would not have carried
-    them is told, and is no fault of their booking.
+    Those about the ways of media say why nobody got a connection. To people who have met, a way
+    that would not have carried them is told, and is no fault of their booking.
     """
-    if facts.media is not None and facts.rehearsal is not None and facts.rehearsal.unconnected:
-        return {}
-    return {
-        check.id: Skip(SkipReason.DESELECTED)
-        for check in catalogue.checks((Layer.MEDIA,))
-        if not check.id.startswith("rehearsal.")
-    }
+    elsewhere = Skip(SkipReason.NOT_APPLICABLE, words="asked by diagnose and ws-probe")
+    skipped = {"signal.v1": elsewhere}
+    rehearsal = facts.rehearsal
+    if facts.media is None or rehearsal is None or not rehearsal.unconnected:
+        media = (check.id for check in catalogue.checks((Layer.MEDIA,)))
+        skipped |= {
+            identifier: Skip(SkipReason.DESELECTED)
+            for identifier in media
+            if not identifier.startswith("rehearsal.")
+        }
+    if rehearsal is not None and rehearsal.signal_only:
+        unplayed = Skip(SkipReason.DESELECTED, words=f"left out: {SIGNAL_ONLY}")
+        skipped |= {f"rehearsal.{step}": unplayed for step in WITH_MEDIA}
+    url = facts.url.result if facts.url is not None else None
+    if isinstance(url, ParsedUrl) and not url.secure:
+        skipped["tls.handshake"] = without_tls(url)
+    return skipped
 
 
 def participant(seat: Seat, room_played: str, sources: Sequence[str]) -> Participant:
@@ -447,8 +462,7 @@ class _Round:
             return
         if self._sdk is None:
             await self._permissions(None)
-            self._leave_out(Step.CONNECTION, Step.PUBLISHING, Step.RECEIVING, Step.DATA)
-            self._leave_out(Step.LEAVING)
+            self._leave_out(WITH_MEDIA)
             return
         if await self._connection(self._sdk):
             await self._publishing(self._sdk)
@@ -650,10 +664,10 @@ class _Round:
         result = StepResult(step, outcome, took_ms, safe(detail, 300))
         self._set(number, steps=(*self._players[number].steps, result))
 
-    def _leave_out(self, *steps: Step) -> None:
+    def _leave_out(self, steps: Iterable[Step]) -> None:
         for number in range(len(self._players)):
             for step in steps:
-                self._end(number, step, Outcome.LEFT_OUT, 0.0, "--signal-only")
+                self._end(number, step, Outcome.LEFT_OUT, 0.0, SIGNAL_ONLY)
 
     def _all(self, step: Step) -> bool:
         return all(player.step(step).outcome in GOOD for player in self._players)

@@ -89,8 +89,9 @@ def render(report: Report, canvas: Canvas, *, verbose: int = 0) -> Iterator[Line
         yield from human.body(report, canvas, verbose=verbose)
     yield from findings(report.findings, canvas)
     yield BLANK
-    for words in report.summary.not_tested:
-        yield from human.marked(Style.SKIP, f"not tested: {words}", canvas)
+    if not verbose:  # the body says it, too
+        for words in report.summary.not_tested:
+            yield from human.marked(Style.SKIP, f"not tested: {words}", canvas)
     yield from human.verdict(report, canvas, told=_told(fact))
 
 
