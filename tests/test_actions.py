@@ -116,6 +116,38 @@ async def test_a_room_that_a_probe_made(
     assert (made.clean_up, len(server.asked)) == (clean_up, asked)
 
 
+DENIED = said(401, {"code": "unauthenticated", "msg": "permissions denied"})
+
+
+@pytest.mark.parametrize(
+    ("answer", "asked"),
+    [
+        pytest.param(DONE, 2, id="made"),
+        pytest.param(DENIED, 1, id="refused"),
+        pytest.param(said(404, "page", "text/html"), 1, id="not passed on"),
+        pytest.param(said(502, "bad", "text/html"), 2, id="a gateway that may have passed it on"),
+        pytest.param(NoAnswer(Silence.TIMEOUT, "", 0.0), 2, id="no answer"),
+    ],
+)
+async def test_a_room_that_was_asked_for_is_removed_where_it_may_be_there(
+    answer: Said, asked: int
+) -> None:
+    server = Server(answer, DONE)
+    async with room(server) as made:
+        await made.create()
+    assert len(server.asked) == asked
+    assert made.clean_up == (REMOVED if asked == 2 else None)
+
+
+async def test_a_room_that_was_refused_and_then_joined_is_removed() -> None:
+    server = Server(DENIED, DONE)
+    async with room(server) as made:
+        await made.create()
+        made.joining()
+        made.joined(Upgraded(0.0))
+    assert made.clean_up == REMOVED
+
+
 @pytest.mark.parametrize("later", [refused(401), unanswered(Silence.NOT_CONNECTED)])
 async def test_a_room_that_was_made_is_removed_whatever_a_later_join_was_answered(
     later: Upgrade,

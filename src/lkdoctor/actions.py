@@ -82,6 +82,10 @@ class ThrowAwayRoom:
         self._expected = True
         problem = await _done(self._ask, self._create)
         self._made = problem is None
+        if isinstance(problem, TwirpError) or (
+            isinstance(problem, ForeignAnswer) and _is_refusal(problem.exchange)
+        ):
+            self._expected = False
         return problem
 
     def joining(self) -> None:
@@ -95,8 +99,8 @@ class ThrowAwayRoom:
             case Upgraded():
                 self._made = self._expected = True
                 self._asked -= 1
-            case UpgradeRefused(answer=HttpAnswer(status=status)) if 300 <= status < 500:
-                # Refused before a session was begun (livekit-server, rtcservice.go `validate`).
+            case UpgradeRefused(answer=answer) if _is_refusal(answer):
+                # Before a session was begun (livekit-server, rtcservice.go `validate`).
                 self._not_made()
             case UpgradeUnanswered(answer=NoAnswer(problem=Silence.NOT_CONNECTED)):
                 self._not_made()
@@ -163,6 +167,11 @@ async def _done(ask: Ask, request: bytes) -> TwirpError | ForeignAnswer | None:
 async def _people(ask: Ask, room: str, url: ParsedUrl, token: Secret) -> ParticipantsAnswer:
     answer = await ask(twirp.call(url, "ListParticipants", {"room": room}, token))
     return twirp.participants(answer, _evidence(answer), room)
+
+
+def _is_refusal(answer: Exchange) -> bool:
+    """Whether what was asked for was surely not done; a gateway's 5xx says nothing of it."""
+    return isinstance(answer, HttpAnswer) and 300 <= answer.status < 500
 
 
 def _evidence(answer: http.Answer | NoAnswer) -> Exchange:

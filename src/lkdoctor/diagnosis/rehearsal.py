@@ -26,7 +26,7 @@ from lkdoctor.diagnosis.plan import without_tls
 from lkdoctor.diagnosis.signing import sign
 from lkdoctor.errors import UsageError
 from lkdoctor.facts import Facts
-from lkdoctor.facts.api import ParticipantsListed, RoomsListed
+from lkdoctor.facts.api import ApiFact, ParticipantsListed, RoomsListed
 from lkdoctor.facts.rehearsal import (
     GOOD,
     Attempt,
@@ -81,6 +81,7 @@ LAYERS: Final = (
     Layer.NAME,
     Layer.SIGNAL,
     Layer.SERVER,
+    Layer.API,
     Layer.MEDIA,
 )
 """What can be the matter with a booking that is played."""
@@ -159,7 +160,7 @@ def _left_out(facts: Facts) -> Mapping[str, Skip]:
     that would not have carried them is told, and is no fault of their booking.
     """
     elsewhere = Skip(SkipReason.NOT_APPLICABLE, words="asked by diagnose and ws-probe")
-    skipped = {"signal.v1": elsewhere}
+    skipped = {"signal.v1": elsewhere, "api.room": elsewhere}
     rehearsal = facts.rehearsal
     if facts.media is None or rehearsal is None or not rehearsal.unconnected:
         media = (check.id for check in catalogue.checks((Layer.MEDIA,)))
@@ -169,7 +170,7 @@ def _left_out(facts: Facts) -> Mapping[str, Skip]:
             if not identifier.startswith("rehearsal.")
         }
     if rehearsal is not None and rehearsal.signal_only:
-        unplayed = Skip(SkipReason.DESELECTED, words=f"left out: {SIGNAL_ONLY}")
+        unplayed = Skip(SkipReason.NOT_APPLICABLE, words=f"left out: {SIGNAL_ONLY}")
         skipped |= {f"rehearsal.{step}": unplayed for step in WITH_MEDIA}
     url = facts.url.result if facts.url is not None else None
     if isinstance(url, ParsedUrl) and not url.secure:
@@ -230,6 +231,8 @@ class _Play:
         self._clean_ups: list[CleanUp] = []
         self._left: tuple[str, ...] = ()
         self.sids: set[str] = set()
+        self.made: dict[str, actions.ThrowAwayRoom] = {}
+        """The throw-away rooms that are joined, by name; none in place."""
         self._broke = ""
         self._media: MediaProbe | None = None
 
@@ -257,11 +260,22 @@ class _Play:
                 phases = signal.not_reached(route.phases)
                 self._facts = self._facts._replace(signal=SignalFact(phases=phases))
                 return
-            looked = await server.look(route, deadline)
-            self._facts = self._facts._replace(server=looked.server)
-            if looked.clock is not None:
-                self._facts = self._facts._replace(clock=looked.clock)
+            await self._look(route, deadline)
             await self._with_rooms(route)
+
+    async def _look(self, route: Route, deadline: Deadline) -> None:
+        """What answers there: HTTP, and the API that rooms are made by and roles held to."""
+        watch = Stopwatch(self.clock)
+        async with asyncio.TaskGroup() as group:
+            root = group.create_task(server.look(route, deadline))
+            lister = self._sign({"roomList": True})
+            rooms = group.create_task(api.list_rooms(route, lister, deadline))
+        looked = root.result()
+        self._facts = self._facts._replace(
+            server=looked.server,
+            clock=looked.clock,
+            api=ApiFact(rooms=rooms.result(), took_ms=watch.ms),
+        )
 
     async def _with_rooms(self, route: Route) -> None:
         """Play in rooms that are there for it, and gone after it."""
@@ -273,16 +287,16 @@ class _Play:
                 await self._tidy(route, there)
             return
         remover = self._sign({"roomCreate": True})
-        kept: list[actions.ThrowAwayRoom] = []
         try:
             async with contextlib.AsyncExitStack() as stack:
                 for name in self._copies.values():
                     room = actions.ThrowAwayRoom(name, route.endpoint.url, remover, self.ask(route))
-                    kept.append(await stack.enter_async_context(room))
+                    self.made[name] = await stack.enter_async_context(room)
                     await room.create()
                 await self._play_rounds(route)
         finally:
-            self._clean_ups = [room.clean_up for room in kept if room.clean_up is not None]
+            ends = [room.clean_up for room in self.made.values()]
+            self._clean_ups = [clean_up for clean_up in ends if clean_up is not None]
 
     async def _play_rounds(self, route: Route) -> None:
         for number in range(self.script.rounds):
@@ -419,8 +433,11 @@ class _Play:
             broke=safe(self._broke, 200),
         )
         blamed = self.cases[self.blamed].facts
+        taken = all(_validated(v.answer)[0] is Outcome.OK for v in self.validations.values())
         facts = self._facts._replace(
             env=None,
+            # Of a token that is not taken it would say the same: one pair has signed both.
+            api=self._facts.api if taken else None,
             token=blamed.token,
             name=blamed.name,
             media=self._media.fact if self._media else None,
@@ -491,6 +508,9 @@ class _Round:
     async def _signalling(self) -> bool:
         media = self._play.looking_at_media(self._route)
         words = "signalling only" if media is None else "trying every way that media could take"
+        rooms = [self._play.made.get(actor.room) for actor in self._actors]
+        for room in filter(None, rooms):
+            room.joining()
         async with self._begin(Step.SIGNALLING, f"joining, {words}"):
             sessions = await asyncio.gather(
                 *(
@@ -503,6 +523,9 @@ class _Round:
                 )
             )
         for number, session in enumerate(sessions):
+            made = rooms[number]
+            if made is not None:
+                made.joined(session.attempt.result)
             outcome, detail = _joined(session)
             took = sum(phase.took_ms for phase in session.phases)
             self._end(number, Step.SIGNALLING, outcome, took, detail)
@@ -601,8 +624,11 @@ class _Round:
                 # The client first: once removed, nobody could be refused anything any more.
                 for number in reversed(range(len(self._actors))):
                     await self._attempt(what, number)
+        told = [attempt for player in self._players for attempt in player.attempts]
+        silent = bool(told) and all(attempt.permitted is None for attempt in told)
         for number, player in enumerate(self._players):
-            wrong = [
+            wrong = [f"the server API does not say: {told[0].answer}"] if silent else []
+            wrong += [
                 f"{a.action} was {'permitted' if a.permitted else 'refused'}"
                 for a in player.attempts
                 if a.permitted is not None and a.permitted is not a.granted

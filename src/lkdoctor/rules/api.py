@@ -335,6 +335,9 @@ _SERVER_LOG: Final = FixStep(
 )
 
 
+_NOT_REMOVED: Final = ("signal-test-room-left", "rehearsal-left-behind")
+"""Rooms of lkdoctor's own are removed through the API, too."""
+
 RULES: Final = (
     Rule(
         code="api-permission",
@@ -362,6 +365,7 @@ RULES: Final = (
         judge=_permission,
         sick=_sick_permission,
         healthy=healthy,
+        explains=_NOT_REMOVED,
         related=("env-project-mismatch",),
     ),
     Rule(
@@ -401,6 +405,7 @@ RULES: Final = (
         judge=_not_routed,
         sick=_sick_not_routed,
         healthy=healthy,
+        explains=_NOT_REMOVED,
         related=("url-path", "url-redirect"),
     ),
     Rule(
@@ -455,6 +460,7 @@ RULES: Final = (
         judge=_unavailable,
         sick=_sick_unavailable,
         healthy=healthy,
+        explains=_NOT_REMOVED,
         related=("server-not-ready", "proxy-upstream-down"),
     ),
     Rule(
@@ -480,6 +486,7 @@ RULES: Final = (
         judge=_no_answer,
         sick=_sick_no_answer,
         healthy=healthy,
+        explains=_NOT_REMOVED,
         related=("api-unavailable", "http-silent"),
     ),
     Rule(
@@ -507,6 +514,7 @@ RULES: Final = (
         judge=_refused,
         sick=_sick_refused,
         healthy=healthy,
+        explains=_NOT_REMOVED,
         related=("api-permission", "env-project-mismatch"),
     ),
 )

@@ -1193,7 +1193,6 @@ RULES: Final = (
         sick=lambda: _offering(
             checked("udp", "10.42.0.17", SILENT), checked("tcp", "10.42.0.17", SILENT)
         ),
-        near=lambda: _offering(checked("udp", "10.42.0.17")),
         explains=(
             "ice-private-candidates",
             "turn-private-peer-denied",

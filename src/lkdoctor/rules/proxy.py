@@ -168,7 +168,7 @@ def _idle_cut(signal: SignalFact) -> Iterator[Judgement]:
     if held is None or not held.ended or held.ended.startswith("leave "):
         return
     idle = held.quiet_s >= _QUIET_S
-    how = f"{held.ended} after {held.lasted_s:.1f} s"
+    how = one_line(f"{held.ended} after {held.lasted_s:.1f} s")
     upgrade = signal.upgrades[-1].result if signal.upgrades else None
     named = (
         next((v for n, v in upgrade.headers if n in {"server", "via"}), None)
@@ -180,7 +180,7 @@ def _idle_cut(signal: SignalFact) -> Iterator[Judgement]:
     yield Judgement(
         (
             Evidence("session", how, f"open for {held.asked_s:g} s", "net"),
-            Evidence("session", one_line(held.detail, 100) or held.ended, None, "net"),
+            Evidence("session", one_line(held.detail or held.ended, 100), None, "net"),
             Evidence("session", f"quiet for the last {held.quiet_s:.1f} s", None, "net"),
             *(
                 (Evidence("pings", f"clients send one every {interval} s", None, "net"),)

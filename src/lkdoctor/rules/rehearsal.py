@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from lkdoctor.facts import Facts
+from lkdoctor.facts.api import ApiFact, RoomsListed
 from lkdoctor.facts.media import Checked, MediaFact
 from lkdoctor.facts.network import NetworkFact
 from lkdoctor.facts.rehearsal import (
@@ -501,11 +502,15 @@ def _client_moderates(rehearsal: RehearsalFact) -> Iterator[Judgement]:
         yield Judgement(tuple(_powers(rehearsal, pair[1])))
 
 
-def _grant_ignored(rehearsal: RehearsalFact) -> Iterator[Judgement]:
+def _grant_ignored(rehearsal: RehearsalFact, api: ApiFact | None = None) -> Iterator[Judgement]:
     seen: dict[Evidence, None] = {}
+    # Who is refused even a list of rooms is refused for another reason than the grants.
+    closed = api is not None and not isinstance(api.rooms, RoomsListed)
     for who, player in _players(rehearsal):
         for tried in player.attempts:
-            if tried.permitted is not None and tried.permitted is not tried.granted:
+            if tried.permitted is None or (closed and not tried.permitted):
+                continue
+            if tried.permitted is not tried.granted:
                 expected = "permitted" if tried.granted else "refused"
                 label = f"{tried.action} by the {who.role}"
                 seen[Evidence(label, tried.answer, expected, "rehearsal")] = None
