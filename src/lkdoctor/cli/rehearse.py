@@ -99,7 +99,9 @@ def rehearse(
 
     Both join a throw-away copy of the room, publish a tone and a moving picture, receive each other,
     exchange a message, try what their roles may do and may not do, and leave; then the room is
-    removed. Every way that media could take is tried, too, as lkdoctor ice does. Media takes LiveKit's real-time SDK: pip install 'lkdoctor[media]'.
+    removed. Every way that media could take is tried, too, as lkdoctor ice does.
+
+    Media takes LiveKit's real-time SDK: pip install 'lkdoctor[media]'.
 
     Exit code 0: all went well. 1: a cause was found. 3: something could not be told.
     """

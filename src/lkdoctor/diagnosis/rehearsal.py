@@ -1,9 +1,9 @@
 """Plays a booking with two participants of its own, step by step, and judges what was seen.
 
 Each round goes through the steps of `facts.rehearsal.Step`. Signalling is asked by our own probe,
-media goes through the official SDK. While the first participant is in the room for signalling, every
-way that media could take is tried once, as `lkdoctor ice` does. However it ends, both participants leave and the room that
-was made is removed.
+media goes through the official SDK. While the first participant is in the room for signalling,
+every way that media could take is tried once, as `lkdoctor ice` does. However it ends, both
+participants leave and the room that was made is removed.
 """
 
 import asyncio

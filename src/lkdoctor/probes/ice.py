@@ -122,11 +122,15 @@ class _Sockets:
             return False
         self._asked.add(address)
         try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind(("", self._ports.get(family, 0)))
+            if family not in self._ports:
+                sock.bind(("", 0))  # before it may be shared: a port that nobody else has
+                self._ports[family] = sock.getsockname()[1]
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            else:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                sock.bind(("", self._ports[family]))
         except OSError:
             return False
-        self._ports[family] = sock.getsockname()[1]
         return True
 
     def answered(self, wire: "_Wire", address: stun.Address, tried: Tried) -> None:

@@ -600,6 +600,10 @@ _WIRELESS: Final = FixStep(
 )
 
 
+def _anybody_in(rehearsal: RehearsalFact) -> bool:
+    return any(r.outcome is Outcome.OK for r in _results(rehearsal, Step.SIGNALLING))
+
+
 def _left_behind(rehearsal: RehearsalFact) -> Iterator[Judgement]:
     left = [
         Evidence("still in the room", identity, "nobody of ours", "rehearsal")
@@ -610,7 +614,8 @@ def _left_behind(rehearsal: RehearsalFact) -> Iterator[Judgement]:
             "room that could not be removed", one_line(f"{c.room}: {c.detail}"), None, "rehearsal"
         )
         for c in rehearsal.clean_ups
-        if not c.removed
+        # Where nobody got in it is not known whether there is a room: signal-test-room-left.
+        if not c.removed and _anybody_in(rehearsal)
     ]
     stayed = _rounds_where(rehearsal, Step.LEAVING)
     if left or (stayed and rehearsal.in_place):
