@@ -98,6 +98,14 @@ def test_the_ways_that_would_carry_a_booking_are_told() -> None:
     ]
 
 
+def test_where_all_has_to_be_relayed_only_relays_are_told() -> None:
+    relayed = stopped(Step.CONNECTION)._replace(relay_only=True)
+    text = drawn(shown(relayed, FINE._replace(servers=(STUN_SERVER,))), Canvas(width=None))
+    assert "  would carry it  nothing\n" in text
+    assert "  not offered     TURN/UDP, TURN/TCP, TURN/TLS\n" in text
+    assert "elsewhere" not in text
+
+
 @pytest.mark.parametrize(
     ("share", "expected"), [(50, 5.0), (90, 9.0), (99, 10.0), (1, 1.0), (100, 10.0)]
 )

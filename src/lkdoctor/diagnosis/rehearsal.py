@@ -539,7 +539,10 @@ class _Round:
     async def _connection(self, sdk: Sdk) -> bool:
         url = ws_url(self._route.endpoint.url)
         async with self._begin(Step.CONNECTION, "connecting both for media"):
-            answers = await sdk.connect(url, self._tokens, relay=self._script.relay)
+            relay = self._script.relay
+            firsts = [session.first for session in self._play.sessions.values()]
+            hopeless = relay and not any(isinstance(f, Joined) and f.turn_urls for f in firsts)
+            answers = await sdk.connect(url, self._tokens, relay=relay, hopeless=hopeless)
         for number, answer in enumerate(answers):
             self._end(number, Step.CONNECTION, answer.outcome, answer.took_ms, answer.detail)
             self._set(number, turn=answer.turn)

@@ -131,6 +131,16 @@ class Joined(NamedTuple):
     message_bytes: int = 0
     kind: Literal["joined"] = "joined"
 
+    @property
+    def ice_urls(self) -> tuple[str, ...]:
+        """The URLs of all ICE servers: ``stun:…``, ``turn:…``."""
+        return tuple(url for server in self.ice_servers for url in server.urls)
+
+    @property
+    def turn_urls(self) -> tuple[str, ...]:
+        """Those of TURN servers alone."""
+        return tuple(url for url in self.ice_urls if url.startswith("turn"))
+
 
 class LeftAtOnce(NamedTuple):
     """The first message is a LeaveRequest: the server does not want this session."""

@@ -25,6 +25,9 @@ START: Final = 30.0
 LINE: Final = 1024 * 1024
 """Bytes of an answer."""
 
+HOPELESS: Final = 3.0
+"""Seconds for a connection that cannot come up: over TURN, where no TURN server is offered."""
+
 REFUSED: Final = 1.0
 """Seconds after which something that must not succeed is taken for refused: the server says
 nothing then (livekit-server, participant.go `CanPublishSource`)."""
@@ -112,17 +115,27 @@ class Sdk:
         if process.stdin is not None:
             process.stdin.close()
 
-    async def connect(self, url: str, tokens: list[Secret], *, relay: bool) -> list[Connected]:
-        """Join with each token, all at once."""
+    async def connect(
+        self, url: str, tokens: list[Secret], *, relay: bool, hopeless: bool = False
+    ) -> list[Connected]:
+        """Join with each token, all at once.
+
+        Args:
+            url: of the server.
+            tokens: whose.
+            relay: all media has to go over TURN.
+            hopeless: nothing can come of it; it is tried to be seen, and not waited for long.
+        """
+        seconds = min(self._limits.step_s, HOPELESS) if hopeless else self._limits.step_s
         return await self._ask(
             Connected,
             "connect",
-            self._limits.step_s,
+            seconds,
             url=url,
             # To the SDK's process alone, over a pipe.
             tokens=[token.reveal() for token in tokens],
             relay=relay,
-            seconds=self._limits.step_s,
+            seconds=seconds,
         )
 
     async def publish(self, sources: list[list[str]]) -> list[Published]:

@@ -172,7 +172,7 @@ def told(
     for who, player in zip(fact.participants, last.players, strict=False):
         yield from _of_player(who, player, verbose=verbose)
     if ways is not None:
-        yield from _of_ways(ways)
+        yield from _of_ways(ways, relay_only=fact.relay_only)
     sound = sound_alone(last.players, audio_only=fact.audio_only)
     if sound is not None:
         yield "sound alone", sound.words
@@ -200,9 +200,9 @@ def _of_player(who: Participant, player: Player, *, verbose: int) -> Iterator[tu
         yield f"tried, {who.role}", f"{tried.action}: {tried.answer}"
 
 
-def _of_ways(ways: MediaFact) -> Iterator[tuple[str, str]]:
+def _of_ways(ways: MediaFact, *, relay_only: bool) -> Iterator[tuple[str, str]]:
     """Over what this booking could go, and what becomes of it on other networks."""
-    every = media.paths(ways)
+    every = [way for way in media.paths(ways) if not relay_only or way.relayed is not None]
     for label, found in (
         ("would carry it", [_way(way) for way in every if way.works] or ["nothing"]),
         ("does not work", [way.name for way in every if way.offered and not way.works]),

@@ -191,9 +191,7 @@ def _turn(rehearsal: RehearsalFact) -> TurnTry:
 
 
 def _offered_turn(signal: SignalFact) -> tuple[str, ...]:
-    first = signal.first
-    offered = first.ice_servers if isinstance(first, Joined) else ()
-    return tuple(url for server in offered for url in server.urls if url.startswith("turn"))
+    return signal.first.turn_urls if isinstance(signal.first, Joined) else ()
 
 
 def _elsewhere(signal: SignalFact, network: NetworkFact) -> tuple[Candidate, ...]:
@@ -301,12 +299,15 @@ def _connect_failed(
 def _turn_missing(rehearsal: RehearsalFact, signal: SignalFact) -> Iterator[Judgement]:
     if not rehearsal.relay_only or not rehearsal.unconnected or _offered_turn(signal):
         return
-    first = signal.first
-    offered = first.ice_servers if isinstance(first, Joined) else ()
-    urls = ", ".join(url for server in offered for url in server.urls) or "none"
+    offered = signal.first.ice_urls if isinstance(signal.first, Joined) else ()
     yield Judgement(
         (
-            Evidence("ICE servers offered", urls, "a turn: or turns: URL", "signal"),
+            Evidence(
+                "ICE servers offered",
+                ", ".join(offered) or "none",
+                "a turn: or turns: URL",
+                "signal",
+            ),
             *_step(rehearsal, Step.CONNECTION),
         )
     )
