@@ -49,8 +49,11 @@ from lkdoctor.wire.base import End
 
 T = TypeVar("T")
 
-CHECK_SECONDS: Final = 3.0
-"""How long one address is asked; a check over a path that works takes one round trip."""
+CHECK_SECONDS: Final = 2.0
+"""How long one address is asked: eight transmissions; over a path that works one is enough."""
+
+TALK_SECONDS: Final = 3.0
+"""For what takes several round trips: a TCP connection, TLS, an Allocate."""
 
 SERVER_SECONDS: Final = 5.0
 """For all that is asked of one ICE server."""
@@ -229,7 +232,7 @@ class MediaProbe:
             await self._check_all(self._elsewhere, agreed.ice, deadline)
 
     async def _negotiate(self, talk: Talk, deadline: Deadline) -> "_Agreed | None":
-        offered = await talk.offer(deadline.sooner(CHECK_SECONDS))
+        offered = await talk.offer(deadline.sooner(TALK_SECONDS))
         if offered is None or offered.offer is None:
             unreadable = offered is not None
             self._negotiation = (
@@ -417,7 +420,7 @@ class _Server:
                 if not isinstance(opened, Tried):
                     break
             return opened
-        connection = await _tcp(addresses, seen.port, deadline.sooner(CHECK_SECONDS))
+        connection = await _tcp(addresses, seen.port, deadline.sooner(TALK_SECONDS))
         if isinstance(connection, Tried):
             return connection
         if seen.transport == "tls":
@@ -444,7 +447,7 @@ class _Server:
         fact, secured = await tls.handshake(
             connection.detach(),
             _url(seen),
-            deadline.sooner(CHECK_SECONDS),
+            deadline.sooner(TALK_SECONDS),
             reopen,
             trust,
             ca_file=self._endpoint.ca_file,
@@ -478,7 +481,7 @@ class _Server:
     ) -> None:
         ids = tuple(_transaction(self._clock) for _ in range(3))
         asking = stun.allocate(self._login, (ids[0], ids[1], ids[2]))
-        granted, took = await _hold(wire, asking, deadline.sooner(CHECK_SECONDS))
+        granted, took = await _hold(wire, asking, deadline.sooner(TALK_SECONDS))
         tried = granted.tried._replace(round_trip_ms=took if granted.tried.ok else None)
         relay = Relay(tried, "" if granted.relayed is None else str(granted.relayed))
         self.seen = self.seen._replace(relay=relay)
@@ -493,7 +496,7 @@ class _Server:
                 return
             peer = peers[0]
             permit = stun.permit(granted.signed, peer, _transaction(self._clock))
-            permission, _ = await _hold(wire, permit, deadline.sooner(CHECK_SECONDS))
+            permission, _ = await _hold(wire, permit, deadline.sooner(TALK_SECONDS))
             relay = relay._replace(peer=str(peer), permission=permission)
             self.seen = self.seen._replace(relay=relay)
             if permission.ok:
