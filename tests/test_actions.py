@@ -167,7 +167,12 @@ EMPTY = said(200, {"participants": []})
     ("answers", "methods", "clean_up"),
     [
         pytest.param([EMPTY, DONE], ["ListParticipants", "DeleteRoom"], REMOVED, id="empty"),
-        pytest.param([EMPTY, GONE], ["ListParticipants", "DeleteRoom"], REMOVED, id="gone"),
+        pytest.param(
+            [EMPTY, GONE],
+            ["ListParticipants", "DeleteRoom"],
+            REMOVED._replace(detail="it was gone already"),
+            id="gone",
+        ),
         pytest.param(
             [said(200, {"participants": [{"identity": "somebody"}]})],
             ["ListParticipants"],

@@ -42,6 +42,8 @@ SILENT_GRACE: Final = 1.0
 UNUSED_SECONDS: Final = 60
 """After which the server itself removes a room that we made and nobody is in."""
 
+_GONE: Final = "it was gone already"
+
 _PAUSES: Final = (0.2, 0.5)
 """Seconds between looks for a room that was asked for and not confirmed."""
 
@@ -154,7 +156,7 @@ class ThrowAwayRoom:
                 await asyncio.sleep(pause)
                 continue
             else:
-                self.clean_up = CleanUp(self.name, removed=True, detail="it was gone already")
+                self.clean_up = CleanUp(self.name, removed=True, detail=_GONE)
             return
 
 
@@ -281,8 +283,9 @@ async def remove_if_empty(room: str, url: ParsedUrl, token: Secret, ask: Ask) ->
     if people.participants:
         return CleanUp(shown, removed=False, detail="somebody has come meanwhile")
     problem = await _done(ask, twirp.call(url, "DeleteRoom", {"room": room}, token))
-    gone = isinstance(problem, TwirpError) and problem.code == "not_found"
-    if problem is None or gone:
+    if isinstance(problem, TwirpError) and problem.code == "not_found":
+        return CleanUp(shown, removed=True, detail=_GONE)
+    if problem is None:
         return CleanUp(shown, removed=True)
     return CleanUp(shown, removed=False, detail=_why(problem))
 

@@ -10,6 +10,7 @@ from lkdoctor.facts.rehearsal import Outcome, RehearsalFact, Step, StepResult, l
 from lkdoctor.findings import Layer
 from lkdoctor.report.model import Report, RunInfo, TargetInfo
 from lkdoctor.rules.examples import healthy
+from lkdoctor.rules.media import FINE, checked
 from lkdoctor.rules.rehearsal import CHECKS, RULES, played, stopped
 
 RUN = RunInfo(id="1", command="rehearse", started_at=1_790_000_000.0, duration_ms=4500.0)
@@ -168,6 +169,25 @@ def test_the_way_is_slow_from_five_seconds_on() -> None:
             for r in played().rounds[0].players[0].steps
         )
         assert codes(with_player(0, steps=steps)) == expected
+
+
+@pytest.mark.parametrize(
+    ("address", "first"),
+    [
+        pytest.param("203.0.113.10", "Look for a firewall or VPN", id="elsewhere"),
+        pytest.param("127.0.0.1", "Where all is on one machine", id="loopback"),
+    ],
+)
+def test_an_address_that_answers_and_carries_no_call(address: str, first: str) -> None:
+    media = FINE._replace(reached=address, candidates=(checked("udp", address),), servers=())
+    facts = healthy()._replace(rehearsal=stopped(Step.CONNECTION), media=media)
+    shown = fold(facts, run=RUN, target=TargetInfo(), layers=(Layer.MEDIA,))
+    (finding,) = shown.findings
+    assert (finding.code, finding.evidence[0].label) == (
+        "rehearsal-connect-failed",
+        f"UDP {address}:7882",
+    )
+    assert finding.fix[0].text.startswith(first)
 
 
 def test_loss_is_unknown_where_nothing_was_counted() -> None:

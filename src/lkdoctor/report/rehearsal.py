@@ -177,7 +177,8 @@ def told(
     if sound is not None:
         yield "sound alone", sound.words
     for clean_up in fact.clean_ups:
-        yield "room", f"{clean_up.room} {'removed' if clean_up.removed else 'NOT removed'}"
+        became = (clean_up.detail or "removed") if clean_up.removed else "NOT removed"
+        yield "room", f"{clean_up.room} {became}"
     if fact.broke:
         yield "SDK", f"its process ended: {fact.broke}"
 

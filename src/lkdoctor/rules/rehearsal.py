@@ -5,7 +5,7 @@ from typing import Final
 
 from lkdoctor.facts import Facts
 from lkdoctor.facts.api import ApiFact, RoomsListed
-from lkdoctor.facts.media import Checked, MediaFact
+from lkdoctor.facts.media import Checked, MediaFact, Reach, reach
 from lkdoctor.facts.network import NetworkFact
 from lkdoctor.facts.rehearsal import (
     GOOD,
@@ -272,6 +272,7 @@ def _connect_failed(
         return
     answering = _answering(media)
     if answering:
+        loopback = all(reach(c.address) is Reach.LOOPBACK for c in answering)
         yield Judgement(
             (
                 *(
@@ -285,6 +286,7 @@ def _connect_failed(
             "what follows them is dropped on the way (DTLS, or packets of more than 1200 bytes), or this "
             "machine was too busy for it.",
             fix=(
+                *((_LOOPBACK,) if loopback else ()),
                 FixStep("Look for a firewall or VPN that inspects UDP, and for a small MTU."),
                 FixStep(
                     "See whether it is so every time:", command="lkdoctor rehearse … --rounds 5"
@@ -294,6 +296,13 @@ def _connect_failed(
         return
     if any(r.outcome is Outcome.FAILED for r in _results(rehearsal, Step.CONNECTION)):
         yield Judgement(_step(rehearsal, Step.CONNECTION))
+
+
+_LOOPBACK: Final = FixStep(
+    "Where all is on one machine: WebRTC clients gather nothing on loopback, so UDP to 127.0.0.1 "
+    "may lead nowhere. Offer TCP, too, or the machine's own address:",
+    snippet=Snippet("yaml", "rtc:\n  tcp_port: 7881\n  node_ip: 192.168.1.20"),
+)
 
 
 def _turn_missing(rehearsal: RehearsalFact, signal: SignalFact) -> Iterator[Judgement]:
