@@ -23,13 +23,17 @@ from livekit.protocol import models, rtc
 
 from lkdoctor import booking, catalogue, names, redact
 from lkdoctor.cli.token_stream import Verdicts
-from lkdoctor.config import lk, project, resolve, sources
+from lkdoctor.config import compose, lk, project, resolve, server_yaml, sources
+from lkdoctor.config import target as config_target
+from lkdoctor.config.server_files import ServerFiles
+from lkdoctor.config.server_yaml import YamlError
 from lkdoctor.diagnosis.doctor import judge_again
 from lkdoctor.diagnosis.fold import fold
 from lkdoctor.errors import UsageError
 from lkdoctor.facts import Facts, codec
 from lkdoctor.facts.clock import ClockFact
 from lkdoctor.facts.server import NoAnswer
+from lkdoctor.facts.server_config import server_config_fact
 from lkdoctor.facts.token import token_fact, worked_out
 from lkdoctor.facts.url import ParsedUrl
 from lkdoctor.logs import verdict
@@ -39,7 +43,7 @@ from lkdoctor.report import model
 from lkdoctor.rules.examples import healthy
 from lkdoctor.tokens import compare, mint
 from lkdoctor.tokens.decode import Key, Keyring
-from lkdoctor.wire import http, signal, twirp, url
+from lkdoctor.wire import http, sdp, signal, stun, twirp, url
 from lkdoctor.wire.base import Conversation, End
 from lkdoctor.wire.handshake import NoMessage, WebSocket
 
@@ -241,6 +245,42 @@ def frames(data: bytes) -> object:
 
 def signal_message(data: bytes) -> object:
     return shown(signal.read(data))
+
+
+def stun_message(data: bytes) -> object:
+    message = stun.parse(data)
+    if message is not None:
+        assert 0 <= message.error[0] < 1000
+        is_fit_to_show(message.error[1])
+        shown(message.mapped)
+    stun.relayed(data)
+    for length in (stun.next_in_stream(data), stun.next_frame(data)):
+        assert length is None or 0 <= length <= stun.MAX_MESSAGE + 2
+    ice = stun.Ice("theirs:ours", Secret("made-up-ice-password-01"))
+    return [shown(found) for found in (stun.bound(data), stun.bound(data, ice), stun.outcome(data))]
+
+
+def turn_conversation(data: bytes) -> object:
+    """An Allocate whose answers are pieces of the data, and a permission after it."""
+    ids = (bytes(12), bytes(12), bytes(12))
+    login = stun.Login("alice", Secret("made-up-credential-1"))
+    said: list[bytes | End] = [*data.split(b"\xff\xff\xff\xff"), *[End.TIMEOUT] * 4]
+    answers = iter(said)
+    granted = finished(stun.allocate(login, ids), answers)
+    tried = finished(
+        stun.permit(granted.signed, granted.relayed or stun.Address("192.0.2.1", 9), ids[0]),
+        answers,
+    )
+    return [shown(granted.tried), shown(granted.relayed), shown(tried)]
+
+
+def session_description(data: bytes) -> object:
+    offer = sdp.read(data.decode("utf-8", "replace"))
+    if offer is None:
+        return None
+    answer = sdp.answer(offer, sdp.OurSide("ours", "made-up-password-of-ours-1", "AA:BB"))
+    assert answer.count("\r\nm=") == len(offer.sections)
+    return [shown(candidate) for candidate in offer.candidates]
 
 
 def ice_candidate(data: bytes) -> object:
@@ -457,6 +497,17 @@ def lk_file(data: bytes) -> object:
     return lk.parse(data.decode("utf-8", "replace"))
 
 
+def server_yaml_file(data: bytes) -> object:
+    root = server_yaml.read(data.decode("utf-8", "replace"))
+    return shown(server_config_fact(ServerFiles("livekit.yaml", root), config_target.Target()))
+
+
+def compose_file(data: bytes) -> object:
+    found = compose.published(data.decode("utf-8", "replace"))
+    assert len(found) <= compose.MAX_PORTS
+    return [shown(port) for port in found]
+
+
 def variable_name(data: bytes) -> object:
     return resolve.name_of(data.decode("utf-8", "surrogateescape"))
 
@@ -588,12 +639,54 @@ def _frame(data: bytes) -> bytes:
     return b"\x82\x7e" + len(data).to_bytes(2) + data
 
 
+_ID: Final = bytes(12)
+_STUN: Final = (
+    stun.encode(
+        stun.Method.ALLOCATE,
+        stun.Kind.ERROR,
+        _ID,
+        (
+            (stun.Attribute.ERROR_CODE, b"\x00\x00\x04\x01Unauthorized"),
+            (stun.Attribute.REALM, b"turn.example.com"),
+            (stun.Attribute.NONCE, b"0123456789abcdef"),
+        ),
+    ),
+    stun.encode(
+        stun.Method.ALLOCATE,
+        stun.Kind.SUCCESS,
+        _ID,
+        (
+            (stun.Attribute.XOR_RELAYED_ADDRESS, bytes.fromhex("0001a147e112a643")),
+            (stun.Attribute.XOR_MAPPED_ADDRESS, bytes.fromhex("0001a147e112a643")),
+        ),
+    ),
+    stun.encode(
+        stun.Method.BINDING,
+        stun.Kind.SUCCESS,
+        _ID,
+        ((stun.Attribute.XOR_MAPPED_ADDRESS, bytes.fromhex("0001a147e112a643")),),
+        key=b"made-up-ice-password-01",
+        fingerprint=True,
+    ),
+)
+_OFFER: Final = (
+    b"v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=ice-lite\r\n"
+    b"m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:0\r\na=ice-ufrag:abcd\r\n"
+    b"a=ice-pwd:made-up-password-of-theirs-1\r\n"
+    b"a=candidate:1 1 udp 2130706431 192.0.2.1 7882 typ host\r\n"
+    b"a=candidate:2 1 tcp 1671430143 192.0.2.1 7881 typ host tcptype passive\r\n"
+)
+
+
 TARGETS: Final = (
     Target("wire.http", http_answer, _HTTP),
     Target("wire.handshake", upgrade, _HTTP),
     Target("wire.frames", frames, (b"\x05\x00" + _frame(_JOIN) + b"\x88\x02\x03\xe8",)),
     Target("wire.signal", signal_message, _SIGNALS),
     Target("wire.candidate", ice_candidate, (_CANDIDATE,)),
+    Target("wire.stun", stun_message, _STUN),
+    Target("wire.turn", turn_conversation, (b"\xff\xff\xff\xff".join(_STUN),)),
+    Target("wire.sdp", session_description, (_OFFER,)),
     Target("wire.twirp", twirp_answer, (b"\x01", b"\x00\x00" + _TWIRP.encode())),
     Target(
         "wire.url",
@@ -633,6 +726,29 @@ TARGETS: Final = (
             ),
         ),
         (lk.UnreadableError,),
+    ),
+    Target(
+        "config.server",
+        server_yaml_file,
+        (
+            (
+                b"port: 7880\nrtc:\n  udp_port: 7882\n  node_ip: 192.0.2.1\n  turn_servers:\n"
+                b"    - {host: turn.example.com, port: 443, protocol: tls, secret: x}\n"
+                b"keys: {APIx: made-up-secret-0123456789}\nturn: &t {enabled: true}\nx: *t\n"
+            ),
+        ),
+        (YamlError,),
+    ),
+    Target(
+        "config.compose",
+        compose_file,
+        (
+            (
+                b"services:\n  a:\n    image: livekit/livekit-server\n    ports:\n"
+                b"      - 20638:7882/udp\n      - {target: 7881, published: '7881'}\n"
+            ),
+        ),
+        (YamlError,),
     ),
     Target("config.variables", variable_name, (b"LIVEKIT_URL", b"NEXT_PUBLIC_LIVEKIT_API_SECRT")),
     Target(
