@@ -111,6 +111,16 @@ def test_a_poor_connection_says_whether_sound_alone_is_carried(source: str, word
     assert finding.evidence[-1].observed == words
 
 
+def test_pictures_without_any_sound_are_judged_too() -> None:
+    pictures = tuple(
+        r for r in lossy("camera", 60).rounds[0].players[1].receptions if r.source == "camera"
+    )
+    first = played().rounds[0]
+    players = tuple(player._replace(receptions=pictures) for player in first.players)
+    silent = played()._replace(rounds=(first._replace(players=players),))
+    assert codes(silent) == ["rehearsal-poor-path"]
+
+
 def test_sound_that_was_alone_is_judged_by_itself() -> None:
     (finding,) = report(lossy("microphone", 60)._replace(audio_only=True)).findings
     assert finding.evidence[-1].observed == "would break up, too (22.2% of its packets lost)"

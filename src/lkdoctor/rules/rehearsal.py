@@ -559,8 +559,9 @@ def _poor_path(rehearsal: RehearsalFact) -> Iterator[Judgement]:
     poor = list(dict.fromkeys(_poorness(rehearsal)))
     players = [player for _, player in _players(rehearsal)]
     sound = sound_alone(players, audio_only=rehearsal.audio_only)
-    if not poor or sound is None:
+    if not poor:
         return
+    alone = () if sound is None else (Evidence("sound alone", sound.words, None, "rehearsal"),)
     room = min((p.path.outgoing_bps for p in players if p.path and p.path.outgoing_bps), default=0)
     narrow = 0 < room < PICTURE_BPS and not rehearsal.audio_only
     estimate = Evidence(
@@ -573,7 +574,7 @@ def _poor_path(rehearsal: RehearsalFact) -> Iterator[Judgement]:
         (
             *poor[:4],
             *((estimate,) if narrow else ()),
-            Evidence("sound alone", sound.words, None, "rehearsal"),
+            *alone,
         ),
         fix=(
             *((_NARROW,) if narrow else ()),
