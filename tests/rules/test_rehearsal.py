@@ -130,8 +130,10 @@ def test_sound_that_was_alone_is_judged_by_itself() -> None:
 @pytest.mark.parametrize(
     ("bps", "trip", "labels", "fixes"),
     [
-        pytest.param(3e5, 24.0, [], ["--audio-only", "Wi-Fi"], id="room enough"),
-        pytest.param(1e5, 24.0, ["room"], ["smaller", "--audio-only", "Wi-Fi"], id="little room"),
+        pytest.param(3e5, 24.0, [], ["--audio-only", "Wi-Fi"], id="bandwidth enough"),
+        pytest.param(
+            1e5, 24.0, ["bandwidth"], ["smaller", "--audio-only", "Wi-Fi"], id="little bandwidth"
+        ),
         pytest.param(3e5, 401.0, ["round trip"], ["--audio-only", "nearer", "Wi-Fi"], id="far"),
     ],
 )

@@ -203,7 +203,7 @@ class SoundAlone(NamedTuple):
     lost: float
     """The share of its packets that did not arrive, at the one for whom it was worse."""
     carried: bool | None
-    """Whether it would be understood; None: it was sent beside pictures, which took its room."""
+    """Whether it would be understood; None: it was sent beside pictures, which took its bandwidth."""
 
     @property
     def words(self) -> str:

@@ -192,8 +192,8 @@ def _of_player(who: Participant, player: Player, *, verbose: int) -> Iterator[tu
     if not verbose:
         return
     if player.path is not None and player.path.outgoing_bps is not None:
-        room = f"{player.path.outgoing_bps / 1000:.0f} kbit/s, by the sender's estimate"
-        yield f"bandwidth, {who.role}", room
+        estimate = f"{player.path.outgoing_bps / 1000:.0f} kbit/s, by the sender's estimate"
+        yield f"bandwidth, {who.role}", estimate
     for seen in player.receptions:
         first = "never" if seen.first_frame_ms is None else milliseconds(seen.first_frame_ms)
         yield seen.source.replace("_", " "), f"{seen.frames} frames, the first after {first}"

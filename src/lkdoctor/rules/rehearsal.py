@@ -562,20 +562,17 @@ def _poor_path(rehearsal: RehearsalFact) -> Iterator[Judgement]:
     if not poor:
         return
     alone = () if sound is None else (Evidence("sound alone", sound.words, None, "rehearsal"),)
-    room = min((p.path.outgoing_bps for p in players if p.path and p.path.outgoing_bps), default=0)
-    narrow = 0 < room < PICTURE_BPS and not rehearsal.audio_only
+    estimates = [p.path.outgoing_bps for p in players if p.path and p.path.outgoing_bps]
+    bandwidth = min(estimates, default=PICTURE_BPS)
+    narrow = bandwidth < PICTURE_BPS and not rehearsal.audio_only
     estimate = Evidence(
-        "room, by the sender's estimate",
-        f"{room / 1000:.0f} kbit/s",
+        "bandwidth, by the sender's estimate",
+        f"{bandwidth / 1000:.0f} kbit/s",
         f"{PICTURE_BPS / 1000:.0f} kbit/s for a small picture",
         "rehearsal",
     )
     yield Judgement(
-        (
-            *poor[:4],
-            *((estimate,) if narrow else ()),
-            *alone,
-        ),
+        (*poor[:4], *((estimate,) if narrow else ()), *alone),
         fix=(
             *((_NARROW,) if narrow else ()),
             *(() if rehearsal.audio_only else (_AUDIO_ONLY,)),
@@ -599,7 +596,7 @@ def _poorness(rehearsal: RehearsalFact) -> Iterator[Evidence]:
 
 
 _NARROW: Final = FixStep(
-    "Send less where there is little room: smaller pictures, and only what somebody looks at.",
+    "Send less where there is little bandwidth: smaller pictures, and only what somebody looks at.",
     snippet=Snippet("javascript", "new Room({ adaptiveStream: true, dynacast: true })"),
 )
 _AUDIO_ONLY: Final = FixStep(
@@ -607,7 +604,8 @@ _AUDIO_ONLY: Final = FixStep(
 )
 _NEARER: Final = FixStep("Offer a server or a TURN server that is nearer to these users.")
 _WIRELESS: Final = FixStep(
-    "Where packets are lost although there is room, look at the Wi-Fi or the mobile network between."
+    "Where packets are lost although there is bandwidth for them, look at the Wi-Fi or the mobile "
+    "network between."
 )
 
 
