@@ -462,7 +462,7 @@ def test_ctrl_c_in_any_step_leaves_nobody_and_nothing(
     # What was done before the signal came had nothing left to be interrupted.
     ends = {(130, "signal"), *({(0, None)} if step == STEPS[-1] else ())}
     assert (process.returncode, rows[-1]["run"]["interrupted_by"]) in ends
-    assert rooms(real_server, tmp_path) == []
+    assert rooms(real_server, tmp_path) == [], rows
 
 
 @pytest.mark.parametrize(
