@@ -17,7 +17,7 @@ from livekit import api
 from livekit.api.room_service import RoomService
 from servers import RunningServer, livekit_server
 
-from lkdoctor.sandbox import running_sandbox
+from lkdoctor.sandbox import Sandbox, running_sandbox
 
 BOOKING = ("--booking", "b1", "--provider", "ada", "--client", "carl")
 SHORT = ("--seconds", "0", "--timeout", "20")
@@ -38,6 +38,14 @@ def surroundings(server: RunningServer) -> dict[str, str]:
         "LIVEKIT_URL": server.url,
         "LIVEKIT_API_KEY": server.long_key,
         "LIVEKIT_API_SECRET": server.long_secret,
+    }
+
+
+def of_sandbox(sandbox: Sandbox) -> dict[str, str]:
+    return {
+        "LIVEKIT_URL": sandbox.url,
+        "LIVEKIT_API_KEY": sandbox.api_key,
+        "LIVEKIT_API_SECRET": sandbox.api_secret,
     }
 
 
@@ -214,11 +222,7 @@ def test_several_rounds_are_counted(real_server: RunningServer, tmp_path: Path) 
 
 def test_signalling_alone_runs_everywhere(tmp_path: Path) -> None:
     with running_sandbox() as sandbox:
-        surround = {
-            "LIVEKIT_URL": sandbox.url,
-            "LIVEKIT_API_KEY": sandbox.api_key,
-            "LIVEKIT_API_SECRET": sandbox.api_secret,
-        }
+        surround = of_sandbox(sandbox)
         words = (*BOOKING, "--signal-only")
         done = lkdoctor("rehearse", *words, "-o", "json", cwd=tmp_path, env=surround)
     report = done.json()
@@ -258,11 +262,7 @@ def test_a_codec_that_is_switched_off_is_named(enabled: str, title: str, tmp_pat
 )
 def test_an_api_by_which_no_role_can_be_held_to_is_named(fault: str, tmp_path: Path) -> None:
     with running_sandbox(faults=[fault]) as sandbox:
-        surround = {
-            "LIVEKIT_URL": sandbox.url,
-            "LIVEKIT_API_KEY": sandbox.api_key,
-            "LIVEKIT_API_SECRET": sandbox.api_secret,
-        }
+        surround = of_sandbox(sandbox)
         words = (*BOOKING, "--signal-only", "-o", "json")
         done = lkdoctor("rehearse", *words, cwd=tmp_path, env=surround)
     report = done.json()
@@ -540,11 +540,7 @@ def test_without_the_sdk_one_line_says_what_to_install(tmp_path: Path) -> None:
 def test_a_server_without_media_is_told(tmp_path: Path) -> None:
     """The sandbox signals, and carries no media."""
     with running_sandbox() as sandbox:
-        surround = {
-            "LIVEKIT_URL": sandbox.url,
-            "LIVEKIT_API_KEY": sandbox.api_key,
-            "LIVEKIT_API_SECRET": sandbox.api_secret,
-        }
+        surround = of_sandbox(sandbox)
         words = (*BOOKING, "--timeout", "3", "-o", "json")
         done = lkdoctor("rehearse", *words, cwd=tmp_path, env=surround)
     report = done.json()

@@ -331,7 +331,7 @@ def test_a_closed_udp_port_is_made_up_for_by_tcp() -> None:
 
 @needs_a_host
 def test_a_way_that_opens_late_makes_a_booking_slow() -> None:
-    # Three seconds for the look at its ways, and then more than five for the connection.
+    # Two seconds for the look at its ways, and then more than five for the connection.
     status, report, _ = rehearsed(rules=CLOSED, opens_after=12, options=["--timeout", "60"])
     assert (status, [f["code"] for f in report["findings"]]) == (0, ["rehearsal-slow"])
 

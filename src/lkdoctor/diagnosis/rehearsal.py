@@ -37,6 +37,7 @@ from lkdoctor.facts.rehearsal import (
     Round,
     Step,
     StepResult,
+    share_identity,
 )
 from lkdoctor.facts.server import Exchange, HttpAnswer, Silence
 from lkdoctor.facts.signal import (
@@ -370,8 +371,8 @@ class _Play:
 
     def looking_at_media(self, route: Route) -> "MediaProbe | None":
         """What looks at the ways of media from a session of the first participant, once."""
-        seats = {(actor.shown.identity, actor.room) for actor in self.actors}
-        shared = len(seats) < len(self.actors)  # the other one would end that session
+        # The other one would end that session.
+        shared = share_identity(actor.shown for actor in self.actors)
         if self.script.signal_only or shared or self._media is not None:
             return None
         self._media = way.looking_at_media(route, self.clock)

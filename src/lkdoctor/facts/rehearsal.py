@@ -46,7 +46,6 @@ AUDIO_LOSS: Final = 0.15
 TRIP_MS: Final = 400.0
 """Round trip above which people talk into each other (ITU-T G.114: 200 ms one way, doubled)."""
 
-
 PICTURE_BPS: Final = 300_000.0
 """What a small picture takes, in bits a second; none of a rehearsal's is given more."""
 
@@ -65,6 +64,9 @@ class Outcome(StrEnum):
 
 GOOD = (Outcome.OK, Outcome.LEFT_OUT)
 """Outcomes after which the next step is played."""
+
+BAD = (Outcome.FAILED, Outcome.TIMEOUT)
+"""Those of a step that was played, and did not go well."""
 
 
 class StepResult(NamedTuple):
@@ -94,6 +96,12 @@ class Participant(NamedTuple):
     """May mute, update and remove others."""
     room_record: bool = False
     """May list and start egress."""
+
+
+def share_identity(people: Iterable[Participant]) -> bool:
+    """Whether an identity is twice in a room, where the later one ends the session of the other."""
+    people = tuple(people)
+    return len({(who.identity, who.room) for who in people}) < len(people)
 
 
 class Publication(NamedTuple):
@@ -276,7 +284,7 @@ class RehearsalFact(NamedTuple):
     def unconnected(self) -> bool:
         """Whether somebody got no peer connection in some round."""
         return any(
-            player.step(Step.CONNECTION).outcome in {Outcome.FAILED, Outcome.TIMEOUT}
+            player.step(Step.CONNECTION).outcome in BAD
             for one in self.rounds
             for player in one.players
         )

@@ -87,6 +87,10 @@ _PREFERRED: Final = (
 class _FromOnePort(Connection):
     """Of `_Sockets`: sends from the port that they share."""
 
+    def __init__(self, sock: socket.socket, to: stun.Address) -> None:
+        super().__init__(sock)
+        self.to = to
+
 
 class _Sockets:
     """UDP sockets that all send from one local port, as a browser's ICE agent does.
@@ -115,7 +119,7 @@ class _Sockets:
         except OSError as problem:
             sock.close()
             return Tried(Outcome.UNREACHABLE, detail=network.error_words(problem))
-        return _FromOnePort(sock) if shares else Connection(sock)
+        return _FromOnePort(sock, address) if shares else Connection(sock)
 
     def _share(
         self, sock: socket.socket, family: socket.AddressFamily, address: stun.Address
@@ -136,10 +140,10 @@ class _Sockets:
             return False
         return True
 
-    def answered(self, wire: "_Wire", address: stun.Address, tried: Tried) -> None:
+    def answered(self, wire: "_Wire", tried: Tried) -> None:
         """What an address that was asked says of ours."""
         if tried.ok and tried.detail and isinstance(wire, _FromOnePort):
-            self.mapped.append(Mapped(str(address), tried.detail))
+            self.mapped.append(Mapped(str(wire.to), tried.detail))
 
 
 class MediaProbe:
@@ -276,9 +280,8 @@ class MediaProbe:
 
     async def _check(self, candidate: Checked, ice: stun.Ice, deadline: Deadline) -> Tried:
         wire: _Wire | Tried
-        place = stun.Address(candidate.address, candidate.port)
         if candidate.protocol == "udp":
-            wire = self._sockets.udp(place)
+            wire = self._sockets.udp(stun.Address(candidate.address, candidate.port))
         else:
             opened = await _tcp((candidate.address,), candidate.port, deadline)
             wire = (
@@ -292,7 +295,7 @@ class MediaProbe:
             tried = await self._bind(wire, deadline, ice)
         finally:
             wire.close()
-        self._sockets.answered(wire, place, tried)
+        self._sockets.answered(wire, tried)
         return tried
 
     async def _bind(self, wire: "_Wire", deadline: Deadline, ice: stun.Ice | None = None) -> Tried:
@@ -375,8 +378,6 @@ class _Server:
         self._endpoint = endpoint
         self._clock = clock
         self._sockets = sockets
-        self._place: stun.Address | None = None
-        """Which of its addresses is asked, over UDP."""
 
     async def everything(
         self,
@@ -402,8 +403,7 @@ class _Server:
             else:
                 tried = await bind(wire, deadline.sooner(CHECK_SECONDS))
                 self.seen = self.seen._replace(binding=tried)
-                if self._place is not None:
-                    self._sockets.answered(wire, self._place, tried)
+                self._sockets.answered(wire, tried)
         finally:
             wire.close()
         await self._why(deadline)
@@ -415,8 +415,7 @@ class _Server:
         if seen.transport == "udp":
             opened: _Wire | Tried = UNTRIED
             for address in addresses[:4]:
-                self._place = stun.Address(address, seen.port)
-                opened = self._sockets.udp(self._place)
+                opened = self._sockets.udp(stun.Address(address, seen.port))
                 if not isinstance(opened, Tried):
                     break
             return opened

@@ -5,6 +5,7 @@ from typing import Final
 
 from lkdoctor.facts.media import MediaFact
 from lkdoctor.facts.rehearsal import (
+    BAD,
     GOOD,
     NAMES,
     MediaPath,
@@ -293,7 +294,7 @@ def _spoken(report: Report, *, verbose: int) -> Iterator[Line]:
 def _said(fact: RehearsalFact, number: int, step: Step) -> str:
     results = [one.players[number].step(step) for one in fact.rounds]
     good = [r for r in results if r.outcome is Outcome.OK]
-    bad = [r for r in results if r.outcome in {Outcome.FAILED, Outcome.TIMEOUT}]
+    bad = [r for r in results if r.outcome in BAD]
     if bad:
         rounds = f" in {len(bad)} of {len(results)} rounds" if len(results) > 1 else ""
         why = f", {bad[0].detail}" if bad[0].detail else ""

@@ -679,6 +679,8 @@ def _port(host: str, container: str) -> PublishedPort:
 _NO_MEDIA: Final = ("could not establish pc connection", "wait_pc_connection timed out")
 _UNCONNECTED: Final = ("rehearsal-media-blocked", "rehearsal-connect-failed")
 
+_PORTS: Final = Snippet("yaml", "    ports:\n      - 7881:7881/tcp\n      - 7882:7882/udp")
+
 _SERVER_SDK: Final = _package(Ecosystem.NPM, "livekit-server-sdk", "2.13.1")
 _PROMISE_FIX: Final = (
     FixStep(
@@ -971,7 +973,7 @@ RULES: Final = (
             FixStep(
                 "Publish each under its own number, and change the number in livekit.yaml where it is "
                 "taken:",
-                snippet=Snippet("yaml", "    ports:\n      - 7881:7881/tcp\n      - 7882:7882/udp"),
+                snippet=_PORTS,
             ),
             FixStep(
                 "Or give it the host's network:",
@@ -998,7 +1000,7 @@ RULES: Final = (
         fix=(
             FixStep(
                 "Add /udp; one port is enough with rtc.udp_port:",
-                snippet=Snippet("yaml", "    ports:\n      - 7881:7881/tcp\n      - 7882:7882/udp"),
+                snippet=_PORTS,
             ),
         ),
         source="docs.docker.com/reference/compose-file/services (ports), livekit/livekit#3236",

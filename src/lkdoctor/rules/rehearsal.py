@@ -8,6 +8,7 @@ from lkdoctor.facts.api import ApiFact, RoomsListed
 from lkdoctor.facts.media import Checked, MediaFact, Reach, reach
 from lkdoctor.facts.network import NetworkFact
 from lkdoctor.facts.rehearsal import (
+    BAD,
     GOOD,
     NAMES,
     PICTURE_BPS,
@@ -25,6 +26,7 @@ from lkdoctor.facts.rehearsal import (
     StepResult,
     TurnTry,
     loss,
+    share_identity,
     sound_alone,
 )
 from lkdoctor.facts.signal import Candidate, CleanUp, IceServer, Joined, SignalFact
@@ -115,11 +117,7 @@ def _how_often(fact: RehearsalFact, bad: int) -> tuple[Evidence, ...]:
 
 
 def _rounds_where(fact: RehearsalFact, step: Step) -> list[Round]:
-    return [
-        one
-        for one in fact.rounds
-        if any(p.step(step).outcome in {Outcome.FAILED, Outcome.TIMEOUT} for p in one.players)
-    ]
+    return [one for one in fact.rounds if any(p.step(step).outcome in BAD for p in one.players)]
 
 
 def _step(fact: RehearsalFact, step: Step) -> tuple[Evidence, ...]:
@@ -136,7 +134,7 @@ def _step(fact: RehearsalFact, step: Step) -> tuple[Evidence, ...]:
             "rehearsal",
         )
         for player in found[0].players
-        if (result := player.step(step)).outcome in {Outcome.FAILED, Outcome.TIMEOUT}
+        if (result := player.step(step)).outcome in BAD
     ]
     return (*said, *_how_often(fact, len(found)))
 
@@ -167,16 +165,16 @@ def _rooms_differ(rehearsal: RehearsalFact) -> Iterator[Judgement]:
 
 def _identity_shared(rehearsal: RehearsalFact) -> Iterator[Judgement]:
     people = rehearsal.participants
-    if not rehearsal.one_room or len({who.identity for who in people}) == len(people):
-        return
-    ends = [
-        Evidence(f"session of the {player.role}", player.ended, "stays", "rehearsal")
-        for _, player in _players(rehearsal)
-        if player.ended
-    ]
-    yield Judgement(
-        (*(Evidence(f"identity of the {w.role}", w.identity, None, "token") for w in people), *ends)
-    )
+    if share_identity(people):
+        same = (Evidence(f"identity of the {w.role}", w.identity, None, "token") for w in people)
+        yield Judgement((*same, *_ends(rehearsal)))
+
+
+def _ends(rehearsal: RehearsalFact) -> Iterator[Evidence]:
+    """The sessions that ended by themselves, and why."""
+    for _, player in _players(rehearsal):
+        if player.ended:
+            yield Evidence(f"session of the {player.role}", player.ended, "stays", "rehearsal")
 
 
 # ------------------------------------------------------------------ the way of the media
@@ -446,15 +444,9 @@ def _media_silent(rehearsal: RehearsalFact) -> Iterator[Judgement]:
 
 
 def _session_ended(rehearsal: RehearsalFact) -> Iterator[Judgement]:
-    ends = [
-        Evidence(f"session of the {player.role}", player.ended, "stays", "rehearsal")
-        for _, player in _players(rehearsal)
-        if player.ended
-    ]
-    people = rehearsal.participants
-    shared = len({(who.identity, who.room) for who in people}) < len(people)
-    if ends and not shared:
-        yield Judgement(tuple(dict.fromkeys(ends)))
+    ends = tuple(dict.fromkeys(_ends(rehearsal)))
+    if ends and not share_identity(rehearsal.participants):
+        yield Judgement(ends)
 
 
 def _data_lost(rehearsal: RehearsalFact) -> Iterator[Judgement]:
@@ -556,11 +548,12 @@ def _slow(rehearsal: RehearsalFact) -> Iterator[Judgement]:
 
 
 def _poor_path(rehearsal: RehearsalFact) -> Iterator[Judgement]:
-    poor = list(dict.fromkeys(_poorness(rehearsal)))
+    seen = dict.fromkeys(_poorness(rehearsal))
     players = [player for _, player in _players(rehearsal)]
     sound = sound_alone(players, audio_only=rehearsal.audio_only)
-    if not poor:
+    if not seen:
         return
+    poor, advice = zip(*seen, strict=True)
     alone = () if sound is None else (Evidence("sound alone", sound.words, None, "rehearsal"),)
     estimates = [p.path.outgoing_bps for p in players if p.path and p.path.outgoing_bps]
     bandwidth = min(estimates, default=PICTURE_BPS)
@@ -576,23 +569,23 @@ def _poor_path(rehearsal: RehearsalFact) -> Iterator[Judgement]:
         fix=(
             *((_NARROW,) if narrow else ()),
             *(() if rehearsal.audio_only else (_AUDIO_ONLY,)),
-            *((_NEARER,) if any("round trip" in one.label for one in poor) else ()),
-            *((_WIRELESS,) if any("lost" in one.label for one in poor) else ()),
+            *(step for step in (_NEARER, _WIRELESS) if step in advice),
         ),
     )
 
 
-def _poorness(rehearsal: RehearsalFact) -> Iterator[Evidence]:
-    """What was lost or late, for each participant of each round."""
+def _poorness(rehearsal: RehearsalFact) -> Iterator[tuple[Evidence, FixStep]]:
+    """What was lost or late, for each participant of each round, and what to do about it."""
     for _, player in _players(rehearsal):
         share = loss(player.receptions) or 0.0
         if share > LOSS:
             label = f"packets lost on the way to the {player.role}"
-            yield Evidence(label, f"{share:.0%}", f"at most {LOSS:.0%}", "rehearsal")
+            yield Evidence(label, f"{share:.0%}", f"at most {LOSS:.0%}", "rehearsal"), _WIRELESS
         trip = player.path.round_trip_ms if player.path else None
         if trip is not None and trip > TRIP_MS:
             label = f"round trip of the {player.role}"
-            yield Evidence(label, f"{trip:.0f} ms", f"at most {TRIP_MS:.0f} ms", "rehearsal")
+            late = Evidence(label, f"{trip:.0f} ms", f"at most {TRIP_MS:.0f} ms", "rehearsal")
+            yield late, _NEARER
 
 
 _NARROW: Final = FixStep(
@@ -750,20 +743,21 @@ def _candidates(address: str) -> Facts:
 
 def _relayed(turn: TurnTry, *urls: str) -> Facts:
     fact = stopped(Step.CONNECTION, turn=turn)._replace(relay_only=True)
+    return _joined(fact, ice_servers=(IceServer(urls, "<masked>", has_credential=True),))
+
+
+def _sound_only() -> Facts:
+    fact = _wrong(Step.RECEIVING, detail="nothing arrived of camera and screen share")
+    return _joined(fact, codecs=("audio/opus", "audio/red"))
+
+
+def _joined(fact: RehearsalFact, **fields: object) -> Facts:
+    """With something else in the JoinResponse."""
     facts = _played(fact)
     assert facts.signal is not None  # noqa: S101 - an example has it
     first = facts.signal.first
     assert isinstance(first, Joined)  # noqa: S101 - an example has it
-    first = first._replace(ice_servers=(IceServer(urls, "<masked>", has_credential=True),))
-    return facts._replace(signal=facts.signal._replace(first=first))
-
-
-def _sound_only() -> Facts:
-    facts = _played(_wrong(Step.RECEIVING, detail="nothing arrived of camera and screen share"))
-    assert facts.signal is not None  # noqa: S101 - an example has it
-    first = facts.signal.first
-    assert isinstance(first, Joined)  # noqa: S101 - an example has it
-    first = first._replace(codecs=("audio/opus", "audio/red"))
+    first = first._replace(**fields)  # type: ignore[arg-type]  # the record's own names
     return facts._replace(signal=facts.signal._replace(first=first))
 
 

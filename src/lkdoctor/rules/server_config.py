@@ -1059,12 +1059,6 @@ def _rule(
     )
 
 
-_NO_MEDIA: Final = (
-    "could not establish pc connection",
-    "wait_pc_connection timed out",
-    "could not connect PeerConnection after timeout",
-)
-
 _GENERIC: Final = "could not establish signal connection"
 
 _DOWN: Final = ("tcp-refused",)
@@ -1243,7 +1237,7 @@ RULES: Final = (
         symptoms=(
             _GENERIC,
             "could not listen on TURN UDP port: bind: address already in use",
-            *_NO_MEDIA,
+            *watched.NO_MEDIA,
         ),
         cause="LiveKit's own TURN server needs ports of its own: one for TURN over UDP, one for TURN/TLS, "
         "and a range to relay on (30000-40000 where none is set).",
@@ -1269,7 +1263,7 @@ RULES: Final = (
         "ports",
         "udp_port has no effect beside a range of ports",
         _udp_ignored,
-        symptoms=_NO_MEDIA,
+        symptoms=watched.NO_MEDIA,
         cause="Where port_range_start and port_range_end are set, media goes over that range and udp_port "
         "is not opened. A firewall that lets only udp_port through then lets no media through.",
         how="Both are set, or the range has no end.",
@@ -1326,7 +1320,7 @@ RULES: Final = (
         "media",
         "The server offers clients its loopback address for media",
         _loopback_node_ip_or_seen,
-        symptoms=_NO_MEDIA,
+        symptoms=watched.NO_MEDIA,
         cause="node_ip is the address that clients send media to. 127.0.0.1, copied from a quick start, "
         "means their own machine to them.",
         how="node_ip (or NODE_IP) is a loopback address, and the URL leads elsewhere; or every address that "
@@ -1351,7 +1345,7 @@ RULES: Final = (
         "media",
         "The server offers a private address for media",
         _private_node_ip_or_seen,
-        symptoms=_NO_MEDIA,
+        symptoms=watched.NO_MEDIA,
         cause="The URL is public, node_ip is an address of a private network or a container's bridge: "
         "signalling gets through, media does not.",
         how="node_ip (or NODE_IP) is private, the URL's host is not; or every address that the server "
@@ -1377,7 +1371,7 @@ RULES: Final = (
         "media",
         "use_external_ip overrides node_ip",
         _external_ip,
-        symptoms=("could not resolve external IP: context deadline exceeded", *_NO_MEDIA),
+        symptoms=("could not resolve external IP: context deadline exceeded", *watched.NO_MEDIA),
         cause="With use_external_ip the server asks a STUN server for its address and forgets node_ip. "
         "Where STUN is blocked it does not start; where it answers with a NAT gateway's address, media "
         "goes there.",
@@ -1395,7 +1389,7 @@ RULES: Final = (
         "media",
         "The server does not read a variable that is set for it",
         _variable_ignored,
-        symptoms=_NO_MEDIA,
+        symptoms=watched.NO_MEDIA,
         cause="The variables that livekit-server makes from its settings hold single values alone. Since "
         "1.10 node_ip is one of several parts, as udp_port has always been: LIVEKIT_RTC_NODE_IP and "
         "LIVEKIT_RTC_UDP_PORT are passed over without a word.",
@@ -1447,7 +1441,7 @@ RULES: Final = (
         "turn",
         "Clients look for TURN/TLS on port 443, not on tls_port",
         _turn_443_or_seen,
-        symptoms=("error with ICE candidate: 701", *_NO_MEDIA),
+        symptoms=("error with ICE candidate: 701", *watched.NO_MEDIA),
         cause="Whatever turn.tls_port says, the server tells clients turns:DOMAIN:443. Something has to "
         "carry TCP from 443 of that name to tls_port; a web proxy that answers there does not.",
         how="turn.tls_port is not 443, or turn.domain is the host of a wss:// URL. Whether a TCP load "
@@ -1471,7 +1465,7 @@ RULES: Final = (
         "turn",
         "external_tls leaves the TURN certificate unused",
         _turn_external_tls_or_seen,
-        symptoms=_NO_MEDIA,
+        symptoms=watched.NO_MEDIA,
         cause="With external_tls the server speaks plain TURN on tls_port, as something in front ends TLS. "
         "A certificate beside it is not used: one of the two settings is a mistake.",
         how="Both are set; or the TLS handshake with a turns: server of the join response fails, and TURN "
@@ -1521,7 +1515,7 @@ RULES: Final = (
         "turn",
         "TURN refuses to relay to the server's private address",
         _turn_peer_denied_or_seen,
-        symptoms=_NO_MEDIA,
+        symptoms=watched.NO_MEDIA,
         cause="Since 1.12 LiveKit's own TURN server relays to no private address unless it is allowed, and "
         "node_ip is one: whoever needs TURN gets no media.",
         how="turn is enabled, node_ip is private, allow_restricted_peer_cidrs is empty; or a TURN server "
@@ -1550,7 +1544,7 @@ RULES: Final = (
         "turn",
         "A TURN server is configured without credentials",
         _turn_credentials_or_seen,
-        symptoms=("error with ICE candidate: 701", *_NO_MEDIA),
+        symptoms=("error with ICE candidate: 701", *watched.NO_MEDIA),
         cause="Clients are told of a TURN server, but of no user name and password for it, and TURN "
         "servers let nobody in without.",
         how="An entry of rtc.turn_servers has neither a secret nor both username and credential; or a TURN "
