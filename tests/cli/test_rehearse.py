@@ -4,14 +4,18 @@ import asyncio
 import contextlib
 import json
 import os
+import queue
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+import servers
 from faults.doctor import Ran, lkdoctor
 from livekit import api
 from livekit.api.room_service import RoomService
@@ -183,6 +187,69 @@ def test_a_fault_of_the_booking_is_named_at_its_step(  # noqa: PLR0917 - a row o
     assert (status, report["findings"][0]["check"]) == (1, f"rehearsal.{step}")
 
 
+@contextlib.contextmanager
+def webhooks() -> Iterator[tuple[str, "queue.Queue[dict[str, Any]]"]]:
+    """An app's backend: where it is, and what a server has told it."""
+    told: queue.Queue[dict[str, Any]] = queue.Queue()
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as backend:
+        threading.Thread(target=backend.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{backend.server_port}/", told
+        backend.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("options", "people"),
+    [
+        pytest.param((), {"lkdoctor-ada", "lkdoctor-carl"}, id="in a copy"),
+        pytest.param(("--in-place",), {"ada", "carl"}, id="in place"),
+        pytest.param(("--signal-only",), {"lkdoctor-ada", "lkdoctor-carl"}, id="signalling alone"),
+    ],
+)
+def test_the_backend_is_told_of_the_booking_s_people_only_in_place(
+    options: tuple[str, ...], people: set[str], tmp_path: Path
+) -> None:
+    with webhooks() as (url, told):
+        hook = {"webhook": {"api_key": servers.LONG_KEY, "urls": [url]}}
+        keys = {servers.LONG_KEY: "a-secret-that-is-made-up-and-long-enough"}
+        with livekit_server(config=hook, keys=keys) as server:
+            code, report = played(server, tmp_path, *BOOKING, *SHORT, *options)
+            seen: set[str] = set()
+            while (event := told.get(timeout=20))["event"] != "room_finished":
+                seen |= {event["participant"]["identity"]} if "participant" in event else set()
+    fact = report["facts"]["rehearsal"]
+    assert (code, seen) == (0, people)
+    assert {who["identity_played"] for who in fact["participants"]} == people
+    assert {who["identity"] for who in fact["participants"]} == {"ada", "carl"}
+
+
+@pytest.mark.parametrize(
+    ("identity", "code"),
+    [
+        pytest.param("a" * 256, 0, id="as long as may be"),
+        pytest.param("ä" * 128, 0, id="as long as may be, in two bytes each"),
+        pytest.param("a" * 257, 1, id="too long"),
+        pytest.param("ä" * 129, 1, id="too long, in two bytes each"),
+    ],
+)
+def test_how_long_an_identity_may_be_is_what_it_is(
+    identity: str, code: int, real_server: RunningServer, tmp_path: Path
+) -> None:
+    people = ("--room", "booking-w", "--as", f"provider:{identity}", "--as", "client:carl")
+    status, report = played(real_server, tmp_path, *people, "--signal-only")
+    assert status == code
+    assert outcomes(report, 0)["token"] == ("ok" if code == 0 else "failed")
+
+
 def test_data_that_may_not_be_sent_is_a_warning(real_server: RunningServer, tmp_path: Path) -> None:
     (tmp_path / "lkdoctor.toml").write_text("[roles.client]\ncanPublishData = false")
     status, report = played(real_server, tmp_path, *BOOKING, *SHORT, "--fail-on", "warn")
@@ -317,7 +384,7 @@ class Backend:
 
 def test_a_session_that_somebody_ends_is_told_with_the_reason(tmp_path: Path) -> None:
     def throw_out(service: RoomService, room: str) -> Awaitable[object]:
-        carl = api.RoomParticipantIdentity(room=room, identity="carl")
+        carl = api.RoomParticipantIdentity(room=room, identity="lkdoctor-carl")
         return service.remove_participant(carl)
 
     with livekit_server() as server:
@@ -334,7 +401,9 @@ def test_a_permission_that_is_taken_away_after_the_join_leaves_a_track_unanswere
         denied = api.ParticipantPermission(
             can_publish=False, can_subscribe=True, can_publish_data=True
         )
-        request = api.UpdateParticipantRequest(room=room, identity="carl", permission=denied)
+        request = api.UpdateParticipantRequest(
+            room=room, identity="lkdoctor-carl", permission=denied
+        )
         return service.update_participant(request)
 
     found: list[str] = []

@@ -8,6 +8,7 @@ participants leave and the room that was made is removed.
 
 import asyncio
 import contextlib
+import hashlib
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -179,7 +180,31 @@ def _left_out(facts: Facts) -> Mapping[str, Skip]:
     return skipped
 
 
-def participant(seat: Seat, room_played: str, sources: Sequence[str]) -> Participant:
+_OURS: Final = "lkdoctor-"
+_LENGTHENED: Final = 64
+"""Bytes up to which an identity is made longer: more may be beyond a server's own limit."""
+
+
+def played_as(identity: str) -> str:
+    """The name under which somebody is played in a throw-away copy.
+
+    An app's backend gets webhooks of every join, and is not to take ours for its own people. The
+    same identity gives the same name. A long one keeps its length: whether the server takes it is
+    to be seen.
+    """
+    raw = identity.encode("utf-8", "surrogatepass")
+    prefixed = _OURS + identity
+    if not raw or len(_OURS) + len(raw) <= _LENGTHENED:
+        return prefixed if raw else identity
+    digest = hashlib.sha256(raw).hexdigest()
+    kept = raw[: len(raw) - len(_OURS) - 9].decode("utf-8", "ignore")
+    rest = len(raw) - len(_OURS) - len(kept.encode()) - 1
+    return f"{_OURS}{kept}-{digest[:rest]}"
+
+
+def participant(
+    seat: Seat, identity_played: str, room_played: str, sources: Sequence[str]
+) -> Participant:
     """What the grants of a seat say."""
     video = seat.video
     listed = video.get("canPublishSources")
@@ -195,6 +220,7 @@ def participant(seat: Seat, room_played: str, sources: Sequence[str]) -> Partici
         can_publish_data=video.get("canPublishData", True) is not False,  # as `mint` writes it
         room_admin=video.get("roomAdmin") is True,
         room_record=video.get("roomRecord") is True,
+        identity_played=safe(identity_played, 512),
     )
 
 
@@ -204,6 +230,8 @@ class _Actor(NamedTuple):
     seat: Seat
     room: str
     """The room that is joined, exact."""
+    identity: str
+    """Under which name, exact."""
     shown: Participant
 
 
@@ -217,10 +245,7 @@ class _Play:
         self._pair: KeyPair = need_key_pair(resolution.target)
         rooms = dict.fromkeys(seat.room for seat in script.seats)
         copies = {r: r if script.in_place else f"lkdoctor-{clock.token_hex(8)}" for r in rooms}
-        self.actors = tuple(
-            _Actor(seat, copies[seat.room], participant(seat, copies[seat.room], script.sources))
-            for seat in script.seats
-        )
+        self.actors = tuple(self._actor(seat, copies[seat.room]) for seat in script.seats)
         self._copies: Mapping[str, str] = copies
         self.cases: tuple[Case, ...] = tuple(self._case(resolution, actor) for actor in self.actors)
         self._facts: Facts = self.cases[0].facts
@@ -237,12 +262,17 @@ class _Play:
         self._broke = ""
         self._media: MediaProbe | None = None
 
+    def _actor(self, seat: Seat, room: str) -> _Actor:
+        identity = seat.identity if self.script.in_place else played_as(seat.identity)
+        return _Actor(seat, room, identity, participant(seat, identity, room, self.script.sources))
+
     def _case(self, resolution: Resolution, actor: _Actor) -> Case:
-        """The case as the app would have it; its token is for the room that is played."""
+        """The case as the app would have it; its token is for what is played."""
         named = cases.gather(resolution, self.clock, seat=actor.seat)
         if self.script.in_place:
             return named
-        seat = actor.seat._replace(room=actor.room, video={**actor.seat.video, "room": actor.room})
+        video = {**actor.seat.video, "room": actor.room}
+        seat = actor.seat._replace(room=actor.room, identity=actor.identity, video=video)
         played = cases.gather(resolution, self.clock, seat=seat)
         return played._replace(facts=played.facts._replace(name=named.facts.name, env=None))
 
@@ -381,7 +411,7 @@ class _Play:
     def tokens(self) -> list[Secret]:
         """A token for each, of the booking's grants and nothing else."""
         return [
-            self._sign({**actor.seat.video, "room": actor.room}, identity=actor.seat.identity)
+            self._sign({**actor.seat.video, "room": actor.room}, identity=actor.identity)
             for actor in self.actors
         ]
 
@@ -660,7 +690,7 @@ class _Round:
             self._tokens[number],
             self._play.ask(self._route),
             room=actor.room,
-            identity=other.seat.identity,
+            identity=other.identity,
             track=track,
         )
         tried = Attempt(what.action, what.grant, granted, permitted, safe(answer, 200))

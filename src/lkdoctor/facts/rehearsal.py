@@ -96,6 +96,8 @@ class Participant(NamedTuple):
     """May mute, update and remove others."""
     room_record: bool = False
     """May list and start egress."""
+    identity_played: str = ""
+    """Under which name that was: of its own in a throw-away copy, or the same."""
 
 
 def share_identity(people: Iterable[Participant]) -> bool:

@@ -107,8 +107,15 @@ def _people(fact: RehearsalFact, canvas: Canvas) -> Iterator[Line]:
     people = " and ".join(f"{who.identity} ({who.role})" for who in fact.participants)
     rooms = " and ".join(dict.fromkeys(who.room for who in fact.participants))
     where = "in" if fact.in_place else "in a throw-away copy of"
-    for row in wrap(f"{people} {where} {rooms}", canvas.width):
+    names = " and ".join(filter(None, map(_played_as, fact.participants)))
+    under = f", played as {names}" if names else ""
+    for row in wrap(f"{people} {where} {rooms}{under}", canvas.width):
         yield line(Span(row, Style.DIM))
+
+
+def _played_as(who: Participant) -> str:
+    """The name that the server was told; nothing where it is the booking's."""
+    return who.identity_played if who.identity_played != who.identity else ""
 
 
 # ------------------------------------------------------------------ the table
@@ -276,7 +283,9 @@ def _spoken(report: Report, *, verbose: int) -> Iterator[Line]:
     yield accessible.sentence(f"Target: {report.target.url or 'no URL'}")
     if fact is not None:
         for number, who in enumerate(fact.participants):
-            yield accessible.sentence(f"Participant {number + 1}: {who.identity}, {who.role}")
+            name = _played_as(who)
+            words = f"{who.identity}, {who.role}" + (f", played as {name}" if name else "")
+            yield accessible.sentence(f"Participant {number + 1}: {words}")
             for step in Step:
                 if fact.rounds:
                     yield accessible.sentence(f"{NAMES[step]}: {_said(fact, number, step)}")

@@ -638,6 +638,7 @@ def played() -> RehearsalFact:
             sources=("microphone", "camera", "screen_share"),
             room_admin=True,
             room_record=True,
+            identity_played="lkdoctor-dr-ada",
         ),
         Participant(
             CLIENT,
@@ -645,6 +646,7 @@ def played() -> RehearsalFact:
             "booking-b1",
             "lkdoctor-7f3a9c21",
             sources=("microphone", "camera", "screen_share"),
+            identity_played="lkdoctor-carl",
         ),
     )
     times = (25.0, 113.0, 420.0, 60.0, 640.0, 31.0, 160.0, 12.0)
