@@ -115,7 +115,7 @@ def test_the_cards_commands_as_they_are_written(
     (tmp_path / ".env.local").write_text(lines)
     ran = lkdoctor(*command.split(), cwd=tmp_path)
     assert (ran.code, "FAIL" in ran.out) == (0, False), ran.out
-    # Before the server was asked, an API… key beside a loopback URL is worth a word.
+    # Before the server was asked, localhost in a container is worth a word.
     assert command == "check-env" or "WARN" not in ran.out, ran.out
 
 

@@ -276,11 +276,36 @@ TABLE = [
         id="a reference that nothing has fetched",
     ),
     # env-cloud-key-on-local-server
+    pytest.param({}, variables(url="ws://localhost:7880"), [], id="keys of generate-keys"),
     pytest.param(
+        {".env": HEALTHY[".env.local"], ".env.local": "LIVEKIT_URL=ws://localhost:7880\n"},
         {},
-        variables(url="ws://localhost:7880"),
-        [("env-cloud-key-on-local-server", "warning", "likely", None)],
-        id="a Cloud key and a local URL",
+        [
+            ("env-file-precedence", "warning", "certain", ".env:1"),
+            ("env-cloud-key-on-local-server", "warning", "likely", ".env:2"),
+        ],
+        id="a Cloud project's pair and a local URL",
+    ),
+    pytest.param(
+        {".env": HEALTHY[".env.local"], ".env.local": files("ws://localhost:7880")[".env.local"]},
+        {},
+        [
+            ("env-file-precedence", "warning", "certain", ".env:1"),
+            ("env-cloud-key-on-local-server", "warning", "likely", ".env.local:2"),
+        ],
+        id="a Cloud project's pair copied beside a local URL",
+    ),
+    pytest.param(
+        {".env": HEALTHY[".env.local"], ".env.local": files("ws://localhost:7880", "API" + "g" * 12)[".env.local"]},
+        {},
+        [("env-file-precedence", "warning", "certain", ".env:1"), ("env-file-precedence", "warning", "certain", ".env:2")],
+        id="a local server's generated pair hides a Cloud project's",
+    ),
+    pytest.param(
+        files("ws://localhost:7880", more=f"LIVEKIT_WS_URL={URL}\n"),
+        {},
+        [("env-file-precedence", "warning", "certain", ".env.local:4")],
+        id="two URLs beside one key: either may be its own",
     ),
     pytest.param(
         {},
@@ -489,6 +514,13 @@ def test_a_cloud_key_that_a_local_server_does_not_know(
     refused = with_answers(facts, status=401, body=f"invalid API key: {KEY}")
     server = ServerFact(answer(200, "OK"), dev_mode=dev_mode)
     assert told(refused._replace(server=server)) == [(code, *CERTAIN, None)]
+
+
+def test_a_cloud_key_that_a_local_server_refuses_is_certain(tmp_path: Path) -> None:
+    facts = configured(tmp_path, HEALTHY, given=Given(url="ws://localhost:7880"))
+    refused = with_answers(facts, status=401, body=f"invalid API key: {KEY}")
+    assert told(refused) == [("env-cloud-key-on-local-server", *CERTAIN, ".env.local:2")]
+    assert told(with_answers(facts)) == []
 
 
 def test_a_cloud_key_that_the_local_server_knows_is_no_finding(tmp_path: Path) -> None:

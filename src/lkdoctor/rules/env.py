@@ -407,6 +407,7 @@ def _dirty_line(variable: Variable) -> Judgement:
 # env-secret-altered
 
 
+_BAD_KEY: Final = ("invalid API key",)
 _BAD_SIGNATURE: Final = ("signature is invalid", "cryptographic primitive")
 """What servers from 1.13 on and before say where they know the key and the secret differs."""
 
@@ -691,7 +692,7 @@ def _mismatch(
     token: "TokenFact | None" = None,
 ) -> Iterator[Judgement]:
     key = env.used(Meaning.API_KEY)
-    refused = _refusal(("invalid API key",), signal, api)
+    refused = _refusal(_BAD_KEY, signal, api)
     if refused is not None and key is not None:
         yield Judgement(
             evidence=(
@@ -830,20 +831,61 @@ def _wrong_kind_of_key(  # noqa: PLR0917 - the layers that it can use
             location=key.location,
         )
     elif kind in {HostKind.LOOPBACK, HostKind.PRIVATE} and key.looks is Looks.KEY:
-        refused = _refusal(("invalid API key",), signal, api)
-        if refused is None:
-            yield Judgement(
-                evidence=(place, _seen(key, expected="devkey, if the server runs with --dev")),
-                location=key.location,
-            )
-        elif server is not None and server.dev_mode:
-            open_to_all = Evidence("GET /debug/rooms", "open, as under --dev only", source="net")
-            yield Judgement(
-                evidence=(refused, open_to_all, place, _seen(key, expected="devkey")),
-                severity=Severity.ERROR,
-                confidence=Confidence.CERTAIN,
-                location=key.location,
-            )
+        yield from _not_the_local_pair(env, key, place, _refusal(_BAD_KEY, signal, api), server)
+
+
+def _not_the_local_pair(
+    env: EnvFact,
+    key: Variable,
+    place: Evidence,
+    refused: Evidence | None,
+    server: "ServerFact | None",
+) -> Iterator[Judgement]:
+    """A key whose server is another; its shape says nothing, as generate-keys writes API…, too."""
+    cloud = _cloud_url_beside(env, key)
+    if cloud is not None:
+        beside = _seen(cloud, expected="the URL of a local server")
+        yield Judgement(
+            evidence=(*(() if refused is None else (refused,)), place, _seen(key), beside),
+            severity=None if refused is None else Severity.ERROR,
+            confidence=None if refused is None else Confidence.CERTAIN,
+            location=key.location,
+        )
+    elif refused is not None and server is not None and server.dev_mode:
+        open_to_all = Evidence("GET /debug/rooms", "open, as under --dev only", source="net")
+        yield Judgement(
+            evidence=(refused, open_to_all, place, _seen(key, expected="devkey")),
+            title="This server runs with --dev and knows another key",
+            severity=Severity.ERROR,
+            confidence=Confidence.CERTAIN,
+            location=key.location,
+        )
+
+
+def _cloud_url_beside(env: EnvFact, key: Variable) -> Variable | None:
+    """LiveKit Cloud's URL that stands beside this key, and is hidden by the one that counts."""
+    counted = env.used(Meaning.URL)
+    if counted is None:
+        return None
+    holding = {_place_of(v) for v in env.variables if v.meaning is Meaning.API_KEY and v.same}
+    places = {_place_of(key), *holding} - {_place_of(counted)}
+    return next(
+        (
+            v
+            for v in env.variables
+            if v.meaning is Meaning.URL
+            and v.hidden_by
+            and _cloud(v.host)
+            and _place_of(v) in places
+        ),
+        None,
+    )
+
+
+def _place_of(variable: Variable) -> str:
+    """The file, or the environment, without the line."""
+    name, colon, line = variable.origin.rpartition(":")
+    return name if colon and line.isdigit() else variable.origin
 
 
 # env-file-precedence
@@ -1044,10 +1086,15 @@ def _look_audience(env: EnvFact) -> str | None:
     return None if env.used(Meaning.URL) is None else "the URL suits this process"
 
 
+CLEAN: Final = Check(
+    "env.clean", Layer.ENV, "The values are free of quotes, blanks and samples", _look_clean
+)
+"""Answered by what each value looks like."""
+
 CHECKS: Final = (
     Check("env.read", Layer.ENV, "The .env files can be read", _look_read),
     Check("env.set", Layer.ENV, "URL, API key and API secret are set", _look_set),
-    Check("env.clean", Layer.ENV, "The values are free of quotes, blanks and samples", _look_clean),
+    CLEAN,
     Check("env.match", Layer.ENV, "URL, key and secret belong together", _look_match),
     Check("env.agree", Layer.ENV, "No other place says something else", _look_agree),
     Check("env.private", Layer.ENV, "No secret is visible in the browser", _look_private),
@@ -1122,7 +1169,8 @@ def _url(address: str, **changes: Any) -> Variable:
 
 def _at(address: str, host_kind: HostKind, *variables: Variable, **changes: Any) -> "Facts":
     """The healthy example with another URL."""
-    facts = _with(_url(address), *variables, **changes)
+    own = any(v.meaning is Meaning.URL and v.used for v in variables)
+    facts = _with(*(() if own else (_url(address),)), *variables, **changes)
     url = facts.url
     if url is None or not isinstance(url.result, ParsedUrl):
         return facts
@@ -1136,6 +1184,15 @@ def _at(address: str, host_kind: HostKind, *variables: Variable, **changes: Any)
         host_kind=host_kind,
     )
     return facts._replace(url=url._replace(raw=address, result=parsed))
+
+
+def _cloud_pair_at_a_local_url() -> "Facts":
+    """The file has the three values of a Cloud project, and ``--url`` names another server."""
+    url = "ws://localhost:7880"
+    hidden = _url("wss://demo-x4k2.livekit.cloud", used=False)
+    hidden = hidden._replace(hidden_by="--url", hidden_by_source=Kind.OPTION)
+    counted = _url(url, origin="--url", source=Kind.OPTION)
+    return _at(url, HostKind.LOOPBACK, counted, hidden, _key())
 
 
 def _sick_match(*, verifies: bool, issuer_is_key: bool) -> "Facts":
@@ -1345,7 +1402,7 @@ RULES: Final = (
         judge=_altered,
         sick=lambda: _sick_match(verifies=False, issuer_is_key=True),
         healthy=lambda: _sick_match(verifies=True, issuer_is_key=True),
-        explains=("token-bad-signature",),
+        explains=("token-bad-signature", "token-secret-too-short"),
         related=("env-value-dirty", "token-bad-signature"),
     ),
     Rule(
@@ -1388,9 +1445,11 @@ RULES: Final = (
         confidence=Confidence.LIKELY,
         title="A Cloud key is used with a local server",
         symptoms=("could not establish signal connection: invalid API key",),
-        cause="A server started with --dev knows the key devkey (secret: secret) and no other.",
-        how="The URL is local and the key begins with API, or the URL is LiveKit Cloud's and the key "
-        "is devkey; certain where the server says 401 invalid API key and runs with --dev.",
+        cause="A server knows the keys that it was started with and no other; one started with --dev and "
+        "no keys knows devkey (secret: secret) alone.",
+        how="The key stands beside a URL of LiveKit Cloud and is used with a local one, or the URL is "
+        "LiveKit Cloud's and the key is devkey; certain where the server says 401 invalid API key, also "
+        "of any API… key that a server with --dev refuses.",
         fix=(
             FixStep(
                 "With a local server, use its own pair:",
@@ -1406,8 +1465,9 @@ RULES: Final = (
         ),
         source="livekit-examples/python-agents-examples#21; livekit-server cmd/server/main.go",
         judge=_wrong_kind_of_key,
-        sick=lambda: _at("ws://localhost:7880", HostKind.LOOPBACK, _key()),
-        healthy=lambda: _at("ws://localhost:7880", HostKind.LOOPBACK, _dev_key()),
+        sick=_cloud_pair_at_a_local_url,
+        # livekit-server generate-keys writes API…, too.
+        healthy=lambda: _at("ws://localhost:7880", HostKind.LOOPBACK, _key()),
         explains=("env-project-mismatch", "token-unknown-key"),
         related=("env-project-mismatch",),
     ),
