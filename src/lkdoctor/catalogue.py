@@ -56,6 +56,14 @@ def rules(layers: Iterable[Layer] = LAYERS) -> Iterator["Rule"]:
         yield from module.RULES
 
 
+def named(codes: Iterable[tuple[Layer, str]]) -> Iterator["Rule"]:
+    """The rules of these codes, each in the layer that holds it."""
+    wanted = set(codes)
+    for rule in rules(layer for layer, _ in wanted):
+        if (rule.layer, rule.code) in wanted:
+            yield rule
+
+
 def by_code() -> dict[str, "Rule"]:
     """All rules by their code."""
     return {rule.code: rule for rule in rules()}

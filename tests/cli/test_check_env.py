@@ -55,6 +55,38 @@ def test_a_healthy_folder(tmp_path: Path) -> None:
     assert rows[7].startswith("OK 3 values set")
 
 
+@pytest.mark.parametrize(
+    ("url", "secret", "expected"),
+    [
+        pytest.param("ws://10.0.0.5:7880", SECRET, [], id="plain, and a long secret"),
+        pytest.param("wss://10.0.0.5:7443", SECRET[:32], [], id="another port, 32 characters"),
+        pytest.param(
+            "wss://10.0.0.5:7880",
+            SECRET[:31],
+            [
+                ("token-secret-too-short", "env.clean", "hint", ".env:3"),
+                ("url-tls-mismatch", "url.form", "hint", None),
+            ],
+            id="both",
+        ),
+        pytest.param(
+            "ws://10.0.0.5:7880",
+            "op://vault/livekit/secret",
+            [("env-placeholder", "env.clean", "certain", ".env:3")],
+            id="a reference is no secret",
+        ),
+    ],
+)
+def test_what_other_layers_know_of_the_values(
+    url: str, secret: str, expected: list[tuple[str, str, str, str | None]], tmp_path: Path
+) -> None:
+    """As ``diagnose`` says it."""
+    (tmp_path / ".env").write_text(ENV.replace(URL, url).replace(SECRET, secret))
+    report = json.loads(check_env(tmp_path, "-j").stdout)
+    told = [(f["code"], f["check"], f["confidence"], f.get("location")) for f in report["findings"]]
+    assert told == expected
+
+
 def test_an_empty_folder(tmp_path: Path) -> None:
     done = check_env(tmp_path)
     assert done.returncode == 1

@@ -1,7 +1,7 @@
 """TLS: a certificate that does not hold, a port that does not speak it, a URL that does not fit."""
 
 import pytest
-from judged import broken, causes, only, status, the_finding
+from judged import broken, causes, only, report, status, the_finding
 
 from lkdoctor.facts import Facts
 from lkdoctor.facts.clock import ClockFact
@@ -18,7 +18,7 @@ from lkdoctor.facts.tls import (
     TlsTimedOut,
 )
 from lkdoctor.facts.url import HostKind, ParsedUrl, UrlFact
-from lkdoctor.findings import Confidence
+from lkdoctor.findings import Confidence, Severity
 from lkdoctor.rules.examples import NOON, answer, healthy, no_answer
 
 DAY = 86400.0
@@ -282,6 +282,26 @@ def test_port_7880_without_a_plain_answer_is_likely() -> None:
     )
     finding = the_finding(facts)
     assert (finding.code, finding.confidence) == ("url-tls-mismatch", Confidence.LIKELY)
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        pytest.param(Facts(url=parsed("wss", "rtc.example.com", 7880)), True, id="not dialled"),
+        pytest.param(Facts(url=parsed("ws", "10.0.0.5", 7880)), False, id="plain"),
+        pytest.param(Facts(url=parsed("wss", "rtc.example.com", 7443)), False, id="another port"),
+        pytest.param(
+            healthy()._replace(url=parsed("wss", "rtc.example.com", 7880)),
+            False,
+            id="a proxy took the port",
+        ),
+    ],
+)
+def test_the_url_alone_says_that_7880_never_speaks_tls(facts: Facts, *, expected: bool) -> None:
+    """Only a hint: what took the port is not seen before somebody dials it."""
+    found = [(f.code, f.check, f.severity, f.confidence) for f in report(facts).findings]
+    hint = ("url-tls-mismatch", "url.form", Severity.WARNING, Confidence.HINT)
+    assert found == ([hint] if expected else [])
 
 
 @pytest.mark.parametrize(

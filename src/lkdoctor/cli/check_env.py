@@ -1,5 +1,6 @@
 """``lkdoctor check-env``: the variables, found where, hidden by what, valid?"""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -13,7 +14,7 @@ from lkdoctor.clock import SystemClock
 from lkdoctor.config.resolve import Meaning, Resolution
 from lkdoctor.diagnosis.fold import fold
 from lkdoctor.facts import Facts
-from lkdoctor.facts.env import EnvFact, env_fact
+from lkdoctor.facts.env import ID_FROM, EnvFact, env_fact
 from lkdoctor.facts.url import HostKind, ParsedUrl, UrlFact
 from lkdoctor.findings import Layer
 from lkdoctor.report import env as layout
@@ -59,6 +60,7 @@ def check_env(
         ),
         target=_target_info(facts, resolution),
         layers=(Layer.ENV, Layer.URL) if facts.app is None else (Layer.ENV, Layer.URL, Layer.APP),
+        also=tuple(_also(facts)),
         fail_on_warnings=output.fail_on is FailOn.WARN,
         not_tested=("whether a server knows the key, and whether it can be reached",),
     )
@@ -70,6 +72,16 @@ def check_env(
         streams,
         output,
     )
+
+
+def _also(facts: Facts) -> Iterator[tuple[Layer, str]]:
+    """Causes of other layers that the values alone show; their modules are read where one may be."""
+    secret = facts.env.used(Meaning.API_SECRET) if facts.env else None
+    if secret is not None and 0 < secret.length < ID_FROM:
+        yield Layer.TOKEN, "token-secret-too-short"
+    url = facts.url.result if facts.url else None
+    if isinstance(url, ParsedUrl) and url.secure and url.explicit_port:
+        yield Layer.TLS, "url-tls-mismatch"
 
 
 def _url_fact(resolution: Resolution) -> UrlFact | None:

@@ -46,6 +46,7 @@ def fold(
     run: RunInfo,
     target: TargetInfo,
     layers: Iterable[Layer] = catalogue.LAYERS,
+    also: Iterable[tuple[Layer, str]] = (),
     skipped: Mapping[str, Skip] | None = None,
     durations: Mapping[str, float] | None = None,
     fail_on_warnings: bool = False,
@@ -58,6 +59,7 @@ def fold(
         run: when and how.
         target: where.
         layers: whose checks and rules take part.
+        also: codes of other layers that answer a check of these.
         skipped: checks that were not asked although their layer takes part.
         durations: milliseconds a check took, by its id.
         fail_on_warnings: ``--fail-on warn``.
@@ -68,7 +70,7 @@ def fold(
     found: list[Finding] = []
     broken: dict[str, str] = {}
     explains: dict[str, tuple[str, ...]] = {}
-    for rule in catalogue.rules(layers):
+    for rule in (*catalogue.rules(layers), *catalogue.named(also)):
         explains[rule.code] = rule.explains
         try:
             found += rule.findings(facts)

@@ -304,7 +304,10 @@ def _expires_soon(tls: TlsFact, clock: ClockFact) -> Iterator[Judgement]:
 
 
 def _mismatch(
-    url: UrlFact, tls: TlsFact | None = None, server: ServerFact | None = None
+    url: UrlFact,
+    tls: TlsFact | None = None,
+    server: ServerFact | None = None,
+    network: NetworkFact | None = None,
 ) -> Iterator[Judgement]:
     parsed = url.result
     if not isinstance(parsed, ParsedUrl):
@@ -312,6 +315,8 @@ def _mismatch(
     if parsed.secure:
         if tls is not None and isinstance(tls.attempt, TlsNotSpoken):
             yield from _wss_to_plain(parsed, tls.attempt)
+        elif network is None and tls is None and parsed.port == _SIGNALLING_PORT:
+            yield _wss_to_signalling_port(parsed, url.origin)
     elif server is not None:
         yield from _ws_to_tls(parsed, server)
 
@@ -324,6 +329,23 @@ def _wss_to_plain(parsed: ParsedUrl, attempt: TlsNotSpoken) -> Iterator[Judgemen
     elif parsed.port == _SIGNALLING_PORT:
         port = Evidence("port", str(parsed.port), "443, or ws://", "env")
         yield Judgement((*proof, port), confidence=Confidence.LIKELY, fix=_plain_fix(parsed))
+
+
+def _wss_to_signalling_port(parsed: ParsedUrl, origin: str) -> Judgement:
+    """What the URL alone says, where nobody has dialled it: a proxy may have taken that port."""
+    from lkdoctor.rules.url import FORM
+
+    seen = Evidence(f"the URL ({origin})", f"wss://{_where(parsed)}", "no port, or ws://", "env")
+    return Judgement(
+        (seen,),
+        title="wss:// is used on livekit-server's own plain port",
+        cause="7880 is the port of livekit-server itself, which never speaks TLS. Unless a proxy with a "
+        "certificate has taken that port, every client fails in the TLS handshake.",
+        severity=Severity.WARNING,
+        confidence=Confidence.HINT,
+        fix=_plain_fix(parsed),
+        check=FORM,
+    )
 
 
 def _where(parsed: ParsedUrl) -> str:

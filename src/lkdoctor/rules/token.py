@@ -362,14 +362,16 @@ def _short_secret(
     token: TokenFact | None = None, env: "EnvFact | None" = None
 ) -> Iterator[Judgement]:
     from lkdoctor.config.resolve import Meaning
+    from lkdoctor.facts.env import Looks
+    from lkdoctor.rules.env import CLEAN
 
     size = token.secret_bytes if token is not None else None
     read = token.token if token is not None else None
     label, location, dev = "API secret", None, read is not None and read.issuer == _DEV_KEY
     used = env.used(Meaning.API_SECRET) if env is not None else None
-    if used is not None:
+    if used is not None and used.looks is not Looks.EMPTY:
         size = used.length if size is None else size
-        label, location = used.name, used.location
+        label, location = f"{used.name} ({used.origin})", used.location
         key = env.used(Meaning.API_KEY) if env is not None else None
         dev = key is not None and key.shown == _DEV_KEY
     if size is None or not 0 < size < _SHORT_SECRET:
@@ -379,6 +381,7 @@ def _short_secret(
         # The pair of `livekit-server --dev` is meant to be short.
         severity=Severity.INFO if dev else None,
         location=location,
+        check=CLEAN if token is None else None,
     )
 
 

@@ -311,7 +311,10 @@ def _look_form(url: UrlFact) -> str | None:
     return f"{result.scheme}, {place}, {'prefix ' + result.path if result.path else 'no path'}"
 
 
-CHECKS: Final = (Check("url.form", Layer.URL, "Every client can dial the URL", _look_form),)
+FORM: Final = Check("url.form", Layer.URL, "Every client can dial the URL", _look_form)
+"""Answered by what the URL alone says."""
+
+CHECKS: Final = (FORM,)
 
 
 # ------------------------------------------------------------------ examples
