@@ -23,7 +23,7 @@ from livekit.protocol import models, rtc
 
 from lkdoctor import booking, catalogue, names, redact
 from lkdoctor.cli.token_stream import Verdicts
-from lkdoctor.config import compose, lk, project, resolve, server_yaml, sources
+from lkdoctor.config import compose, git_index, lk, project, resolve, server_yaml, sources
 from lkdoctor.config import target as config_target
 from lkdoctor.config.server_files import ServerFiles
 from lkdoctor.config.server_yaml import YamlError
@@ -557,6 +557,16 @@ def _cut(data: bytes) -> Iterator[bytes]:
         yield data[at : at + size]
 
 
+def tracked_files(data: bytes) -> object:
+    """What is tracked lies below the work tree, also where the shared index is the same file."""
+    found = git_index.tracked(data, lambda _: data)
+    for name in found:
+        assert name
+        assert len(name) <= git_index.MAX_NAME
+        assert not {b"", b".", b".."} & set(name.split(b"/"))
+    return found
+
+
 @functools.cache
 def _saved() -> str:
     return json.dumps(model.to_json(fold(healthy(), run=_RUN, target=model.TargetInfo())))
@@ -669,6 +679,22 @@ _STUN: Final = (
         fingerprint=True,
     ),
 )
+_INDEXES: Final = tuple(
+    b"DIRC"
+    + version.to_bytes(4)
+    + (2).to_bytes(4)
+    + b"".join(bytes(60) + flags + name for flags, name in entries)
+    + b"link"
+    + (44).to_bytes(4)
+    + b"\x22" * 20
+    + bitmap * 2
+    + bytes(20)
+    for version, entries, bitmap in (
+        (2, ((b"\0\1", b"a\0"), (b"\0\3", b"b/c".ljust(10, b"\0"))), bytes(12)),
+        (4, ((b"\0\1", b"\0a\0"), (b"\0\3", b"\0/c\0")), bytes(12)),
+    )
+)
+
 _OFFER: Final = (
     b"v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=ice-lite\r\n"
     b"m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:0\r\na=ice-ufrag:abcd\r\n"
@@ -750,6 +776,7 @@ TARGETS: Final = (
         ),
         (YamlError,),
     ),
+    Target("config.git_index", tracked_files, _INDEXES, (git_index.GitIndexError,)),
     Target("config.variables", variable_name, (b"LIVEKIT_URL", b"NEXT_PUBLIC_LIVEKIT_API_SECRT")),
     Target(
         "booking",

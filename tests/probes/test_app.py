@@ -217,17 +217,6 @@ def test_too_many_bytes_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert look(tmp_path).unread == (Unread(".", "more than 1 MiB", Reason.LIMIT),)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="the program that must not run is a script")
-def test_the_projects_own_git_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    mark = tmp_path / "it ran"
-    tree = tmp_path / "tree"
-    write(tree, {"git": f"#!/bin/sh\ntouch '{mark}'\n", ".git/HEAD": ""})
-    (tree / "git").chmod(0o755)
-    monkeypatch.setenv("PATH", str(tree), prepend=os.pathsep)
-    assert look(tree, secret=SECRET).tracked is None
-    assert not mark.exists()
-
-
 def test_a_tree_without_a_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "MAX_DEPTH", 3)
     write(tmp_path, {"a/b/c/d/e/package.json": PACKAGE, "a/b/c/package.json": PACKAGE})
@@ -335,41 +324,6 @@ def test_no_work_tree(tmp_path: Path) -> None:
     write(tmp_path, {"a.txt": SECRET})
     fact = look(tmp_path, secret=SECRET)
     assert (fact.tracked, fact.secret_searched, fact.unread) == (None, False, ())
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="the program that must not run is a script")
-def test_a_work_trees_configuration_runs_nothing(tmp_path: Path) -> None:
-    mark = tmp_path / "it ran"
-    tree = tmp_path / "tree"
-    write(tree, {"a.txt": SECRET, ".git-hook": f"#!/bin/sh\ntouch '{mark}'\n"})
-    (tree / ".git-hook").chmod(0o755)
-    git(tree, "init", "-q")
-    git(tree, "add", "a.txt")
-    program = str(tree / ".git-hook")
-    for name in ("core.fsmonitor", "core.pager", "pager.ls-files", "alias.ls-files"):
-        git(tree, "config", name, f"!{program}" if name.startswith("alias") else program)
-    git(tree, "config", "core.hooksPath", str(tree))
-    mark.unlink(missing_ok=True)
-    assert look(tree, secret=SECRET).secret_in == ("a.txt:1",)
-    assert not mark.exists()
-
-
-def test_a_work_tree_that_git_does_not_understand(tmp_path: Path) -> None:
-    write(tmp_path, {"a.txt": SECRET, ".git/HEAD": "nonsense\n"})
-    if shutil.which("git") is None:
-        needs.missing("needs git")
-    fact = look(tmp_path, secret=SECRET)
-    assert fact.tracked is None
-    (unread,) = fact.unread
-    assert (unread.origin, unread.reason) == (".", Reason.LIMIT)
-    assert unread.why == "git refused: tracked files were not told"
-
-
-def test_git_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / ".git").mkdir()
-    monkeypatch.setenv("PATH", str(tmp_path))
-    (unread,) = look(tmp_path, secret=SECRET).unread
-    assert unread.why == "git is not installed: tracked files were not told"
 
 
 # ------------------------------------------------------------------ the order of .env files

@@ -312,7 +312,7 @@ def test_what_there_is_to_say_where_nothing_is_wrong() -> None:
         files=1,
         tracked=1,
         secret_searched=True,
-        unread=(Unread(".", "git is not installed", Reason.LIMIT),),
+        unread=(Unread(".", "git's index: damaged", Reason.LIMIT),),
         published=(
             PublishedPort(
                 "c.yml:1", "7882:7882/udp", "7882:7882/udp", udp=True, first=7882, last=7882
@@ -320,7 +320,7 @@ def test_what_there_is_to_say_where_nothing_is_wrong() -> None:
         ),
     )
     assert {check.id: check.see(given) for check in CHECKS} == {
-        "app.files": "1 file, git is not installed",
+        "app.files": "1 file, git's index: damaged",
         "app.sdks": "livekit-client 2.18.9, livekit-server-sdk 2.13.1, @livekit/protocol 1.45.8 "
         "and 1 more",
         "app.env": None,

@@ -118,7 +118,7 @@ class AppFact(NamedTuple):
     cleartext: tuple[Cleartext, ...] = ()
     published: tuple[PublishedPort, ...] = ()
     tracked: int | None = None
-    """Files that git tracks there; None: not a git work tree, or git could not be asked."""
+    """Files that git tracks there; None: not a git work tree, or its index could not be read."""
     secret_searched: bool = False
     """Whether the API secret was looked for in what git tracks."""
     secret_in: tuple[str, ...] = ()

@@ -1,13 +1,12 @@
 """Reads the folder of an app's project: bounded, and never out of it.
 
-The law of this file: no link is followed, nothing is executed but ``git ls-files``, no file is
-read beyond a limit, and of what is read only what is about LiveKit is kept. A file that cannot be
+The law of this file: no link is followed, nothing is executed, no file is read beyond a limit, and
+of what is read only what is about LiveKit is kept. A file that cannot be
 read is a fact.
 """
 
 import os
 import re
-import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -29,6 +28,7 @@ from lkdoctor.facts.app import (
     UnawaitedToken,
     Unread,
 )
+from lkdoctor.probes import files, git
 from lkdoctor.redact import Secret, safe
 
 MAX_FILES: Final = 50_000
@@ -45,7 +45,6 @@ MAX_SAID: Final = 20
 """Places of one kind that are kept."""
 SECRET_FROM: Final = 16
 """Characters from which on a secret is searched for; a shorter one stands in every dictionary."""
-GIT_SECONDS: Final = 10.0
 
 _SKIPPED: Final = frozenset(
     {
@@ -100,7 +99,7 @@ def open_folder(name: str, base: Path) -> Path:
     except NotADirectoryError:
         problem = "is not a folder"
     except (OSError, ValueError) as error:
-        problem = _words(error)
+        problem = files.words(error)
     else:
         return folder
     raise UsageError(
@@ -115,9 +114,9 @@ def env_files(folder: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
     Empty where no framework has an order of its own. ``NODE_ENV`` says the mode.
     """
     try:
-        data = _read(str(folder / "package.json"), MAX_SOURCE)
+        data = files.read(str(folder / "package.json"), MAX_SOURCE)
         found = frameworks.framework_of(manifests.dependencies(data.decode("utf-8-sig")))
-    except (OSError, ValueError, RecursionError, ManifestError, _TooLargeError):
+    except (OSError, ValueError, RecursionError, ManifestError, files.TooLargeError):
         return ()  # `look` says what is wrong with it
     if found is None or not found.env_files:
         return ()
@@ -138,10 +137,6 @@ def look(folder: Path, label: str, secret: Secret | None = None) -> AppFact:
     looking.walk()
     looking.search_tracked()
     return looking.fact()
-
-
-class _TooLargeError(Exception):
-    pass
 
 
 class _Source(NamedTuple):
@@ -173,7 +168,7 @@ class _Looking:
         self._published: list[PublishedPort] = []
         self._unread: list[Unread] = []
         self._secret_in: list[str] = []
-        self._tracked = self._ask_git()
+        self._tracked = self._ask_index()
 
     # ------------------------------------------------------------ the walk
 
@@ -200,7 +195,7 @@ class _Looking:
                                 break
                             self._file(inner, entry.name)
             except OSError as error:
-                self._leave(path, _words(error), Reason.DENIED)
+                self._leave(path, files.words(error), Reason.DENIED)
 
     def _enter(self, path: str, name: str, depth: int, waiting: list[tuple[str, int]]) -> None:
         platform = {"convex": "Convex", "supabase": "Supabase"}.get(name)
@@ -303,49 +298,13 @@ class _Looking:
 
     # ------------------------------------------------------------ what git tracks
 
-    def _ask_git(self) -> frozenset[str] | None:
-        """What git tracks below the folder; None where it is no work tree, or git cannot say."""
-        import shutil
-        import subprocess
-
-        git = shutil.which("git")
-        root = Path(self._root).resolve()
-        if git is not None and Path(git).resolve().is_relative_to(root):
-            git = None  # the project's own, which must not run
-        if not self._in_work_tree():
-            return None
-        if git is None:
-            self._leave("", "git is not installed: tracked files were not told", Reason.LIMIT)
-            return None
-        # Variables such as GIT_DIR would lead elsewhere; a work tree's own configuration may
-        # name programs (core.fsmonitor), which must not run.
-        environment = {n: v for n, v in os.environ.items() if not n.startswith("GIT_")}
-        environment |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
-        safely = ("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}")
+    def _ask_index(self) -> frozenset[str] | None:
+        """What git tracks below the folder; None where it is no work tree, or cannot be told."""
         try:
-            done = subprocess.run(  # noqa: S603 - git, found on PATH; the folder is no option
-                [git, *safely, "--no-pager", "ls-files", "-z"],
-                cwd=self._root,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=GIT_SECONDS,
-                check=False,
-            )
-        except (OSError, subprocess.SubprocessError):
-            self._leave("", "git did not answer: tracked files were not told", Reason.LIMIT)
+            return git.tracked(self._root)
+        except git.NotToldError as problem:
+            self._leave("", f"{problem}: tracked files were not told", Reason.LIMIT)
             return None
-        if done.returncode != 0:
-            self._leave("", "git refused: tracked files were not told", Reason.LIMIT)
-            return None
-        return frozenset(os.fsdecode(name) for name in done.stdout.split(b"\0") if name)
-
-    def _in_work_tree(self) -> bool:
-        try:
-            folder = Path(self._root).resolve()
-            return any((above / ".git").exists() for above in (folder, *folder.parents))
-        except OSError:
-            return False
 
     def search_tracked(self) -> None:
         """Look for the secret in the tracked files that the walk has not read."""
@@ -391,15 +350,15 @@ class _Looking:
         if self._left < 0:
             return None
         try:
-            data = _read(f"{self._root}/{path}", wanted)
-        except _TooLargeError:
+            data = files.read(f"{self._root}/{path}", wanted)
+        except files.TooLargeError:
             if not quiet:
                 self._leave(path, f"larger than {wanted // 1024 // 1024} MiB", Reason.BROKEN)
             return None
         except FileNotFoundError:  # gone meanwhile, or tracked and removed
             return None
         except (OSError, ValueError) as error:
-            self._leave(path, _words(error), Reason.DENIED)
+            self._leave(path, files.words(error), Reason.DENIED)
             return None
         self._left -= len(data)
         if self._left < 0:
@@ -522,32 +481,3 @@ def _worth_searching(value: str) -> bool:
 
 def _bytes(value: str) -> bytes:
     return value.strip().encode("utf-8", "surrogatepass")
-
-
-def _read(path: str, limit: int) -> bytes:
-    # O_NOFOLLOW and O_NONBLOCK: what was a file a moment ago may be a link or a pipe now.
-    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
-    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    descriptor = os.open(path, flags)
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError("is not a regular file")
-        if status.st_size > limit:
-            raise _TooLargeError
-        # A buffer of the file's size: one of the limit's size for each file would cost far more.
-        data = os.read(descriptor, status.st_size)
-        while len(data) < status.st_size and (
-            more := os.read(descriptor, status.st_size - len(data))
-        ):
-            data += more
-        return data
-    finally:
-        os.close(descriptor)
-
-
-def _words(error: Exception) -> str:
-    if isinstance(error, PermissionError):
-        return "permission denied"
-    words = getattr(error, "strerror", None) or str(error)
-    return safe(words[:1].lower() + words[1:], 80)

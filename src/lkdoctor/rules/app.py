@@ -711,7 +711,7 @@ RULES: Final = (
         sick=lambda: _with(
             unread=(Unread("package-lock.json", "no JSON (line 3)", Reason.BROKEN),)
         ),
-        healthy=lambda: _with(unread=(Unread(".", "git is not installed", Reason.LIMIT),)),
+        healthy=lambda: _with(unread=(Unread(".", "git's index: damaged", Reason.LIMIT),)),
         related=("env-file-unreadable",),
     ),
     Rule(
