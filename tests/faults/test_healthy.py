@@ -67,6 +67,17 @@ def test_a_booking(real_server: RunningServer, tmp_path: Path) -> None:
     nothing_found(lkdoctor("diagnose", *arguments, cwd=tmp_path, env=real(real_server)))
 
 
+def test_a_server_of_one_key_proves_that_it_holds_the_secret(tmp_path: Path) -> None:
+    with running_sandbox() as sandbox:
+        env = {
+            "LIVEKIT_URL": sandbox.url,
+            "LIVEKIT_API_KEY": sandbox.api_key,
+            "LIVEKIT_API_SECRET": sandbox.api_secret,
+        }
+        ran = lkdoctor("diagnose", "-o", "json", cwd=tmp_path, env=env)
+    assert ran.json()["facts"]["signal"]["proven"] is True
+
+
 def test_rooms_that_are_not_made_by_joining(tmp_path: Path) -> None:
     with running_sandbox(auto_create=False) as sandbox:
         env = {

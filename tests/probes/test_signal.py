@@ -4,6 +4,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 
 import jwt
 import pytest
@@ -16,6 +17,9 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
 from lkdoctor.actions import Ask, ThrowAwayRoom
+from lkdoctor.clock import SystemClock
+from lkdoctor.config.target import KeyPair, SecretSetting, Setting
+from lkdoctor.diagnosis.signing import Signer
 from lkdoctor.facts.api import ParticipantsListed, RoomsListed
 from lkdoctor.facts.server import HttpAnswer, NoAnswer, Silence
 from lkdoctor.facts.signal import (
@@ -43,6 +47,8 @@ from lkdoctor.probes import api, signal
 from lkdoctor.probes.base import Deadline
 from lkdoctor.probes.route import Endpoint, Route, dial
 from lkdoctor.redact import Secret
+from lkdoctor.tokens.proof import Proof
+from lkdoctor.wire import twirp
 from lkdoctor.wire.handshake import MAX_MESSAGE
 from lkdoctor.wire.http import Answer
 from lkdoctor.wire.signal import CLASSIC_PATH, V1_PATH
@@ -379,6 +385,48 @@ async def test_a_session(heard: list[str]) -> None:
     ]
 
 
+KNOWN = Proof(room_config=True)
+
+
+@pytest.mark.parametrize(
+    ("sent", "proof", "looked_at"),
+    [
+        pytest.param(["good"], KNOWN, 1, id="the server's own"),
+        pytest.param(["bad", "good", "good"], KNOWN, 2, id="the second"),
+        pytest.param([], None, 0, id="none"),
+        pytest.param(["bad"] * 500 + ["good"], None, 4, id="more than anybody looks at"),
+    ],
+)
+@pytest.mark.parametrize("pings", [0, 1])
+async def test_what_the_servers_token_proves(
+    sent: list[str], proof: Proof | None, looked_at: int, pings: int
+) -> None:
+    """It comes unasked, and is noted wherever it comes: among the pongs, or before the goodbye."""
+    seen: list[str] = []
+
+    def prove(token: str) -> Proof | None:
+        seen.append(token)
+        return KNOWN if token == "good" else None
+
+    async def serve(caller: Caller) -> None:
+        talker = Talker(caller)
+        await talker.accept()
+        await talker.say(join=JOIN)
+        for token in sent:
+            await talker.say(refresh_token=token)
+        async for request in talker.requests():
+            if request.WhichOneof("message") == "ping_req":
+                await talker.say(pong_resp=rtc.Pong(timestamp=1000))
+            if request.WhichOneof("message") == "leave":
+                await talker.say(leave=rtc.LeaveRequest(reason=models.CLIENT_INITIATED))
+
+    deadline = soon()
+    async with peer(serve) as there, dial(Endpoint(there), deadline) as route:
+        session = await signal.join(route, TOKEN, Whose.MINTED, deadline, pings=pings, prove=prove)
+    assert (session.proof, session.fact.proven) == (proof, proof is not None)
+    assert len(seen) == looked_at
+
+
 @pytest.fixture
 def heard() -> list[str]:
     """What a raw server heard, in order."""
@@ -631,6 +679,34 @@ async def test_a_real_session(each_real_server: RunningServer, path: str) -> Non
     if path == "/rtc":
         protocols = {(c.protocol, c.tcp_type) for c in session.candidates if "." in c.address}
         assert protocols == {("udp", ""), ("tcp", "passive")}
+
+
+async def test_a_real_server_proves_that_it_holds_the_secret(
+    each_real_server: RunningServer,
+) -> None:
+    """One of several keys does so as often as it happens to sign with ours."""
+    server = each_real_server
+    pair = KeyPair(
+        Setting(server.long_key, "test"), SecretSetting(Secret(server.long_secret), "test")
+    )
+    signer = Signer(pair, SystemClock(), 60.0)
+    video = {"roomJoin": True, "room": "lkdoctor-proof"}
+    fleeting = {"emptyTimeout": 1, "departureTimeout": 1}
+    token = signer.sign(video, identity="lkdoctor-probe", room_config=fleeting)
+    prove = partial(signer.proof, room="lkdoctor-proof", identity="lkdoctor-probe")
+    proof, times = None, (0, 0)
+    async with dial(Endpoint(address(server.port)), soon(20)) as route:
+        while proof is None:
+            session = await signal.join(route, token, Whose.MINTED, soon(), pings=0, prove=prove)
+            assert session.goodbye is not None
+            assert isinstance(session.first, Joined)
+            proof = session.proof
+            times = (session.first.empty_timeout_s, session.first.departure_timeout_s)
+        cleaner = minted(server, roomCreate=True)
+        remove = {"room": "lkdoctor-proof"}
+        await asking(route)(twirp.call(address(server.port), "DeleteRoom", remove, cleaner))
+    knows = server.version != "1.5.0"
+    assert (proof, times) == (Proof(room_config=knows), (1, 1) if knows else (300, 0))
 
 
 async def test_real_answers_without_a_token(each_real_server: RunningServer) -> None:

@@ -31,6 +31,8 @@ def join() -> rtc.JoinResponse:
             turn_password=TURN_PASSWORD,
             num_participants=1,
             max_participants=2,
+            empty_timeout=300,
+            departure_timeout=20,
         ),
         participant=models.ParticipantInfo(sid="PA_1", identity="me"),
         other_participants=[
@@ -102,6 +104,8 @@ def test_joined() -> None:
         ),
         subscriber_primary=True,
         alternative_url="wss://other.example.com",
+        empty_timeout_s=300,
+        departure_timeout_s=20,
         message_bytes=len(data),
     )
 
@@ -111,6 +115,11 @@ def test_what_is_secret_in_a_join_is_known_as_secret_from_then_on() -> None:
     for secret in (CREDENTIAL, TURN_PASSWORD):
         assert secret not in shown
         assert secret not in clean(f"the server echoes {secret}")
+
+
+def test_a_fresh_token_does_not_show_itself() -> None:
+    message = signal.read(response(refresh_token="a-token-of-the-server"))
+    assert repr(message) == "<a token of the server's, 21 chars>"
 
 
 def test_an_older_server_has_times_in_seconds_and_its_version_in_one_place() -> None:
@@ -160,8 +169,13 @@ def test_a_crowd_is_counted_only_so_far() -> None:
         ),
         pytest.param(
             response(refresh_token="a-token-of-the-server"),
+            signal.Refreshed("a-token-of-the-server"),
+            id="a fresh token",
+        ),
+        pytest.param(
+            response(refresh_token="t" * 65537),
             signal.Other("refresh_token"),
-            id="a token, of which nothing is kept",
+            id="a text too long for a token",
         ),
         pytest.param(b"", signal.Unreadable("an empty message"), id="nothing"),
         pytest.param(

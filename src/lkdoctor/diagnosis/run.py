@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
 from lkdoctor import actions
 from lkdoctor.clock import Clock
-from lkdoctor.config.target import KeyPair
 from lkdoctor.diagnosis import way
 from lkdoctor.diagnosis.case import Case
 from lkdoctor.diagnosis.events import Listener, StepFinished, StepStarted, nobody
 from lkdoctor.diagnosis.fold import Skip
 from lkdoctor.diagnosis.how import How, RtcPath
 from lkdoctor.diagnosis.plan import STEP_OF, Plan, Step
-from lkdoctor.diagnosis.signing import sign
+from lkdoctor.diagnosis.signing import Signer
 from lkdoctor.facts import Facts
 from lkdoctor.facts.api import ApiFact, ForeignAnswer, RoomsAnswer, RoomsListed
 from lkdoctor.facts.clock import ClockFact
@@ -44,10 +43,11 @@ from lkdoctor.facts.url import HostKind, ParsedUrl
 from lkdoctor.probes import api, cloud, network, server, signal
 from lkdoctor.probes.base import Deadline, Stopwatch
 from lkdoctor.probes.route import Endpoint, Route, dial, look_past, only
-from lkdoctor.probes.signal import Session
+from lkdoctor.probes.signal import Prove, Session
 from lkdoctor.redact import Secret, safe
 from lkdoctor.report.model import SkipReason
 from lkdoctor.rules.answers import heard, signalling_reached
+from lkdoctor.tokens.proof import Proof
 from lkdoctor.wire.signal import CLASSIC_PATH, V1_PATH
 
 if TYPE_CHECKING:
@@ -120,6 +120,10 @@ class _Run:
         self._how = how
         self._endpoint = endpoint
         self._clock, self._listen = frame
+        pair = case.target.key_pair
+        self._signer = None if pair is None else Signer(pair, self._clock, PROBE_TTL_S)
+        self._proof: Proof | None = None
+        """That the server holds the secret that our tokens are signed with."""
         joins = plan.joins is not Whose.NONE
         seconds = how.timeout_s * (1 - _RESERVE) if joins else how.timeout_s
         self._deadline = Deadline.within(self._clock, seconds)
@@ -255,9 +259,8 @@ class _Run:
         tokens: list[tuple[Whose, Secret]] = []
         if self._case.token is not None:
             tokens.append((Whose.GIVEN, self._case.token.value))
-        pair = self._case.target.key_pair
-        if pair is not None:
-            tokens.append((Whose.MINTED, self._probe_token(pair)))
+        if self._signer is not None:
+            tokens.append((Whose.MINTED, self._probe_token(self._signer)[0]))
         return tokens
 
     async def _look_at_loopback(self) -> None:
@@ -340,11 +343,11 @@ class _Run:
         self._reached.add(Step.MEDIA)  # as far as there was a session to look from
 
     async def _join_own_room(self, route: Route) -> None:
-        pair = self._case.target.key_pair
-        if pair is None:
+        signer = self._signer
+        if signer is None:
             return
-        self._probe_token(pair)
-        remover = self._sign(pair, {"roomCreate": True})
+        self._probe_token(signer)
+        remover = signer.sign({"roomCreate": True})
         room = self._room_minted or ""
         ask = way.asking(route, self._clock, max(self._grace, actions.GRACE))
         kept = actions.ThrowAwayRoom(room, self._endpoint.url, remover, ask, grace=self._grace)
@@ -353,22 +356,24 @@ class _Run:
                 numbers = iter(range(self._how.repeat))
                 async with asyncio.TaskGroup() as group:
                     for _ in range(min(self._how.concurrency, self._how.repeat)):
-                        group.create_task(self._join_some(route, pair, numbers, kept))
+                        group.create_task(self._join_some(route, signer, numbers, kept))
         finally:
             self._clean_up = kept.clean_up
 
     async def _join_some(
         self,
         route: Route,
-        pair: KeyPair,
+        signer: Signer,
         numbers: Iterator[int],
         kept: actions.ThrowAwayRoom,
     ) -> None:
         """One connection after the other, until as many were made as were asked for."""
         for number in numbers:
             kept.joining()
-            token = self._probe_token(pair, number)
-            session = await self._connect(route, token, Whose.MINTED)
+            token, identity = self._probe_token(signer, number)
+            session = await self._connect(
+                route, token, Whose.MINTED, self._prover(signer, identity)
+            )
             kept.joined(session.attempt.result)
 
     async def _join_as_given(self, route: Route, token: Secret) -> None:
@@ -378,27 +383,29 @@ class _Run:
         self._validations.append(asked)
         if isinstance(asked.answer, HttpAnswer) and asked.answer.status in {401, 403}:
             return  # the upgrade would be refused with the same words
-        pair = self._case.target.key_pair
+        signer = self._signer
         room = self._case.room
         was_there = True
-        if pair is not None and room:
-            lister = self._sign(pair, {"roomList": True})
+        if signer is not None and room:
+            lister = signer.sign({"roomList": True})
             before = await api.list_rooms(route, lister, self._deadline, (room,))
             was_there = not isinstance(before, RoomsListed) or bool(before.rooms)
         try:
             for _ in range(self._how.repeat):
                 await self._connect(route, token, Whose.GIVEN)
         finally:
-            if not was_there and pair is not None and room:
-                self._clean_up = await self._remove_if_empty(route, pair, room)
+            if not was_there and signer is not None and room:
+                self._clean_up = await self._remove_if_empty(route, signer, room)
 
-    async def _remove_if_empty(self, route: Route, pair: KeyPair, room: str) -> CleanUp:
+    async def _remove_if_empty(self, route: Route, signer: Signer, room: str) -> CleanUp:
         """Remove a room that was not there before the join, unless somebody has come meanwhile."""
         ask = way.asking(route, self._clock, actions.GRACE)
-        signer = self._sign(pair, {"roomCreate": True, "roomAdmin": True, "room": room})
-        return await actions.remove_if_empty(room, self._endpoint.url, signer, ask)
+        token = signer.sign({"roomCreate": True, "roomAdmin": True, "room": room})
+        return await actions.remove_if_empty(room, self._endpoint.url, token, ask)
 
-    async def _connect(self, route: Route, token: Secret, whose: Whose) -> Session:
+    async def _connect(
+        self, route: Route, token: Secret, whose: Whose, prove: Prove | None = None
+    ) -> Session:
         path = CLASSIC_PATH if self._how.path is RtcPath.RTC else V1_PATH
         pings, hold = self._how.pings, self._how.hold_s
         media = self._media_probe(route)
@@ -411,11 +418,19 @@ class _Run:
             pings=pings,
             hold_s=hold,
             media=media,
+            prove=prove,
         )
         if self._how.path is RtcPath.AUTO and _unknown_path(session):
             self._without_v1 = True
             session = await signal.join(
-                route, token, whose, self._deadline, pings=pings, hold_s=hold, media=media
+                route,
+                token,
+                whose,
+                self._deadline,
+                pings=pings,
+                hold_s=hold,
+                media=media,
+                prove=prove,
             )
         if self._how.repeat > 1:
             self._repeats.append(_repeat(session))
@@ -433,17 +448,17 @@ class _Run:
     async def _ask_api(self, route: Route) -> None:
         self._start(Step.API, "asking the server API")
         watch = Stopwatch(self._clock)
-        pair = self._case.target.key_pair
-        if pair is None:
+        signer = self._signer
+        if signer is None:
             return
         room = self._case.room
-        lister = self._sign(pair, {"roomList": True})
+        lister = signer.sign({"roomList": True})
         async with asyncio.TaskGroup() as group:
             rooms = group.create_task(api.list_rooms(route, lister, self._deadline))
             bare = group.create_task(api.list_rooms(route, None, self._deadline))
             people = None
             if room:
-                admin = self._sign(pair, {"roomAdmin": True, "room": room})
+                admin = signer.sign({"roomAdmin": True, "room": room})
                 people = group.create_task(
                     api.list_participants(route, admin, self._deadline, room)
                 )
@@ -492,34 +507,37 @@ class _Run:
 
     # ------------------------------------------------------------ tokens of our own
 
-    def _probe_token(self, pair: KeyPair, number: int = 0) -> Secret:
-        """Joins a room that nobody else can know of, may do nothing there.
+    def _probe_token(self, signer: Signer, number: int = 0) -> tuple[Secret, str]:
+        """Joins a room that nobody else can know of, may do nothing there; and who it is.
 
         Those who are there at the same time have identities of their own: LiveKit lets an
         identity in once.
         """
         if self._room_minted is None:
             self._room_minted = f"lkdoctor-{self._clock.token_hex(8)}"
-        return self._sign(
-            pair,
-            {
-                "roomJoin": True,
-                # Where rooms are not made by joining (auto_create: false), a join with this
-                # grant still makes its own (livekit-server 1.12, roomallocator.go).
-                "roomCreate": True,
-                "room": self._room_minted,
-                "canPublish": False,
-                "canPublishData": False,
-            },
-            identity=self._room_minted.replace("lkdoctor-", "lkdoctor-probe-")
-            + (f"-{number}" if number and self._how.concurrency > 1 else ""),
-        )
+        video = {
+            "roomJoin": True,
+            # Where rooms are not made by joining (auto_create: false), a join with this
+            # grant still makes its own (livekit-server 1.12, roomallocator.go).
+            "roomCreate": True,
+            "room": self._room_minted,
+            "canPublish": False,
+            "canPublishData": False,
+        }
+        identity = self._room_minted.replace("lkdoctor-", "lkdoctor-probe-")
+        if number and self._how.concurrency > 1:
+            identity += f"-{number}"
+        return signer.sign(video, identity=identity), identity
 
-    def _sign(
-        self, pair: KeyPair, video: Mapping[str, object], *, identity: str = "lkdoctor"
-    ) -> Secret:
-        now = self._clock.now()
-        return sign(pair, video, now=now, ttl_s=PROBE_TTL_S, identity=identity)
+    def _prover(self, signer: Signer, identity: str) -> Prove:
+        """Keeps what the tokens prove that the server sends to our participant."""
+
+        def prove(token: str) -> Proof | None:
+            proof = signer.proof(token, room=self._room_minted or "", identity=identity)
+            self._proof = self._proof or proof
+            return proof
+
+        return prove
 
     @property
     def _validate_path(self) -> str:
@@ -563,6 +581,7 @@ class _Run:
             room_minted=self._room_minted if self._plan.joins is Whose.MINTED else None,
             again=self._again,
             as_browser=self._as_browser,
+            proven=self._proof is not None,
         )
 
     def _best_clock(self) -> ClockFact | None:

@@ -128,6 +128,10 @@ class Joined(NamedTuple):
     alternative_url: str = ""
     codecs: tuple[str, ...] = ()
     """MIME types that may be published in the room: ``audio/opus``; none where it does not say."""
+    empty_timeout_s: int = 0
+    """Seconds after which the room ends where nobody joins it."""
+    departure_timeout_s: int = 0
+    """The same after the last one has left; 0 where a server knows one time for both (1.5)."""
     message_bytes: int = 0
     kind: Literal["joined"] = "joined"
 
@@ -310,6 +314,9 @@ class SignalFact(NamedTuple):
     """What ``/rtc/validate`` said of one token each time it was asked, the commonest first."""
     as_browser: tuple[Validation, ...] = ()
     """The classic path and ``/rtc/v1`` as a page asks them: token in the query, with an Origin."""
+    proven: bool = False
+    """The server has sent a token that is signed with our secret and that we did not make: it
+    holds the secret. One of several keys signs with any of them, so False proves nothing."""
 
     def validation(self, whose: Whose) -> Validation | None:
         """The answer about that token (the classic path first)."""

@@ -38,6 +38,7 @@ from lkdoctor.facts.signal import (
 from lkdoctor.probes.base import Connection, Deadline, Stopwatch, drive
 from lkdoctor.probes.route import Route
 from lkdoctor.redact import Secret, safe
+from lkdoctor.tokens.proof import Proof
 from lkdoctor.wire import signal
 from lkdoctor.wire.handshake import Message, NoMessage, WebSocket
 
@@ -46,6 +47,9 @@ T = TypeVar("T")
 MAX_CANDIDATES = 64
 MAX_MESSAGES = 1000
 """Messages looked at while waiting for one; a server sends about ten after a join."""
+
+MAX_REFRESHED = 4
+"""Tokens of the server's that are looked at; it sends one, and another every few minutes."""
 
 GATHERING_SECONDS = 0.1
 """Waited for candidates where the round trip is shorter; their end is announced."""
@@ -77,6 +81,8 @@ class Session(NamedTuple):
     clock: ClockFact | None = None
     """From the quickest pong."""
     held: Held | None = None
+    proof: Proof | None = None
+    """That the server holds the secret with which the token was signed."""
 
     @property
     def fact(self) -> SignalFact:
@@ -90,6 +96,7 @@ class Session(NamedTuple):
             cut=self.cut,
             goodbye=self.goodbye,
             held=self.held,
+            proven=self.proof is not None,
         )
 
 
@@ -152,11 +159,24 @@ async def join(
     hold_s: float = 0.0,
     in_query: bool = False,
     media: "Media | None" = None,
+    prove: "Prove | None" = None,
 ) -> Session:
     """Join, see what the server says, measure, leave.
 
     However it ends, cancellation included, the server is told that we leave and the
     connection is closed. The room that the join may have made is the caller's to remove.
+
+    Args:
+        route: to whom.
+        token: who joins.
+        whose: for the record.
+        deadline: for all of it but `hold_s`.
+        path: the classic one, or ``/rtc/v1``.
+        pings: how many, one after the other.
+        hold_s: seconds to stay after that.
+        in_query: send the token as browsers do, in the query string.
+        media: what looks at media from the open session.
+        prove: what a token of the server's proves; called the moment that one comes.
     """
     async with route.connection(deadline) as connection:
         if isinstance(connection, NoAnswer):
@@ -164,7 +184,7 @@ async def join(
             return Session(attempt, phases=not_reached(route.phases))
         websocket = _websocket(route, path, token if in_query else None)
         talk = Talk(connection, websocket, deadline.clock)
-        talk.media = media
+        talk.media, talk.prove = media, prove
         try:
             upgrade = await _upgrade(connection, websocket, None if in_query else token, deadline)
             attempt = UpgradeAttempt(whose, path, upgrade)
@@ -264,6 +284,7 @@ async def _session(
         goodbye=goodbye,
         clock=talk.clock,
         held=held,
+        proof=talk.proof,
     )
 
 
@@ -280,6 +301,9 @@ class Talk:
         self.candidates: dict[Candidate, None] = {}
         self.media: Media | None = None
         """What else is looked at before we leave."""
+        self.prove: Prove | None = None
+        self.proof: Proof | None = None
+        self._refreshed = 0
         self.join_message = b""
         """The JoinResponse as it came: it holds what opens the ICE servers."""
         self.offered: signal.Offered | None = None
@@ -334,7 +358,7 @@ class Talk:
                     self._websocket.send(signal.ping(int(clock.now() * 1000)))
                     pings += 1
             else:
-                said = signal.read(incoming.data)
+                said = self._noted(signal.read(incoming.data))
                 if isinstance(said, LeftAtOnce):
                     lasted, silent = watch.ms / 1000, quiet.ms / 1000
                     reason = f"leave {safe(said.reason, 40)}"
@@ -397,17 +421,28 @@ class Talk:
             # What has come already is read without waiting, and so without a timeout.
             if not deadline.remaining():
                 return None
-            message = signal.read(incoming.data)
-            if isinstance(message, signal.Trickled):
-                self._trickled(message)
-            if isinstance(message, signal.Offered) and self.offered is None:
-                self.offered = message
+            message = self._noted(signal.read(incoming.data))
             if isinstance(message, kind):
                 return message
             if isinstance(message, LeftAtOnce):
                 self._cut(f"leave {message.reason}")
                 return None
         return None
+
+    def _noted(self, message: signal.SignalMessage) -> signal.SignalMessage:
+        """Keep what a message says besides what is waited for."""
+        match message:
+            case signal.Trickled():
+                self._trickled(message)
+            case signal.Offered() if self.offered is None:
+                self.offered = message
+            case signal.Refreshed(token=token) if self.proof is None:
+                self._refreshed += 1
+                if self.prove is not None and self._refreshed <= MAX_REFRESHED:
+                    self.proof = self.prove(token)
+            case _:
+                pass
+        return message
 
     def _cut(self, how: str) -> None:
         if not self._left and self.cut is None:
@@ -434,6 +469,9 @@ class Talk:
 
 Media: TypeAlias = Callable[[Talk, Deadline], Awaitable[None]]
 """What else is looked at while the session is open."""
+
+Prove: TypeAlias = Callable[[str], Proof | None]
+"""What a token of the server's proves."""
 
 
 def _first(incoming: Message | NoMessage, took: float) -> FirstMessage:

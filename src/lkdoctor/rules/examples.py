@@ -163,6 +163,8 @@ def healthy() -> Facts:
                     ),
                 ),
                 subscriber_primary=True,
+                empty_timeout_s=1,
+                departure_timeout_s=1,
                 message_bytes=591,
             ),
             phases=(
@@ -180,6 +182,7 @@ def healthy() -> Facts:
             goodbye=Goodbye(answered=True, close_code=1000),
             clean_up=CleanUp(room="lkdoctor-7f3a9c21", removed=True),
             room_minted="lkdoctor-7f3a9c21",
+            proven=True,
         ),
         server=ServerFact(root=answer(200, "OK", content_type="text/plain; charset=utf-8")),
         api=ApiFact(

@@ -3,7 +3,7 @@
 The law of this file: whatever a message holds, `read` returns a record that is plain data, is
 bounded, and holds no secret but as a `Secret`. TURN passwords and ICE credentials are made
 known to `redact` and dropped (`logins` alone hands the latter out, for whoever tries them); the
-token that a server mints after a join (`refresh_token`) is dropped unread.
+token that a server mints after a join (`refresh_token`) comes as a record that does not show it.
 
 Import this module where a session is really opened: livekit.protocol takes 50 ms to load. Its
 `rtc` module alone is not to be had: the package loads all of its modules, and most of the time
@@ -36,6 +36,7 @@ _MAX_ICE_SERVERS: Final = 16
 _MAX_CODECS: Final = 32
 _MAX_SECRET: Final = 512
 _MAX_SDP: Final = 64 * 1024
+_MAX_TOKEN: Final = 64 * 1024
 _MAX_NAME: Final = 512
 """LiveKit allows 256 bytes of room name and identity."""
 
@@ -68,6 +69,28 @@ class Offered(NamedTuple):
     kind: Literal["offered"] = "offered"
 
 
+class Refreshed:
+    """A fresh token for this participant, signed by the server.
+
+    It is looked at and dropped, so nobody need know it for a secret; it never shows itself.
+    """
+
+    __slots__ = ("token",)
+    kind: Literal["refresh_token"] = "refresh_token"
+
+    def __init__(self, token: str) -> None:
+        self.token: Final = token
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Refreshed) and other.token == self.token
+
+    def __hash__(self) -> int:
+        return hash(self.token)
+
+    def __repr__(self) -> str:
+        return f"<a token of the server's, {len(self.token)} chars>"
+
+
 class Other(NamedTuple):
     """A message that we have no use for."""
 
@@ -83,7 +106,7 @@ class Unreadable(NamedTuple):
     kind: Literal["unreadable"] = "unreadable"
 
 
-SignalMessage = Joined | LeftAtOnce | Trickled | Pong | Offered | Other | Unreadable
+SignalMessage = Joined | LeftAtOnce | Trickled | Pong | Offered | Refreshed | Other | Unreadable
 
 
 def query(path: str) -> str:
@@ -164,6 +187,8 @@ def read(data: bytes) -> SignalMessage:
         case "pong_resp":
             pong = message.pong_resp
             return Pong(pong.last_ping_timestamp, pong.timestamp)
+        case "refresh_token" if len(message.refresh_token) <= _MAX_TOKEN:
+            return Refreshed(message.refresh_token)
         case _:
             return Other(name)
 
@@ -208,6 +233,8 @@ def _joined(join: rtc.JoinResponse, size: int) -> Joined | Unreadable:
         subscriber_primary=join.subscriber_primary,
         alternative_url=safe(join.alternative_url),
         codecs=tuple(safe(codec.mime, 60) for codec in room.enabled_codecs[:_MAX_CODECS]),
+        empty_timeout_s=room.empty_timeout,
+        departure_timeout_s=room.departure_timeout,
         message_bytes=size,
     )
 
