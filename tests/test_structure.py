@@ -49,7 +49,6 @@ TESTED_IN = {
     "diagnosis/doctor.py": "faults/test_faults.py",
     "diagnosis/run.py": "faults/test_faults.py",
     "diagnosis/rooms.py": "cli/test_rooms.py",
-    "diagnosis/rehearsal.py": "cli/test_rehearse.py",
 }
 """Modules without a test module of their own, and whose tests are theirs."""
 

@@ -382,6 +382,68 @@ class Backend:
                         return
 
 
+# ------------------------------------------------------------------ the SDK's process ends
+
+
+def sdk_of(leader: int) -> int:
+    """The process that a rehearsal's process has started."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (folder / "cmdline").read_bytes().decode().split("\0")
+            parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+            if "lkdoctor.probes.stage" in words and parent == str(leader):
+                return int(folder.name)
+    return 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("step", ["connection", "publishing", "receiving", "leaving"])
+def test_a_step_that_the_sdk_did_not_live_to_play_is_no_pass(
+    step: str, real_server: RunningServer, tmp_path: Path
+) -> None:
+    words = [sys.executable, "-m", "lkdoctor", "rehearse", *BOOKING, *SHORT, "-o", "ndjson"]
+    kept = {k: v for k, v in os.environ.items() if k in {"PATH", "HOME"} or "COVERAGE" in k}
+    with subprocess.Popen(
+        [*words, "--seconds", "2", "--save", "report.json"],
+        cwd=tmp_path,
+        env=kept | surroundings(real_server),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        sdk = 0
+        for row in process.stdout:
+            event = json.loads(row)
+            sdk = sdk or sdk_of(process.pid)
+            if (event["event"], event.get("step")) == ("step.started", step):
+                os.kill(sdk, signal.SIGKILL)
+        assert process.stderr is not None
+        assert "Traceback" not in process.stderr.read()
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert process.returncode == 1
+    assert causes(report) == ["rehearsal-sdk-ended"]
+    assert report["findings"][0]["evidence"][0]["observed"] == "killed by SIGKILL"
+    states = {
+        check["id"].partition(".")[2]: (check["status"], check.get("blocked_by"))
+        for check in report["checks"]
+        if check["id"].startswith("rehearsal.")
+    }
+    at = STEPS.index(step)
+    assert states == {
+        **dict.fromkeys(STEPS[:at], ("pass", None)),
+        step: ("fail", None),
+        **dict.fromkeys(STEPS[at + 1 :], ("skip", f"rehearsal.{step}")),
+    }
+    for number in (0, 1):
+        assert outcomes(report, number) == {
+            **dict.fromkeys(STEPS[:at], "ok"),
+            step: "broken_off",
+            **dict.fromkeys(STEPS[at + 1 :], "not_reached"),
+        }
+    assert rooms(real_server, tmp_path) == []
+
+
 def test_a_session_that_somebody_ends_is_told_with_the_reason(tmp_path: Path) -> None:
     def throw_out(service: RoomService, room: str) -> Awaitable[object]:
         carl = api.RoomParticipantIdentity(room=room, identity="lkdoctor-carl")

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from lkdoctor.diagnosis.fold import fold
+from lkdoctor.diagnosis.rehearsal import left_out
 from lkdoctor.facts import Facts
-from lkdoctor.facts.rehearsal import Outcome, RehearsalFact, Step, StepResult, loss
+from lkdoctor.facts.rehearsal import Outcome, RehearsalFact, SdkEnd, Step, StepResult, loss
 from lkdoctor.findings import Layer
 from lkdoctor.report.model import Report, RunInfo, TargetInfo
 from lkdoctor.rules.examples import healthy
@@ -172,6 +173,39 @@ def test_a_step_that_the_token_stopped_could_not_be_told() -> None:
     check = shown.check("rehearsal.token")
     assert check is not None
     assert (str(check.status), check.summary) == ("unknown", "HTTP 401: invalid token")
+
+
+def test_steps_that_the_sdk_did_not_live_to_play_wait_for_the_one_at_which_it_ended() -> None:
+    """Data messages need a connection alone, and were not sent all the same."""
+    fact = stopped(Step.PUBLISHING, Outcome.BROKEN_OFF, "the SDK's process ended")
+    ended = fact._replace(sdk_end=SdkEnd(Step.PUBLISHING, "killed by SIGKILL", "panicked"))
+    facts = healthy()._replace(rehearsal=ended)
+    skipped = left_out(facts)
+    shown = fold(facts, run=RUN, target=TargetInfo(), layers=(Layer.MEDIA,), skipped=skipped)
+    (finding,) = shown.findings
+    assert [(e.label, e.observed) for e in finding.evidence] == [
+        ("the SDK's process", "killed by SIGKILL"),
+        ("while playing", "publishing"),
+        ("its last words", "panicked"),
+    ]
+    states = {c.id: (str(c.status), c.blocked_by) for c in shown.checks if "rehearsal" in c.id}
+    assert states == {
+        **{f"rehearsal.{step}": ("pass", None) for step in list(Step)[:3]},
+        "rehearsal.publishing": ("fail", None),
+        **{
+            f"rehearsal.{step}": ("skip", "rehearsal.publishing")
+            for step in list(Step)[list(Step).index(Step.RECEIVING) :]
+        },
+    }
+    assert int(shown.summary.exit_code) == 1
+
+
+def test_a_step_that_was_reached_in_some_rounds_says_in_how_many() -> None:
+    fact = stopped(Step.DATA, Outcome.BROKEN_OFF, "the SDK's process ended")
+    twice = fact._replace(rounds=(*played().rounds, *fact.rounds))
+    check = report(twice).check("rehearsal.permissions")
+    assert check is not None
+    assert check.summary == "both, the slower in 160 ms, 1 of 2 rounds"
 
 
 def test_the_way_is_slow_from_five_seconds_on() -> None:

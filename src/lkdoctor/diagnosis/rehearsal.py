@@ -36,6 +36,7 @@ from lkdoctor.facts.rehearsal import (
     Player,
     RehearsalFact,
     Round,
+    SdkEnd,
     Step,
     StepResult,
     share_identity,
@@ -149,13 +150,13 @@ async def rehearse(
         ),
         target=play.cases[0].info(),
         layers=LAYERS,
-        skipped=_left_out(facts),
+        skipped=left_out(facts),
         fail_on_warnings=script.fail_on_warnings,
         not_tested=(*((f"media: {SIGNAL_ONLY}",) if script.signal_only else ()), *_UNPLAYED),
     )
 
 
-def _left_out(facts: Facts) -> Mapping[str, Skip]:
+def left_out(facts: Facts) -> Mapping[str, Skip]:
     """Which questions are not asked.
 
     Those about the ways of media say why nobody got a connection. To people who have met, a way
@@ -174,6 +175,10 @@ def _left_out(facts: Facts) -> Mapping[str, Skip]:
     if rehearsal is not None and rehearsal.signal_only:
         unplayed = Skip(SkipReason.NOT_APPLICABLE, words=f"left out: {SIGNAL_ONLY}")
         skipped |= {f"rehearsal.{step}": unplayed for step in WITH_MEDIA}
+    if rehearsal is not None and rehearsal.sdk_end is not None:
+        at = f"rehearsal.{rehearsal.sdk_end.step}"
+        unplayed = Skip(SkipReason.BLOCKED, at, f"needs {at}")
+        skipped |= {f"rehearsal.{step}": unplayed for step in Step if not rehearsal.results(step)}
     url = facts.url.result if facts.url is not None else None
     if isinstance(url, ParsedUrl) and not url.secure:
         skipped["tls.handshake"] = without_tls(url)
@@ -259,7 +264,7 @@ class _Play:
         self.sids: set[str] = set()
         self.made: dict[str, actions.ThrowAwayRoom] = {}
         """The throw-away rooms that are joined, by name; none in place."""
-        self._broke = ""
+        self._sdk_end: SdkEnd | None = None
         self._media: MediaProbe | None = None
 
     def _actor(self, seat: Seat, room: str) -> _Actor:
@@ -344,7 +349,7 @@ class _Play:
                 try:
                     await playing.play()
                 except SdkEnded as end:
-                    self._broke = str(end)
+                    self._sdk_end = SdkEnd(playing.step, safe(end.how, 200), end.said)
                     return
                 finally:
                     self._rounds.append(Round(playing.players(), watch.ms))
@@ -461,7 +466,7 @@ class _Play:
             in_place=self.script.in_place,
             clean_ups=tuple(self._clean_ups),
             left_behind=self._left,
-            broke=safe(self._broke, 200),
+            sdk_end=self._sdk_end,
         )
         blamed = self.cases[self.blamed].facts
         taken = all(_validated(v.answer)[0] is Outcome.OK for v in self.validations.values())
@@ -497,6 +502,8 @@ class _Round:
         self._players = [Player(actor.shown.role, ()) for actor in self._actors]
         self._tracks: list[tuple[str, ...]] = [()] * len(self._actors)
         """SIDs of what each one publishes."""
+        self.step = Step.TOKEN
+        """What is being played."""
 
     def players(self) -> tuple[Player, ...]:
         """What is known of both, the steps that were not reached included."""
@@ -506,6 +513,19 @@ class _Round:
         )
 
     async def play(self) -> None:
+        """All steps, as far as they go.
+
+        Raises:
+            SdkEnded: what is to play the step has ended.
+        """
+        try:
+            await self._steps()
+        except SdkEnded:
+            for number in range(len(self._players)):
+                self._end(number, self.step, Outcome.BROKEN_OFF, 0.0, "the SDK's process ended")
+            raise
+
+    async def _steps(self) -> None:
         if not await self._token() or not await self._signalling():
             return
         if self._sdk is None:
@@ -698,7 +718,7 @@ class _Round:
 
     async def _leaving(self, sdk: Sdk) -> None:
         async with self._begin(Step.LEAVING, "leaving"):
-            answers = await sdk.leave()
+            answers = await sdk.leave(len(self._actors))
             there = await self._play.still_there(self._route)
         for number, answer in enumerate(answers):
             outcome = Outcome.TIMEOUT if there[number] else Outcome.OK
@@ -709,6 +729,7 @@ class _Round:
 
     @contextlib.asynccontextmanager
     async def _begin(self, step: Step, words: str) -> AsyncIterator[None]:
+        self.step = step
         async with self._play.step(step, self._prefix + words):
             yield
 

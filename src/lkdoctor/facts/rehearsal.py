@@ -60,6 +60,8 @@ class Outcome(StrEnum):
     """Nobody asked for it, or the role may not do it."""
     NOT_REACHED = "not_reached"
     """A step before it did not succeed."""
+    BROKEN_OFF = "broken_off"
+    """Whoever plays it ended in the middle of it; nothing is known of the step itself."""
 
 
 GOOD = (Outcome.OK, Outcome.LEFT_OUT)
@@ -261,6 +263,17 @@ class Round(NamedTuple):
         return all(p.step(s).outcome in GOOD for p in self.players for s in Step)
 
 
+class SdkEnd(NamedTuple):
+    """The SDK's process ended by itself, or did not answer."""
+
+    step: Step
+    """What was to be played then."""
+    how: str
+    """``killed by SIGKILL``, ``ended with exit code 1``, ``no answer in 15 s``."""
+    said: str = ""
+    """Its last words on standard error, safe to show."""
+
+
 class RehearsalFact(NamedTuple):
     """A rehearsal: who played what, and how it went."""
 
@@ -279,8 +292,17 @@ class RehearsalFact(NamedTuple):
     """Of the rooms that were made."""
     left_behind: tuple[str, ...] = ()
     """Participants of ours whom the server still had at the end."""
-    broke: str = ""
-    """How the SDK's process ended, where it did so by itself."""
+    sdk_end: SdkEnd | None = None
+    """Why it was not played to its end, where that was the SDK's process."""
+
+    def results(self, step: Step) -> list[StepResult]:
+        """How the step went for everybody of every round in which it was reached."""
+        return [
+            result
+            for one in self.rounds
+            for player in one.players
+            if (result := player.step(step)).outcome is not Outcome.NOT_REACHED
+        ]
 
     @property
     def unconnected(self) -> bool:

@@ -5,16 +5,21 @@ import contextlib
 import importlib.util
 import json
 import os
+import signal
 import sys
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self, TypeVar
 
 from lkdoctor.errors import UsageError
 from lkdoctor.facts.codec import record_from_json
-from lkdoctor.probes.stage import Connected, Left, Published, Received, Told
-from lkdoctor.redact import Secret
+from lkdoctor.probes.stage import READY, Connected, Left, Published, Received, Told
+from lkdoctor.redact import Secret, safe
 
 R = TypeVar("R")
+
+STAGE: Final = (sys.executable, "-P", "-m", "lkdoctor.probes.stage")
+"""-P: not the package of a folder that lkdoctor happens to be called in."""
 
 MARGIN: Final = 5.0
 """Seconds that an answer may take beyond what the order itself allows: the process is busy."""
@@ -24,6 +29,18 @@ START: Final = 30.0
 
 LINE: Final = 1024 * 1024
 """Bytes of an answer."""
+
+LAST_WORDS: Final = 4096
+"""Bytes of its standard error that are kept; a native library that panics says why there."""
+
+_SHOWN: Final = 300
+"""Characters of it that are shown, its last lines."""
+
+GOODBYE: Final = 1.5
+"""Seconds for the process to take its participants out of the room before it is killed."""
+
+DEATH: Final = 1.0
+"""Seconds for what is left of a process that has closed its output."""
 
 HOPELESS: Final = 3.0
 """Seconds for a connection that cannot come up: over TURN, where no TURN server is offered."""
@@ -55,7 +72,16 @@ def need_sdk() -> None:
 
 
 class SdkEnded(Exception):  # noqa: N818 - not an error of ours: it is what was observed
-    """The SDK's process ended by itself, or did not answer."""
+    """The SDK's process ended by itself, or did not answer.
+
+    Args:
+        how: it ended.
+        said: its last words on standard error, safe to show.
+    """
+
+    def __init__(self, how: str, said: str = "") -> None:
+        super().__init__(how)
+        self.how, self.said = how, said
 
 
 class Limits(NamedTuple):
@@ -75,30 +101,48 @@ class Sdk:
     Args:
         limits: what bounds the steps.
         ca_file: certificates to trust instead of the system's.
+        program: what is run; it takes orders as `probes.stage` does.
     """
 
-    def __init__(self, limits: Limits, ca_file: str | None = None) -> None:
+    def __init__(
+        self, limits: Limits, ca_file: str | None = None, program: Sequence[str] = STAGE
+    ) -> None:
+        self._program = program
         self._limits = limits
         self._ca_file = ca_file
         self._process: asyncio.subprocess.Process | None = None
+        self._not_started = ""
         self._ready = False
+        self._words = bytearray()
+        self._listening: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        # Not the package of a folder that lkdoctor happens to be called in: -P.
-        command = [sys.executable, "-P", "-m", "lkdoctor.probes.stage"]
         # The SDK takes its authorities from where OpenSSL's variable says (rustls-native-certs).
         trust = {} if self._ca_file is None else {"SSL_CERT_FILE": self._ca_file}
-        self._process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            limit=LINE,
-            env={**os.environ, **trust},
-            # Ctrl-C on the terminal is for this process, which then ends the other.
-            start_new_session=os.name == "posix",
-        )
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._program,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                limit=LINE,
+                env={**os.environ, **trust},
+                # Ctrl-C on the terminal is for this process, which then ends the other.
+                start_new_session=os.name == "posix",
+            )
+        except (OSError, RuntimeError) as error:  # no process, no descriptor, no thread to be had
+            self._not_started = safe(str(error), 200)
+        else:
+            self._listening = asyncio.get_running_loop().create_task(self._listen())
         return self
+
+    async def _listen(self) -> None:
+        """Keep the last words; a pipe that nobody reads would stop who writes."""
+        process = self._process
+        if process is not None and process.stderr is not None:
+            while words := await process.stderr.read(LAST_WORDS):
+                self._words += words
+                del self._words[:-LAST_WORDS]
 
     async def __aexit__(
         self,
@@ -109,11 +153,19 @@ class Sdk:
         process = self._process
         if process is None:
             return
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
-        if process.stdin is not None:
-            process.stdin.close()
+        try:
+            # The end of its orders is its cue to leave the room.
+            if process.stdin is not None:
+                process.stdin.close()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GOODBYE):
+                    await process.wait()
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            if self._listening is not None:
+                self._listening.cancel()
+            await process.wait()
 
     async def connect(
         self, url: str, tokens: list[Secret], *, relay: bool, hopeless: bool = False
@@ -131,6 +183,7 @@ class Sdk:
             Connected,
             "connect",
             seconds,
+            len(tokens),
             url=url,
             # To the SDK's process alone, over a pipe.
             tokens=[token.reveal() for token in tokens],
@@ -141,50 +194,124 @@ class Sdk:
     async def publish(self, sources: list[list[str]]) -> list[Published]:
         """Publish these sources of each one."""
         limit = self._limits.step_s
-        return await self._ask(Published, "publish", limit, sources=sources, seconds=limit)
+        return await self._ask(
+            Published, "publish", limit, len(sources), sources=sources, seconds=limit
+        )
 
     async def publish_refused(self, sources: list[list[str]]) -> list[Published]:
         """Try to publish what must not be published."""
-        return await self._ask(Published, "publish", REFUSED, sources=sources, seconds=REFUSED)
+        return await self._ask(
+            Published, "publish", REFUSED, len(sources), sources=sources, seconds=REFUSED
+        )
 
     async def receive(self, expected: list[list[str]]) -> list[Received]:
         """What arrived at each one of the other's sources."""
         first, measure = self._limits.meet_s, self._limits.measure_s
         seconds = first + measure + 4.0
         return await self._ask(
-            Received, "receive", seconds, expected=expected, first=first, seconds=measure
+            Received,
+            "receive",
+            seconds,
+            len(expected),
+            expected=expected,
+            first=first,
+            seconds=measure,
         )
 
     async def say(self, may: list[bool]) -> list[Told]:
         """Send a message each way."""
         limit = self._limits.meet_s
         return await self._ask(
-            Told, "say", 3 * limit + REFUSED, may=may, seconds=limit, refused=REFUSED
+            Told, "say", 3 * limit + REFUSED, len(may), may=may, seconds=limit, refused=REFUSED
         )
 
-    async def leave(self) -> list[Left]:
-        """Leave the room, all at once."""
+    async def leave(self, people: int) -> list[Left]:
+        """So many leave the room, all at once."""
         limit = min(self._limits.step_s, 5.0)
-        return await self._ask(Left, "leave", limit + 10.0, seconds=limit)
+        return await self._ask(Left, "leave", limit + 10.0, people, seconds=limit)
 
-    async def _ask(self, record: type[R], order: str, limit: float, **arguments: Any) -> list[R]:
+    async def ready(self) -> None:
+        """Wait until the SDK is loaded, so that the next order is carried out at once.
+
+        Raises:
+            SdkEnded: it cannot be.
+        """
+        if not self._ready:
+            answer = await self._line(START)
+            if answer != READY:
+                raise SdkEnded(f"in place of being ready it said {_shown(answer)}", self._said())
+            self._ready = True
+
+    async def _ask(
+        self, record: type[R], order: str, limit: float, people: int, **arguments: Any
+    ) -> list[R]:
+        """An answer for each of so many people.
+
+        Raises:
+            SdkEnded: none came.
+        """
+        await self.ready()
+        line = json.dumps({"do": order, "with": arguments}) + "\n"
+        answer = await self._line(limit + MARGIN, line.encode())
+        told = _told(record, order, answer)
+        if len(told) != people:
+            raise SdkEnded(f"what it answered cannot be read: {_shown(answer)}", self._said())
+        return told
+
+    async def _line(self, seconds: float, order: bytes = b"") -> bytes:
+        """The next line of its output, after an order."""
         process = self._process
         if process is None or process.stdin is None or process.stdout is None:
-            raise SdkEnded("it was not started")
+            raise SdkEnded(f"it could not be started: {self._not_started or 'not asked to'}")
+        line = b""
         try:
-            if not self._ready:
-                async with asyncio.timeout(START):
-                    self._ready = bool(await process.stdout.readline())
-            line = json.dumps({"do": order, "with": arguments}) + "\n"
-            process.stdin.write(line.encode())
-            async with asyncio.timeout(limit + MARGIN):
-                await process.stdin.drain()
-                answer = await process.stdout.readline()
+            async with asyncio.timeout(seconds):
+                if order:
+                    process.stdin.write(order)
+                    await process.stdin.drain()
+                line = await process.stdout.readline()
         except TimeoutError:
-            raise SdkEnded(f"no answer to {order}") from None
-        except (OSError, ValueError) as error:
-            raise SdkEnded(f"{order}: {type(error).__name__}") from error
-        if not answer:
-            code = await process.wait()
-            raise SdkEnded(f"ended with {code} at {order}")
+            raise SdkEnded(f"no answer in {seconds:g} s", self._said()) from None
+        except ValueError:  # of a StreamReader: there is no end of the line
+            raise SdkEnded("its answer does not end", self._said()) from None
+        except OSError:
+            pass  # whoever would read the order is gone
+        if not line.endswith(b"\n"):
+            raise await self._death(process)
+        return line
+
+    async def _death(self, process: asyncio.subprocess.Process) -> SdkEnded:
+        """How a process ended that has closed its output."""
+        how = "it closed its output"
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DEATH):
+                how = _ending(await process.wait())
+                if self._listening is not None:
+                    await asyncio.shield(self._listening)
+        return SdkEnded(how, self._said())
+
+    def _said(self) -> str:
+        rows = bytes(self._words).decode("utf-8", "replace").split("\n")
+        said = safe(" ".join(row.strip() for row in rows if row.strip()), LAST_WORDS)
+        return said if len(said) <= _SHOWN else f"…{said[-_SHOWN:]}"
+
+
+def _told(record: type[R], order: str, answer: bytes) -> list[R]:
+    """What an answer says; nothing where it cannot be read."""
+    try:
         return [record_from_json(record, one, order) for one in json.loads(answer)]
+    except (ValueError, TypeError, RecursionError, UsageError):
+        return []
+
+
+def _shown(answer: bytes) -> str:
+    return safe(answer[:200].decode("utf-8", "replace").strip(), 80)
+
+
+def _ending(code: int) -> str:
+    if code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        return f"killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"killed by signal {-code}"

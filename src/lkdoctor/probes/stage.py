@@ -5,11 +5,13 @@ from outside, a fault in it ends the process that it runs in, and it writes to s
 Killed, it takes its connections with it.
 
 Orders come as lines of JSON on standard input, each is answered by one line on standard output.
-The end of the input ends the process at once.
+At the end of the input both participants leave, and the process ends. Whatever goes wrong in it
+ends it, too, its last words on standard error: a step that was not played has no answer.
 """
 
 import array
 import asyncio
+import contextlib
 import json
 import math
 import os
@@ -17,6 +19,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TextIO, TypeVar
 
@@ -45,6 +48,15 @@ COLUMNS, ROWS = 8, 4
 """Blocks of the time code: 24 bits of milliseconds, then 8 bits of their sum."""
 
 TOPIC: Final = "lkdoctor"
+
+READY: Final = b'"ready"\n'
+"""Its first line of output."""
+
+GOODBYE: Final = 1.0
+"""Seconds for leaving once nobody leads any more."""
+
+DESCRIPTORS: Final = 1024
+"""Open files that are asked for; both participants take about a hundred."""
 
 _TURN_LOG: Final = "(turn_port.cc:"
 """libwebrtc's log is the one place where it says why a relay was not had."""
@@ -152,7 +164,9 @@ class _Person:
         self.room.on("disconnected", self._disconnected)
 
     def start(self, coroutine: Any) -> None:
-        self.tasks.append(asyncio.get_running_loop().create_task(coroutine))
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(coroutine)
+        task.add_done_callback(_end_with)
+        self.tasks.append(task)
 
     def _subscribed(self, track: "rtc.Track", publication: Any, _: Any) -> None:
         from livekit import rtc
@@ -203,6 +217,18 @@ class _Person:
         await asyncio.gather(*self.tasks, return_exceptions=True)
         for closing in (*self.streams, *self.made):
             await _in_time(closing.aclose(), 1.0)
+
+
+def _end_with(task: "asyncio.Task[None]") -> None:
+    """A tone that is played no more must not look like one that is lost on its way."""
+    if not task.cancelled() and (problem := task.exception()) is not None:
+        _die(problem)
+
+
+def _die(problem: BaseException) -> None:
+    sys.stderr.write("".join(traceback.format_exception_only(problem)))
+    sys.stderr.flush()
+    os._exit(1)  # the SDK's threads would hold an ordinary end up
 
 
 async def _in_time(waiting: Awaitable[T], seconds: float) -> T | None:
@@ -298,8 +324,10 @@ class Stage:
             async with asyncio.timeout(seconds):
                 await person.room.connect(url, token.reveal(), options)
         except TimeoutError:
+            _need_descriptor()
             return Connected(Outcome.TIMEOUT, _since(begun), turn=self._turn.seen)
         except rtc.ConnectError as error:
+            _need_descriptor()
             detail = safe(str(error), 300)
             return Connected(Outcome.FAILED, _since(begun), detail, turn=self._turn.seen)
         sid = person.room.local_participant.sid
@@ -587,10 +615,9 @@ class _TurnLog:
 # ------------------------------------------------------------------ the process
 
 
-async def serve(orders: "asyncio.Queue[str]", answers: TextIO) -> None:
+async def serve(stage: Stage, orders: "asyncio.Queue[str]", answers: TextIO) -> None:
     """Answer orders for ever."""
-    stage = Stage()
-    answers.write('"ready"\n')
+    answers.write(READY.decode())
     answers.flush()
     while True:
         order = json.loads(await orders.get())
@@ -599,32 +626,63 @@ async def serve(orders: "asyncio.Queue[str]", answers: TextIO) -> None:
         answers.flush()
 
 
-def _read(loop: asyncio.AbstractEventLoop, orders: "asyncio.Queue[str]") -> None:
+def _read(loop: asyncio.AbstractEventLoop, orders: "asyncio.Queue[str]", stage: Stage) -> None:
     for line in sys.stdin:
         loop.call_soon_threadsafe(orders.put_nowait, line)
-    os._exit(0)  # nobody leads any more; the SDK's threads would hold an ordinary end up
+    # Nobody leads any more. The SDK's threads would hold an ordinary end up.
+    with contextlib.suppress(Exception):
+        leaving = asyncio.run_coroutine_threadsafe(stage.leave(seconds=GOODBYE), loop)
+        leaving.result(GOODBYE)
+    os._exit(0)
+
+
+def _need_descriptor() -> None:
+    """Nothing can be said of a network for which no socket was to be had.
+
+    Raises:
+        OSError: there is none.
+    """
+    os.close(os.dup(0))
+
+
+def _ask_for_descriptors() -> None:
+    """Raise a low limit of open files as far as this process may."""
+    if sys.platform != "win32":
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def main() -> None:
     """Serve whoever started this process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who leads
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (1, 2):
-        os.dup2(nowhere, stream)
+    # Answers alone go there, whatever the SDK writes.
+    os.dup2(2, 1)
     os.environ["LIVEKIT_RTC_DEBUG"] = "1"
 
     async def run() -> None:
         import livekit.rtc  # noqa: F401 - here, so that "ready" means ready
 
         orders: asyncio.Queue[str] = asyncio.Queue()
+        stage = Stage()
         reader = threading.Thread(
-            target=_read, args=(asyncio.get_running_loop(), orders), daemon=True
+            target=_read, args=(asyncio.get_running_loop(), orders, stage), daemon=True
         )
         reader.start()
-        await serve(orders, answers)
+        await serve(stage, orders, answers)
 
-    asyncio.run(run())
+    async def run_or_die() -> None:
+        try:
+            await run()
+        except BaseException as problem:  # noqa: BLE001 - whatever it is, it is told
+            _die(problem)
+
+    _ask_for_descriptors()
+    asyncio.run(run_or_die())
 
 
 if __name__ == "__main__":

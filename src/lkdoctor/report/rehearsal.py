@@ -1,11 +1,10 @@
 """A rehearsal as people read it: steps and participants, what was measured, the verdict."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from lkdoctor.facts.media import MediaFact
 from lkdoctor.facts.rehearsal import (
-    BAD,
     GOOD,
     NAMES,
     MediaPath,
@@ -14,6 +13,7 @@ from lkdoctor.facts.rehearsal import (
     Player,
     RehearsalFact,
     Step,
+    StepResult,
     loss,
     sound_alone,
 )
@@ -42,6 +42,7 @@ _STYLES: Final = {
     Outcome.OK: Style.PASS,
     Outcome.FAILED: Style.FAIL,
     Outcome.TIMEOUT: Style.FAIL,
+    Outcome.BROKEN_OFF: Style.FAIL,
     Outcome.LEFT_OUT: Style.SKIP,
     Outcome.NOT_REACHED: Style.SKIP,
 }
@@ -49,6 +50,7 @@ _STYLES: Final = {
 _WORDS: Final = {
     Outcome.FAILED: "failed",
     Outcome.TIMEOUT: "no answer",
+    Outcome.BROKEN_OFF: "broken off",
     Outcome.LEFT_OUT: "left out",
     Outcome.NOT_REACHED: "not reached",
 }
@@ -148,7 +150,7 @@ def _head(who: Participant) -> str:
 def _cell(fact: RehearsalFact, number: int, step: Step) -> tuple[Style, str]:
     """One participant's way through one step, over all rounds."""
     results = [one.players[number].step(step) for one in fact.rounds]
-    bad = [r for r in results if r.outcome not in GOOD and r.outcome is not Outcome.NOT_REACHED]
+    bad = _bad(results)
     took = sorted(r.took_ms for r in results if r.outcome is Outcome.OK)
     if len(results) > 1 and (took or bad):
         style = Style.FAIL if bad else Style.PASS
@@ -158,6 +160,10 @@ def _cell(fact: RehearsalFact, number: int, step: Step) -> tuple[Style, str]:
     if result.outcome is Outcome.OK:
         return Style.PASS, milliseconds(result.took_ms)
     return _STYLES[result.outcome], _WORDS[result.outcome]
+
+
+def _bad(results: Iterable[StepResult]) -> list[StepResult]:
+    return [r for r in results if r.outcome not in {*GOOD, Outcome.NOT_REACHED}]
 
 
 def percentile(ordered: Sequence[float], share: int) -> float:
@@ -187,8 +193,8 @@ def told(
     for clean_up in fact.clean_ups:
         became = (clean_up.detail or "removed") if clean_up.removed else "NOT removed"
         yield "room", f"{clean_up.room} {became}"
-    if fact.broke:
-        yield "SDK", f"its process ended: {fact.broke}"
+    if fact.sdk_end is not None:
+        yield "SDK's process", f"{fact.sdk_end.how}, at: {NAMES[fact.sdk_end.step]}"
 
 
 def _of_player(who: Participant, player: Player, *, verbose: int) -> Iterator[tuple[str, str]]:
@@ -303,7 +309,7 @@ def _spoken(report: Report, *, verbose: int) -> Iterator[Line]:
 def _said(fact: RehearsalFact, number: int, step: Step) -> str:
     results = [one.players[number].step(step) for one in fact.rounds]
     good = [r for r in results if r.outcome is Outcome.OK]
-    bad = [r for r in results if r.outcome in BAD]
+    bad = _bad(results)
     if bad:
         rounds = f" in {len(bad)} of {len(results)} rounds" if len(results) > 1 else ""
         why = f", {bad[0].detail}" if bad[0].detail else ""

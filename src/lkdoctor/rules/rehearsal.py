@@ -22,6 +22,7 @@ from lkdoctor.facts.rehearsal import (
     Reception,
     RehearsalFact,
     Round,
+    SdkEnd,
     Step,
     StepResult,
     TurnTry,
@@ -50,18 +51,9 @@ LOSS: Final = 0.03
 # ------------------------------------------------------------------ checks
 
 
-def _results(fact: RehearsalFact, step: Step) -> list[StepResult]:
-    return [
-        result
-        for one in fact.rounds
-        for player in one.players
-        if (result := player.step(step)).outcome is not Outcome.NOT_REACHED
-    ]
-
-
 def _look(step: Step) -> Look:
     def look(rehearsal: RehearsalFact) -> str | Unsure | None:
-        results = _results(rehearsal, step)
+        results = rehearsal.results(step)
         if not results:
             return None
         if all(result.outcome is Outcome.LEFT_OUT for result in results):
@@ -70,7 +62,8 @@ def _look(step: Step) -> Look:
         if bad:
             return Unsure(bad[0].detail or f"no answer in {rehearsal.step_timeout_s:g} s")
         slowest = max(result.took_ms for result in results)
-        times = f", {len(rehearsal.rounds)} rounds" if len(rehearsal.rounds) > 1 else ""
+        reached, rounds = len(results) // len(rehearsal.participants), len(rehearsal.rounds)
+        times = f", {reached} of {rounds} rounds" if rounds > 1 else ""
         return f"both, the slower in {slowest:.0f} ms{times}"
 
     return look
@@ -175,6 +168,23 @@ def _ends(rehearsal: RehearsalFact) -> Iterator[Evidence]:
     for _, player in _players(rehearsal):
         if player.ended:
             yield Evidence(f"session of the {player.role}", player.ended, "stays", "rehearsal")
+
+
+# ------------------------------------------------------------------ the SDK
+
+
+def _sdk_ended(rehearsal: RehearsalFact) -> Iterator[Judgement]:
+    end = rehearsal.sdk_end
+    if end is None:
+        return
+    evidence = [
+        Evidence("the SDK's process", end.how, "plays to the end", "rehearsal"),
+        Evidence("while playing", NAMES[end.step], None, "rehearsal"),
+    ]
+    if end.said:
+        evidence.append(Evidence("its last words", end.said, None, "rehearsal"))
+    check = next(check for check in CHECKS if check.id == f"rehearsal.{end.step}")
+    yield Judgement(tuple(evidence), check=check)
 
 
 # ------------------------------------------------------------------ the way of the media
@@ -292,7 +302,7 @@ def _connect_failed(
             ),
         )
         return
-    if any(r.outcome is Outcome.FAILED for r in _results(rehearsal, Step.CONNECTION)):
+    if any(r.outcome is Outcome.FAILED for r in rehearsal.results(Step.CONNECTION)):
         yield Judgement(_step(rehearsal, Step.CONNECTION))
 
 
@@ -603,7 +613,7 @@ _WIRELESS: Final = FixStep(
 
 
 def _anybody_in(rehearsal: RehearsalFact) -> bool:
-    return any(r.outcome is Outcome.OK for r in _results(rehearsal, Step.SIGNALLING))
+    return any(r.outcome is Outcome.OK for r in rehearsal.results(Step.SIGNALLING))
 
 
 def _left_behind(rehearsal: RehearsalFact) -> Iterator[Judgement]:
@@ -761,6 +771,11 @@ def _joined(fact: RehearsalFact, **fields: object) -> Facts:
     assert isinstance(first, Joined)  # noqa: S101 - an example has it
     first = first._replace(**fields)  # type: ignore[arg-type]  # the record's own names
     return facts._replace(signal=facts.signal._replace(first=first))
+
+
+def _without_sdk() -> Facts:
+    fact = stopped(Step.PUBLISHING, Outcome.BROKEN_OFF, "the SDK's process ended")
+    return _played(fact._replace(sdk_end=SdkEnd(Step.PUBLISHING, "killed by SIGKILL")))
 
 
 def _ended() -> RehearsalFact:
@@ -946,6 +961,34 @@ RULES = (
         confidence=Confidence.LIKELY,
         explains=("rehearsal-connect-failed",),
         related=("rehearsal-media-address",),
+    ),
+    _rule(
+        "rehearsal-sdk-ended",
+        Step.CONNECTION,
+        "The SDK's process ended in the middle of the rehearsal",
+        symptoms=("the process that runs LiveKit's SDK is gone, without an exception",),
+        cause="LiveKit's real-time SDK is native code and runs in a process of its own. This process was "
+        "killed, ended by itself or did not answer, so nothing can be said of the steps that it was to "
+        "play. The fault is on this machine: memory, a limit of processes or open files, or an "
+        "installation of the SDK that does not fit it.",
+        how="The SDK's process is asked for each step; it ended, or gave no answer that could be read.",
+        fix=(
+            FixStep(
+                "Look at the limits here, and at the container's limit of memory:",
+                command="ulimit -a",
+            ),
+            FixStep(
+                "Install the SDK anew, for this Python and this machine:",
+                command="pip install --force-reinstall livekit",
+            ),
+            FixStep(
+                "Rehearse tokens, signalling and permissions, which need no SDK:",
+                command="lkdoctor rehearse … --signal-only",
+            ),
+        ),
+        source="livekit/python-sdks livekit-rtc (FfiClient); signal(7), execve(2), setrlimit(2)",
+        judge=_sdk_ended,
+        sick=_without_sdk,
     ),
     _rule(
         "rehearsal-turn-missing",
