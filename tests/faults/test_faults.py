@@ -28,6 +28,7 @@ from websockets.sync.client import connect
 
 from faults import peers
 from faults.doctor import lkdoctor, verdict_on_screen
+from lkdoctor.clock import SystemClock
 from lkdoctor.sandbox import Fault, running_sandbox
 
 KEY = "APIfaults000001"
@@ -557,9 +558,9 @@ def _(server: RunningServer, _: Path) -> Iterator[Setup]:
     yield with_token(server, token(server, nbf=now + 600, exp=now + 1200))
 
 
-@fault("clock-mint-ahead", "of our own, by this machine's clock")
+@fault("clock-mint-ahead", "of our own, to a server that does not tell its time")
 def _(_: RunningServer, __: Path) -> Iterator[Setup]:
-    with beside(at_another_time(-7200, b"token is not valid yet")) as setup:
+    with beside(at_another_time(None, b"token is not valid yet")) as setup:
         yield setup
 
 
@@ -569,16 +570,70 @@ def _(_: RunningServer, __: Path) -> Iterator[Setup]:
         yield setup
 
 
-def at_another_time(seconds: float, error: bytes) -> peers.Handler:
+@fault("clock-server-wrong", "behind, and our own token comes from the future")
+def _(_: RunningServer, __: Path) -> Iterator[Setup]:
+    with beside(at_another_time(-7200, b"token is not valid yet")) as setup:
+        yield setup
+
+
+def at_another_time(seconds: float | None, error: bytes) -> peers.Handler:
     """A server whose clock is off, and which refuses fresh tokens for it."""
-    refusal = peers.reply(
-        "401 Unauthorized", b"invalid token: x, error: " + error, peers.date(seconds)
-    )
+    told = () if seconds is None else (peers.date(seconds),)
+    refusal = peers.reply("401 Unauthorized", b"invalid token: x, error: " + error, *told)
     return peers.like_livekit(
-        root=peers.reply("200 OK", b"OK", peers.date(seconds)),
+        root=peers.reply("200 OK", b"OK", *told),
         upgrade=peers.saying(refusal),
         validate=refusal,
     )
+
+
+@fault("clock-server-wrong", "a token that is good here is over there")
+def _(server: RunningServer, _: Path) -> Iterator[Setup]:
+    with elsewhen(server, 7200) as url:
+        yield with_token(server, token(server), LIVEKIT_URL=url)
+
+
+@fault("clock-server-wrong", "a token that is good here has not begun there")
+def _(server: RunningServer, _: Path) -> Iterator[Setup]:
+    with elsewhen(server, -7200) as url:
+        yield with_token(server, token(server), LIVEKIT_URL=url)
+
+
+@fault("clock-server-wrong", "a token from the future, for a server that looks at iat")
+def _(server: RunningServer, _: Path) -> Iterator[Setup]:
+    now = int(datetime.now(UTC).timestamp())
+    with elsewhen(server, -7200, version="1.11.0") as url:
+        fresh = token(server, nbf=None, iat=now)
+        yield with_token(server, fresh, LIVEKIT_URL=url)
+
+
+@fault("token-expired", "over by every clock, also by one that is ahead")
+def _(server: RunningServer, _: Path) -> Iterator[Setup]:
+    now = int(datetime.now(UTC).timestamp())
+    with elsewhen(server, 7200) as url:
+        old = token(server, nbf=now - 86_400, exp=now - 3600)
+        yield with_token(server, old, LIVEKIT_URL=url)
+
+
+@fault("token-expired", "over, beside a difference that servers forgive")
+def _(server: RunningServer, _: Path) -> Iterator[Setup]:
+    now = int(datetime.now(UTC).timestamp())
+    with elsewhen(server, 45) as url:
+        old = token(server, nbf=now - 86_400, exp=now - 3600)
+        yield with_token(server, old, LIVEKIT_URL=url)
+
+
+@contextlib.contextmanager
+def elsewhen(server: RunningServer, seconds: float, version: str | None = None) -> Iterator[str]:
+    """A server with the same keys whose clock is ahead by so much; its URL."""
+
+    class Shifted(SystemClock):
+        def now(self) -> float:
+            return super().now() + seconds
+
+    keys = {server.long_key: server.long_secret}
+    with running_sandbox(keys=keys, clock=Shifted(), version=version) as sandbox:
+        yield sandbox.url
 
 
 # ------------------------------------------------------------------ a fault of the sandbox; all are in tests/sandbox

@@ -5,14 +5,23 @@ from judged import causes, status, the_finding
 
 from lkdoctor.facts import Facts
 from lkdoctor.facts.clock import ClockFact
+from lkdoctor.facts.signal import SignalFact, Validation, Whose
 from lkdoctor.findings import Confidence, Severity
-from lkdoctor.rules.examples import NOON, healthy
+from lkdoctor.rules.examples import NOON, answer, healthy
+
+EXPIRED = "invalid token: x, error: token has invalid claims: token is expired"
 
 
 def off_by(seconds: float, uncertainty_s: float = 0.5) -> Facts:
     """The server's clock is ahead by so much."""
     clock = ClockFact(NOON, NOON + seconds, seconds * 1e3, uncertainty_s * 1e3, "Date header")
     return healthy()._replace(clock=clock)
+
+
+def refusing(seconds: float, body: str = EXPIRED) -> Facts:
+    """The server's clock is ahead by so much, and it refuses a token."""
+    asked = Validation(Whose.MINTED, "/rtc/validate", answer(401, body))
+    return off_by(seconds)._replace(signal=SignalFact(validations=(asked,)), api=None)
 
 
 @pytest.mark.parametrize(
@@ -34,31 +43,38 @@ def test_causes(facts: Facts, codes: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "title", "severity", "confidence"),
+    ("facts", "title", "severity", "confidence"),
     [
         pytest.param(
-            45,
+            off_by(45),
             "The server's clock is 45 s ahead of this machine's",
             Severity.WARNING,
             Confidence.HINT,
             id="less than LiveKit forgives",
         ),
         pytest.param(
-            -94,
+            refusing(-94),
             "The server's clock is 94 s behind this machine's",
             Severity.ERROR,
             Confidence.LIKELY,
             id="more than it forgives",
         ),
         pytest.param(
-            7199,
-            "The server's clock is 120 min ahead of this machine's",
+            off_by(100),
+            "The server's clock is 100 s ahead of this machine's",
+            Severity.WARNING,
+            Confidence.LIKELY,
+            id="more than it forgives, and yet it took the tokens",
+        ),
+        pytest.param(
+            refusing(7199),
+            "The server's clock is 2 h ahead of this machine's",
             Severity.ERROR,
             Confidence.LIKELY,
             id="hours",
         ),
         pytest.param(
-            -4 * 86400,
+            refusing(-4 * 86400),
             "The server's clock is 4 days behind this machine's",
             Severity.ERROR,
             Confidence.LIKELY,
@@ -67,10 +83,22 @@ def test_causes(facts: Facts, codes: list[str]) -> None:
     ],
 )
 def test_how_far_decides_how_bad(
-    seconds: float, title: str, severity: Severity, confidence: Confidence
+    facts: Facts, title: str, severity: Severity, confidence: Confidence
 ) -> None:
-    finding = the_finding(off_by(seconds))
+    finding = the_finding(facts)
     assert (finding.title, finding.severity, finding.confidence) == (title, severity, confidence)
+
+
+def test_the_words_fit_the_difference() -> None:
+    assert "by more than the minute" not in the_finding(off_by(45)).cause
+    assert "by more than the minute" in the_finding(off_by(100)).cause
+
+
+def test_what_the_server_refused_for_it_is_evidence() -> None:
+    told = [(e.label, e.observed) for e in the_finding(refusing(600)).evidence]
+    assert told[1:] == [("GET /rtc/validate, test token", f"401 Unauthorized: {EXPIRED}")]
+    other = the_finding(refusing(600, "invalid API key: x"))
+    assert len(other.evidence) == 1
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from lkdoctor.facts.clock import ClockFact
 from lkdoctor.facts.server import HttpAnswer
 from lkdoctor.facts.signal import SignalFact, Validation, Whose
 from lkdoctor.facts.token import token_fact
-from lkdoctor.findings import Finding, Layer, Severity
+from lkdoctor.findings import Confidence, Finding, Layer, Severity
 from lkdoctor.redact import Secret, safe
 from lkdoctor.report.model import Report, RunInfo, Status, TargetInfo
 from lkdoctor.rules.token import RULES
@@ -300,6 +300,124 @@ def test_times_are_judged_by_the_server_s_clock_where_it_is_known() -> None:
     behind = ClockFact(local=float(NOW), server=NOW - 3600.0)
     assert codes(judged(facts_of(text))) == ["token-expired"]
     assert codes(judged(facts_of(text, clock=behind))) == []
+
+
+EXPIRED = "invalid token: x, error: token has invalid claims: token is expired"
+NOT_YET = "invalid token: x, error: token has invalid claims: token is not valid yet"
+
+
+def apart(seconds: float, uncertainty_s: float = 0.5) -> ClockFact:
+    """The server's clock is ahead of this machine's by so much."""
+    return ClockFact(float(NOW), NOW + seconds, seconds * 1e3, uncertainty_s * 1e3, "Date header")
+
+
+@pytest.mark.parametrize(
+    ("text", "clock", "body", "expected"),
+    [
+        pytest.param(
+            token(changed(nbf=NOW, exp=NOW + 600)),
+            apart(7200),
+            EXPIRED,
+            [("clock-server-wrong", ("token-expired", "token-prefetched-short-ttl"))],
+            id="good here, over for a server that is ahead",
+        ),
+        pytest.param(
+            token(changed(nbf=NOW, exp=NOW + 600)),
+            apart(-7200),
+            NOT_YET,
+            [("clock-server-wrong", ("clock-mint-ahead",))],
+            id="good here, not yet for a server that is behind",
+        ),
+        pytest.param(
+            token(changed(nbf=NOW - 7200, exp=NOW - 600)),
+            apart(0.2),
+            EXPIRED,
+            [("token-expired", ())],
+            id="over by both clocks, which agree",
+        ),
+        pytest.param(
+            token(changed(nbf=NOW - 7200, exp=NOW - 600)),
+            apart(7200),
+            EXPIRED,
+            [("token-expired", ()), ("clock-server-wrong", ())],
+            id="over by both clocks, which do not agree",
+        ),
+        pytest.param(
+            token(changed(nbf=NOW - 600, exp=NOW - 100)),
+            apart(45),
+            EXPIRED,
+            [("token-expired", ("token-prefetched-short-ttl",)), ("clock-server-wrong", ())],
+            id="over, and a difference that servers forgive",
+        ),
+        pytest.param(
+            token(changed(nbf=NOW + 7000, exp=NOW + 7150)),
+            apart(7300),
+            EXPIRED,
+            [
+                ("token-expired", ("token-prefetched-short-ttl",)),
+                ("clock-server-wrong", ()),
+            ],
+            id="made by a clock that agrees with the server's: ours is the wrong one",
+        ),
+        pytest.param(
+            token(changed(nbf=NOW + 600, exp=NOW + 1200)),
+            apart(0.2),
+            NOT_YET,
+            [("clock-mint-ahead", ())],
+            id="ahead of both clocks, which agree",
+        ),
+    ],
+)
+def test_a_wrong_clock_is_the_cause_where_it_explains_the_refusal(
+    text: str, clock: ClockFact, body: str, expected: list[tuple[str, tuple[str, ...]]]
+) -> None:
+    report = fold(
+        facts_of(text, clock=clock, signal=said(401, body)),
+        run=RunInfo("0", "test", float(NOW), 0.0),
+        target=TargetInfo(),
+        layers=(Layer.CLOCK, Layer.TOKEN),
+    )
+    assert [(f.code, f.consequences) for f in report.findings] == expected
+
+
+@pytest.mark.parametrize(
+    ("clock", "body", "title", "cause"),
+    [
+        pytest.param(
+            apart(0.2),
+            EXPIRED,
+            "The server calls a token expired that is not",
+            "by the clock that the server tells: a gateway",
+            id="over, although its clock says otherwise",
+        ),
+        pytest.param(
+            CLOCK,
+            EXPIRED,
+            "The server calls a token expired that is not",
+            "by this machine's clock: the server's is another",
+            id="over, by a clock that is not told",
+        ),
+        pytest.param(
+            apart(0.2),
+            NOT_YET,
+            "The server calls a token premature that is not",
+            "by the clock that the server tells: a gateway",
+            id="not yet, although its clock says otherwise",
+        ),
+    ],
+)
+def test_a_refusal_that_no_known_clock_explains(
+    clock: ClockFact, body: str, title: str, cause: str
+) -> None:
+    """The server's word stands; what is said of the token does not contradict its own times."""
+    report = judged(facts_of(token(), clock=clock, signal=said(401, body)))
+    (found,) = report.findings
+    assert (found.title, found.severity, found.confidence) == (
+        title,
+        Severity.ERROR,
+        Confidence.LIKELY,
+    )
+    assert cause in found.cause
 
 
 def test_nothing_is_said_about_times_without_a_clock() -> None:

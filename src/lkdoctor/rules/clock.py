@@ -6,10 +6,12 @@ from typing import Final
 from lkdoctor.facts import Facts
 from lkdoctor.facts.clock import ClockFact
 from lkdoctor.facts.server import HttpAnswer, ServerFact
+from lkdoctor.facts.signal import SignalFact, Validation, Whose
 from lkdoctor.findings import Confidence, Evidence, FixStep, Layer, Severity
-from lkdoctor.rules.answers import one_line
+from lkdoctor.rules.answers import evidence, of_validation, one_line
 from lkdoctor.rules.base import Check, Effect, Judgement, Rule, Unsure
-from lkdoctor.rules.examples import NOON, healthy
+from lkdoctor.rules.examples import NOON, answer, healthy
+from lkdoctor.tokens.predict import Refusal, recognise
 
 _LEEWAY_MS: Final = 60_000.0
 """How far off a token's times may be (livekit-server pkg/service/auth.go: one minute)."""
@@ -25,14 +27,14 @@ def _span(milliseconds: float) -> str:
         return f"{max(1, round(seconds * 1000))} ms"
     if seconds < 9.95:
         return f"{seconds:.1f} s"
-    if seconds < 120:
+    if seconds < 119.5:
         return f"{seconds:.0f} s"
-    if seconds < 7200:
+    if seconds < 119.5 * 60:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.0f} h" if seconds < 172_800 else f"{seconds / 86400:.0f} days"
 
 
-def _apart(clock: ClockFact) -> Iterator[Judgement]:
+def _apart(clock: ClockFact, signal: SignalFact | None = None) -> Iterator[Judgement]:
     if clock.skew_ms is None:
         return
     surely = abs(clock.skew_ms) - clock.uncertainty_ms
@@ -47,18 +49,42 @@ def _apart(clock: ClockFact) -> Iterator[Judgement]:
         "net",
     )
     grave = surely >= _LEEWAY_MS
+    consequence = _AHEAD if clock.skew_ms > 0 else _BEHIND
     yield Judgement(
-        (proof,),
+        (proof, *_refusals(signal)),
         title=f"The server's clock is {_span(clock.skew_ms)} {side} this machine's",
-        cause=_CAUSE + (_AHEAD if clock.skew_ms > 0 else _BEHIND),
-        severity=Severity.ERROR if grave else Severity.WARNING,
+        cause=_CAUSE + consequence if grave else _SLIGHT,
+        severity=Severity.ERROR if grave and not _all_accepted(signal) else Severity.WARNING,
         confidence=Confidence.LIKELY if grave else Confidence.HINT,
     )
+
+
+def _refusals(signal: SignalFact | None) -> Iterator[Evidence]:
+    """What the server said of a token's times."""
+    for validation in signal.validations if signal is not None else ():
+        given = validation.answer
+        if isinstance(given, HttpAnswer) and recognise(given.status, given.body) in _OF_TIME:
+            yield evidence(of_validation(validation))
+            return
+
+
+_OF_TIME: Final = frozenset({Refusal.EXPIRED, Refusal.NOT_YET, Refusal.FROM_FUTURE})
+
+
+def _all_accepted(signal: SignalFact | None) -> bool:
+    """Whether the server took every token that it was asked about, whatever its clock says."""
+    asked = [v.answer for v in signal.validations] if signal is not None else []
+    return bool(asked) and all(a.kind == "answer" and a.status == 200 for a in asked)
 
 
 _CAUSE: Final = (
     "The two clocks differ by more than the minute that LiveKit forgives; from two clocks alone "
     "nobody can tell which is wrong. "
+)
+
+_SLIGHT: Final = (
+    "A machine that keeps its time by the network is never so far off. LiveKit forgives a minute; "
+    "beyond it tokens end early, or are refused as if they came from the future."
 )
 
 _AHEAD: Final = (
@@ -94,6 +120,12 @@ CHECKS: Final = (
 def _off_by(seconds: float) -> Facts:
     clock = ClockFact(NOON, NOON + seconds, seconds * 1000, 512.0, "Date header")
     return healthy()._replace(clock=clock)
+
+
+def _sick() -> Facts:
+    said = answer(401, "invalid token: <token>, error: token has invalid claims: token is expired")
+    refused = SignalFact(validations=(Validation(Whose.MINTED, "/rtc/validate", said),))
+    return _off_by(600.0)._replace(signal=refused, api=None)
 
 
 RULES: Final = (
@@ -132,9 +164,15 @@ RULES: Final = (
         ),
         source="RFC 7519 §4.1.4, RFC 9110 §6.6.1, livekit/livekit#2394",
         judge=_apart,
-        sick=lambda: _off_by(600.0),
+        sick=_sick,
         healthy=lambda: _off_by(1.4),
-        explains=("signal-refused", "api-refused"),
+        explains=(
+            "token-expired",
+            "token-prefetched-short-ttl",
+            "clock-mint-ahead",
+            "signal-refused",
+            "api-refused",
+        ),
         related=("clock-mint-ahead", "token-expired", "tls-not-yet-valid"),
     ),
 )

@@ -909,7 +909,8 @@ CHECKS: Final = (
         layer=Layer.SIGNAL,
         title="The server sends a join response",
         look=_look_join,
-        needs=("signal.upgrade",),
+        # Nobody joins with a token that is refused, even where the refusal came all the way.
+        needs=("signal.upgrade", "signal.validate"),
         effect=Effect.JOIN,
     ),
     Check(

@@ -315,7 +315,12 @@ def _mismatch(
     if parsed.secure:
         if tls is not None and isinstance(tls.attempt, TlsNotSpoken):
             yield from _wss_to_plain(parsed, tls.attempt)
-        elif network is None and tls is None and parsed.port == _SIGNALLING_PORT:
+        elif (
+            network is None
+            and tls is None
+            and parsed.port == _SIGNALLING_PORT
+            and parsed.host_kind is not HostKind.CLOUD  # url-wrong-port
+        ):
             yield _wss_to_signalling_port(parsed, url.origin)
     elif server is not None:
         yield from _ws_to_tls(parsed, server)

@@ -400,13 +400,14 @@ def _expired(
     exp = read.expires.seconds if read is not None and read.expires is not None else None
     if refused is not None:
         when = () if exp is None else (_saw("exp", _utc(exp)),)
-        yield Judgement((refused, *when, *_clocks(clock)))
+        yield _why_expired(Judgement((refused, *when, *_clocks(clock))), read, clock)
         return
     if read is None or exp is None or clock is None or _accepted(signal):
         return
     late = clock.best - exp
     if late >= LEEWAY_S:
-        yield Judgement((_saw("exp", f"{_utc(exp)}, {_span(late)} ago"), *_clocks(clock)))
+        seen = (_saw("exp", f"{_utc(exp)}, {_span(late)} ago"), *_clocks(clock))
+        yield _why_expired(Judgement(seen), read, clock)
     elif late >= 0:
         yield Judgement(
             (
@@ -418,6 +419,60 @@ def _expired(
         )
 
 
+def _why_expired(expired: Judgement, read: ReadToken | None, clock: ClockFact | None) -> Judgement:
+    """The judgement, in other words where the token is good by a clock that we know."""
+    exp = read.expires.seconds if read is not None and read.expires is not None else None
+    if read is None or clock is None or exp is None or exp >= _MILLISECONDS_FROM:
+        return expired
+    if _clocks_decide(read, clock):
+        return expired._replace(
+            title="To the server's clock the token has expired",
+            cause=_CLOCKS_DECIDE,
+            confidence=Confidence.LIKELY,
+            fix=(_SET_CLOCK,),
+        )
+    if exp <= clock.best:
+        return expired
+    return expired._replace(
+        title="The server calls a token expired that is not",
+        cause=f"The token was good when it was sent, by {_by_which(clock)}.",
+        confidence=Confidence.LIKELY,
+        fix=_COMPARE_CLOCKS,
+    )
+
+
+def _by_which(clock: ClockFact) -> str:
+    if clock.server is None:
+        return f"this machine's clock: the server's is another, or {_GATEWAY}"
+    return f"the clock that the server tells: {_GATEWAY}, or {_ANOTHER_CLOCK}"
+
+
+def _clocks_decide(read: ReadToken, clock: ClockFact) -> bool:
+    """Whether the token is good by this machine's clock, from which the server's surely differs."""
+    if abs(clock.skew_ms or 0.0) - clock.uncertainty_ms < LEEWAY_S * 1000:
+        return False
+    ends = read.expires.seconds if read.expires is not None else None
+    begins = [m.seconds for name, m in _moments(read) if name != "exp" and m.seconds is not None]
+    return (ends is None or clock.local < ends) and all(
+        at - clock.local <= LEEWAY_S for at in begins
+    )
+
+
+_CLOCKS_DECIDE: Final = (
+    "By this machine's clock the token is good. The server judges by its own, which is far from it."
+)
+_SET_CLOCK: Final = FixStep(
+    "Set the wrong one of the two clocks by the network; the token needs no change:",
+    command="timedatectl set-ntp true",
+)
+_GATEWAY: Final = "a gateway keeps tokens and sends old ones on"
+_ANOTHER_CLOCK: Final = "another clock checks than the one that answers"
+_COMPARE_CLOCKS: Final = (
+    FixStep("Compare the clocks of all the server's hosts:", command="timedatectl"),
+    FixStep("See whether something in front replaces the Authorization header."),
+)
+
+
 def _expired_at_once(clock: ClockFact | None, signal: "SignalFact | None") -> Iterator[Judgement]:
     """A token of our own that is refused as expired although the clocks agree."""
     minted = _refused(signal, _MINTED, Refusal.EXPIRED)
@@ -427,13 +482,9 @@ def _expired_at_once(clock: ClockFact | None, signal: "SignalFact | None") -> It
     yield Judgement(
         (minted, *_clocks(clock)),
         title="The server calls a token expired that was just made",
-        cause="The token was good for another minute when it was sent, and the clocks agree: a "
-        "gateway keeps tokens and sends old ones on, or another clock checks than the one that "
-        "answers.",
-        fix=(
-            FixStep("Compare the clocks of all the server's hosts:", command="timedatectl"),
-            FixStep("See whether something in front replaces the Authorization header."),
-        ),
+        cause="The token was good for another minute when it was sent, and the clocks agree: "
+        f"{_GATEWAY}, or {_ANOTHER_CLOCK}.",
+        fix=_COMPARE_CLOCKS,
         confidence=Confidence.LIKELY,
     )
 
@@ -528,26 +579,48 @@ def _mint_ahead(
             and moment.seconds < _MILLISECONDS_FROM
             and moment.seconds - clock.best > LEEWAY_S
         ]
+        judged = None
         if ahead and (refused is not None or any(name == "nbf" for name, _, _ in ahead)):
-            yield _ahead(ahead, clock, refused)
+            judged = _ahead(ahead, clock, refused)
         elif ahead:
-            judged = _ahead(ahead, clock, None)
             # Only servers before 1.13 look at iat.
-            yield judged._replace(severity=Severity.WARNING)
+            judged = _ahead(ahead, clock, None)._replace(severity=Severity.WARNING)
         elif refused is not None:
-            yield Judgement((refused, *_clocks(clock)))
+            judged = Judgement(
+                (refused, *_clocks(clock)),
+                title="The server calls a token premature that is not",
+                cause=f"The token had begun when it was sent, by {_by_which(clock)}.",
+                confidence=Confidence.LIKELY,
+                fix=_COMPARE_CLOCKS,
+            )
+        if judged is not None and _clocks_decide(read, clock):
+            judged = judged._replace(
+                title="To the server's clock the token lies in the future",
+                cause=_CLOCKS_DECIDE,
+                confidence=Confidence.LIKELY,
+                fix=(_SET_CLOCK,),
+            )
+        if judged is not None:
+            yield judged
     elif refused is not None:
         yield Judgement((refused,))
     minted = _refused(signal, _MINTED, *why)
     if minted is not None:
-        skew = (
-            ()
-            if clock is None or clock.skew_ms is None
-            else (
-                Evidence("server minus this clock", _signed(clock.skew_ms / 1000), None, "clock"),
-            )
-        )
-        yield Judgement((minted, *skew), title="This machine's clock is ahead of the server's")
+        yield _minted_ahead(minted, clock)
+
+
+def _minted_ahead(refused: Evidence, clock: ClockFact | None) -> Judgement:
+    """A token of our own, which this machine's clock made."""
+    judged = Judgement((refused,), title="This machine's clock is ahead of the server's")
+    if clock is None or clock.skew_ms is None:
+        return judged
+    skew = Evidence("server minus this clock", _signed(clock.skew_ms / 1000), None, "clock")
+    measured = -clock.skew_ms - clock.uncertainty_ms >= LEEWAY_S * 1000
+    return judged._replace(
+        evidence=(refused, skew),
+        # clock-server-wrong tells of both clocks then, and cannot tell which is wrong.
+        confidence=Confidence.LIKELY if measured else None,
+    )
 
 
 def _signed(seconds: float) -> str:
