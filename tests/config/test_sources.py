@@ -254,15 +254,31 @@ def test_what_the_user_named_and_cannot_be_used(
         ),
         pytest.param(
             "HOST=file\nLIVEKIT_URL=ws://${HOST}\n",
-            ("ws://process", ".env:2"),
-            id="reference to the environment",
+            ("ws://file", ".env:2"),
+            id="reference to what the environment has, too",
+        ),
+        pytest.param(
+            "LIVEKIT_URL=ws://${PATH_TO_IT}\n", ("ws://${PATH_TO_IT}", ".env:1"), id="set nowhere"
+        ),
+        pytest.param(
+            "LIVEKIT_URL=ws://${OF_PROCESS}\n", ("ws://${OF_PROCESS}", ".env:1"), id="set elsewhere"
+        ),
+        pytest.param(
+            "LIVEKIT_URL=ws://${OF_PROCESS:-b}\n",
+            ("ws://${OF_PROCESS:-b}", ".env:1"),
+            id="set elsewhere, with a default",
+        ),
+        pytest.param(
+            "A=${OF_PROCESS}\nLIVEKIT_URL=ws://${A}\n",
+            ("ws://${OF_PROCESS}", ".env:2"),
+            id="set elsewhere, by a detour",
         ),
     ],
 )
 def test_a_line_is_read_as_python_dotenv_reads_it(
     tmp_path: Path, content: str, expected: tuple[str, str]
 ) -> None:
-    assert values(tmp_path, content, HOST="process") == {"LIVEKIT_URL": expected}
+    assert values(tmp_path, content, HOST="process", OF_PROCESS="p") == {"LIVEKIT_URL": expected}
 
 
 @pytest.mark.parametrize(
@@ -277,18 +293,33 @@ def test_a_line_is_read_as_python_dotenv_reads_it(
         pytest.param("=ab#cd", Writing(node_length=2), id="bare hash"),
         pytest.param("=abc\r", Writing(crlf=True), id="Windows line end"),
         pytest.param("=${H}bc", Writing(references=True), id="reference"),
+        pytest.param("=${NO:-b}c", Writing(references=True), id="default"),
+        pytest.param("=${NO}${P}${NO}", Writing(outside=("NO", "P")), id="references elsewhere"),
+        pytest.param("=${P:-x}", Writing(outside=("P",)), id="default that does not count"),
+        pytest.param(
+            "=${Q}",
+            Writing(references=True, otherwise=("Q",)),
+            id="set here, and to more elsewhere",
+        ),
+        pytest.param("=${R}", Writing(references=True), id="set here, and to the same elsewhere"),
+        pytest.param("=${D}", Writing(references=True, outside=("NO",)), id="by a detour"),
     ],
 )
 def test_how_a_line_is_written_is_kept(tmp_path: Path, line: str, writing: Writing) -> None:
-    path = written(tmp_path, f"H=a\nLIVEKIT_API_KEY{line}\n")
-    (value,) = read_env_file(path, ".env", Kind.FOLDER_FILE, {}).values
-    assert value == Value("LIVEKIT_API_KEY", value.text, ".env:2", writing)
+    path = written(tmp_path, f"H=a\nQ=b\nR=c\nD=${{NO}}\nLIVEKIT_API_KEY{line}\n")
+    elsewhere = {"P": "p", "Q": "q", "R": "c"}
+    (value,) = read_env_file(path, ".env", Kind.FOLDER_FILE, elsewhere).values
+    assert value == Value("LIVEKIT_API_KEY", value.text, ".env:5", writing)
 
 
-def test_a_later_file_sees_what_a_stronger_one_has_set(tmp_path: Path) -> None:
-    written(tmp_path, "HOST=strong\n", ".env.local")
-    written(tmp_path, "HOST=weak\nLIVEKIT_URL=ws://${HOST}\n")
-    assert resolved(tmp_path).target.url == Setting("ws://strong", ".env:2")
+def test_a_files_values_are_made_of_that_file_alone(tmp_path: Path) -> None:
+    written(tmp_path, "HOST=strong\nPORT=1\n", ".env.local")
+    written(tmp_path, "HOST=weak\nLIVEKIT_URL=ws://${HOST}:${PORT}\nREDIS_HOST=${PORT}\n")
+    found = resolved(tmp_path)
+    assert found.target.url == Setting("ws://weak:${PORT}", ".env:2")
+    (url,) = found.values
+    assert url.value.writing == Writing(references=True, outside=("PORT",), otherwise=("HOST",))
+    assert found.server == (), "a server's variable that cannot be known is not one that is set"
 
 
 LINES = st.lists(
@@ -316,13 +347,16 @@ def test_every_file_gives_what_load_dotenv_would_set(
     path = tmp_path_factory.getbasetemp() / "property.env"
     path.write_bytes(text.encode())
     source = read_env_file(path, ".env", Kind.FOLDER_FILE, os.environ)
-    ours: dict[str, str] = {}
+    ours: dict[str, str | None] = {}
     for value in source.values:
-        ours.setdefault(value.name, value.text)
+        outside = value.writing is not None and value.writing.outside
+        ours.setdefault(value.name, None if outside else value.text)
     stream = io.StringIO(text.removeprefix("\ufeff"), newline="")
-    theirs = DotEnv(None, stream=stream, override=False).dict()
+    # The file's own values first, as they alone are taken here.
+    theirs = DotEnv(None, stream=stream, override=True).dict()
     expected = {name: value for name, value in theirs.items() if value is not None}
-    assert ours == {name: expected[name] for name in ours}
+    for name, mine in ours.items():
+        assert mine is None or mine == expected[name]
     assert set(expected) & {"LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"} <= set(ours)
 
 

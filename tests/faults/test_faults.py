@@ -196,6 +196,13 @@ def _(server: RunningServer, _: Path) -> Iterator[Setup]:
     yield Setup(env=real(server, LIVEKIT_API_KEY="your-api-key", LIVEKIT_API_SECRET="your-secret"))
 
 
+@fault("env-reference-outside", command="check-env")
+def _(server: RunningServer, _: Path) -> Iterator[Setup]:
+    env = real(server)
+    host = env.pop("LIVEKIT_URL").removeprefix("ws://")
+    yield Setup(env=env | {"RTC_HOST": host}, files={".env": "LIVEKIT_URL=ws://${RTC_HOST}\n"})
+
+
 @fault("env-value-dirty", "quotes kept", command="check-env")
 def _(server: RunningServer, _: Path) -> Iterator[Setup]:
     yield Setup(env=real(server, LIVEKIT_API_SECRET=f'"{server.long_secret}"'))

@@ -141,6 +141,42 @@ TABLE = [
         [("env-file-unreadable", *CERTAIN, ".env:3"), ("env-missing", *CERTAIN, None)],
         id="a line without an equals sign",
     ),
+    # env-reference-outside
+    pytest.param(
+        files(url="wss://${RTC_HOST}"),
+        {"RTC_HOST": "rtc.example.com"},
+        [("env-reference-outside", *CERTAIN, ".env.local:1")],
+        id="a host of the environment",
+    ),
+    pytest.param(
+        files(url="wss://rtc.example.com/${AWS_SECRET_ACCESS_KEY}"),
+        {},
+        [("env-reference-outside", *CERTAIN, ".env.local:1")],
+        id="a path of nowhere",
+    ),
+    pytest.param(
+        files(secret="${OTHER_LIVEKIT_SECRET}"),
+        {},
+        [("env-reference-outside", *CERTAIN, ".env.local:3")],
+        id="a whole secret of elsewhere",
+    ),
+    pytest.param(
+        {".env": "RTC_HOST=rtc.example.com\n" + files(url="wss://${RTC_HOST}")[".env.local"]},
+        {"RTC_HOST": "other.example.com"},
+        [("env-reference-outside", "warning", "likely", ".env:2")],
+        id="a host that is set twice",
+    ),
+    pytest.param(
+        {".env": "RTC_HOST=rtc.example.com\n" + files(url="wss://${RTC_HOST}")[".env.local"]},
+        {"RTC_HOST": "rtc.example.com"},
+        [],
+        id="a host of the file, and the same elsewhere",
+    ),
+    pytest.param(files(url="wss://${RTC_HOST:-rtc.example.com}"), {}, [], id="a default"),
+    pytest.param(
+        files(url="wss://${RTC_HOST}"), variables(), [], id="a reference that does not count"
+    ),
+    pytest.param(files(more="OTHER=${PATH}\n"), {}, [], id="a reference in something else"),
     # env-placeholder
     pytest.param(files(key="your-api-key"), {}, [("env-placeholder", *CERTAIN, ".env.local:2")], id="sample key"),
     pytest.param(

@@ -163,6 +163,10 @@ class Writing(NamedTuple):
     """Characters that dotenv for Node reads, where a bare ``#`` makes it stop early."""
     references: bool = False
     """``${NAME}`` stood there and was replaced."""
+    outside: tuple[str, ...] = ()
+    """Names of ``${NAME}`` that stay as written: the file does not set them before this line."""
+    otherwise: tuple[str, ...] = ()
+    """Names that the file sets, and the environment or a stronger file to something else."""
 
 
 class Value(NamedTuple):

@@ -38,6 +38,10 @@ FOLDER_FILES: Final = (".env.local", ".env")
 MAX_FILE: Final = 1024 * 1024
 MAX_VALUE: Final = 64 * 1024
 """Characters of one value after interpolation: a few lines could otherwise fill the memory."""
+MAX_VALUES: Final = 4 * 1024 * 1024
+"""Characters of all values of a file after interpolation."""
+MAX_REFERENCES: Final = 100
+"""``${…}`` in one value: python-dotenv looks for the end of each anew."""
 MAX_BLANKS: Final = 256
 """Blanks in a row: python-dotenv looks at them once for each, so a million take an hour."""
 
@@ -93,7 +97,8 @@ def load(
     project = _find_project(directory) if given.project is None else read_project(directory)
     options = read_options(given, stdin=stdin)
     environment = read_environment(environ)
-    # A later file's references see what the stronger ones have set, as in an app that loads them all.
+    # What the environment and the stronger files set: a variable that lkdoctor.toml names may be
+    # there. No file's own values are made of it: they could carry it to a host of the file's choice.
     seen = dict(environ)
     files = [
         *(
@@ -287,7 +292,7 @@ def read_env_file(path: Path, label: str, kind: Kind, environ: Mapping[str, str]
         path: the file.
         label: its name, for origins: ``.env.local``.
         kind: whether the user named it.
-        environ: what ``${NAME}`` sees beside the file's own lines.
+        environ: what an app's ``${NAME}`` would see beside the file's own lines.
     """
     return _file(path, label, kind, dict(environ), base=Path())
 
@@ -358,8 +363,9 @@ def _parse(
     bindings = _dotenv("parser").parse_stream(io.StringIO(text.removeprefix("\ufeff"), newline=""))
     values: list[Value] = []
     unread: list[int] = []
-    everything: dict[str, str] = {}
+    everything: dict[str, _Made] = {}
     server: list[Value] = []
+    length = 0
     for binding in bindings:
         original = binding.original.string
         lead = re.match(r"\s*", original)
@@ -368,14 +374,21 @@ def _parse(
             if (binding.error or binding.key) and re.search(r"(?i)livekit|\bLK_", original):
                 unread.append(line)
             continue
-        value = _interpolate(binding.value, {**everything, **seen}, line)
-        everything[binding.key] = value
+        made = _interpolate(binding.value, everything, seen, line)
+        value = made.text
+        length += len(value)
+        if length > MAX_VALUES:
+            raise _ProblemError(
+                f"line {line}: ${{…}} makes values of more than {MAX_VALUES} characters"
+            )
+        everything[binding.key] = made
         if name_of(binding.key) is not None:
-            writing = _writing(original, binding.value, value, mark=mark and line == 1)
+            writing = _writing(original, binding.value, made, mark=mark and line == 1)
             values.append(_value(binding.key, value, f"{label}:{line}", writing))
-        elif binding.key in SERVER_NAMES:
+        elif binding.key in SERVER_NAMES and not made.outside:
             server.append(_server_value(binding.key, value, f"{label}:{line}"))
-    return tuple(reversed(values)), tuple(unread), everything, tuple(reversed(server))
+    texts = {name: made.text for name, made in everything.items()}
+    return tuple(reversed(values)), tuple(unread), texts, tuple(reversed(server))
 
 
 def _dotenv(name: str) -> Any:
@@ -398,23 +411,58 @@ def _dotenv(name: str) -> Any:
     return module
 
 
-def _interpolate(value: str, env: Mapping[str, str], line: int) -> str:
-    # python-dotenv's resolve_variables with override=False: the environment before the file.
+class _Made(NamedTuple):
+    """A value whose references were replaced."""
+
+    text: str
+    outside: tuple[str, ...] = ()
+    """Names that stand in it as written: this file does not set them."""
+    otherwise: tuple[str, ...] = ()
+    """Names that are set outside of the file, too, and not to the same."""
+
+
+def _interpolate(
+    value: str, own: Mapping[str, _Made], others: Mapping[str, str], line: int
+) -> _Made:
+    """The value with its references replaced by what the file itself has set.
+
+    python-dotenv takes the environment's values, and those first. Here a file's text may lead to a
+    host, which would be sent what somebody else's file picks from the environment.
+    """
     if "${" not in value:
-        return value
+        return _Made(value)
+    if value.count("${") > MAX_REFERENCES:
+        raise _ProblemError(f"line {line}: more than {MAX_REFERENCES} ${{…}} in one value")
     pieces: list[str] = []
+    outside: dict[str, None] = {}
+    otherwise: dict[str, None] = {}
     length = 0
     for atom in _dotenv("variables").parse_variables(value):
-        pieces.append(atom.resolve(env))
+        name = getattr(atom, "name", None)
+        if name is None:
+            pieces.append(atom.value)
+        elif name in own:
+            made = own[name]
+            pieces.append(made.text)
+            outside |= dict.fromkeys(made.outside)
+            otherwise |= dict.fromkeys(made.otherwise)
+            if others.get(name, made.text) != made.text:
+                otherwise[name] = None
+        elif atom.default is not None and name not in others:
+            pieces.append(atom.default)
+        else:
+            default = "" if atom.default is None else f":-{atom.default}"
+            pieces.append(f"${{{name}{default}}}")
+            outside[name] = None
         length += len(pieces[-1])
         if length > MAX_VALUE:
             raise _ProblemError(
                 f"line {line}: ${{…}} makes a value of more than {MAX_VALUE} characters"
             )
-    return "".join(pieces)
+    return _Made("".join(pieces), tuple(outside), tuple(otherwise))
 
 
-def _writing(original: str, parsed: str, value: str, *, mark: bool) -> Writing:
+def _writing(original: str, parsed: str, made: _Made, *, mark: bool) -> Writing:
     body = original.lstrip().partition("=")[2]
     crlf = body.endswith("\r\n")
     body = body.rstrip("\r\n")
@@ -430,7 +478,9 @@ def _writing(original: str, parsed: str, value: str, *, mark: bool) -> Writing:
             comment_after=after.lstrip().startswith("#"),
             crlf=crlf,
             byte_order_mark=mark,
-            references=parsed != value,
+            references=parsed != made.text,
+            outside=made.outside,
+            otherwise=made.otherwise,
         )
     comment = bool(re.search(r"\s#", body))
     bare = start.split("#")[0].strip()  # dotenv for Node: [^#\r\n]+, trimmed
@@ -440,7 +490,9 @@ def _writing(original: str, parsed: str, value: str, *, mark: bool) -> Writing:
         crlf=crlf,
         byte_order_mark=mark,
         node_length=len(bare) if bare != parsed else None,
-        references=parsed != value,
+        references=parsed != made.text,
+        outside=made.outside,
+        otherwise=made.otherwise,
     )
 
 

@@ -37,6 +37,8 @@ class FaultKind(StrEnum):
     LINE_HASH = "line-hash"
     LINE_DOLLAR = "line-dollar"
     LINE_REFERENCE = "line-reference"
+    LINE_OUTSIDE = "line-outside"
+    LINE_OTHERWISE = "line-otherwise"
     BYTE_ORDER_MARK = "byte-order-mark"
     # Of a secret: characters that shells, YAML and URLs are known to change.
     FRAGILE = "fragile"
@@ -49,6 +51,8 @@ LINE_FAULTS: Final = frozenset(
         FaultKind.LINE_HASH,
         FaultKind.LINE_DOLLAR,
         FaultKind.LINE_REFERENCE,
+        FaultKind.LINE_OUTSIDE,
+        FaultKind.LINE_OTHERWISE,
         FaultKind.BYTE_ORDER_MARK,
     }
 )
@@ -528,8 +532,17 @@ def _line_faults(text: str, meaning: Meaning, writing: Writing) -> Iterator[Faul
             FaultKind.LINE_DOLLAR,
             "Next, Vite and compose replace what follows a $, python-dotenv does not",
         )
+    if writing.outside:
+        yield Fault(FaultKind.LINE_OUTSIDE, _references(writing.outside))
+    if writing.otherwise:
+        yield Fault(FaultKind.LINE_OTHERWISE, _references(writing.otherwise))
     if writing.byte_order_mark:
         yield Fault(FaultKind.BYTE_ORDER_MARK, "the file begins with a byte-order mark")
+
+
+def _references(names: tuple[str, ...]) -> str:
+    shown = ", ".join(f"${{{safe(name, 80)}}}" for name in names[:3])
+    return shown + (" …" if len(names) > 3 else "")
 
 
 def _derived_from(resolved: Resolved, values: Iterable[Resolved]) -> str | None:

@@ -243,7 +243,7 @@ def _placeholder(
 ) -> Iterator[Judgement]:
     never_set = url is not None and isinstance(url.result, UnusableUrl)
     for variable in _used(env):
-        if variable.looks not in _NO_VALUE:
+        if variable.looks not in _NO_VALUE or _from_outside(variable):
             continue
         if variable.meaning is Meaning.URL and never_set:
             continue  # `undefined` and the like: url-invalid-hang says what that does
@@ -280,6 +280,61 @@ _SAMPLE: Final = {
     Meaning.API_SECRET: "…   # shown once, when the key is made",
     Meaning.TOKEN: "…   # lkdoctor token --booking ID --user ID",
 }
+
+# env-reference-outside
+
+
+def _from_outside(variable: Variable) -> bool:
+    return any(fault.what is FaultKind.LINE_OUTSIDE for fault in variable.faults)
+
+
+def _reference_outside(env: EnvFact) -> Iterator[Judgement]:
+    for variable in _used(env):
+        place = f"{variable.name} ({variable.origin})"
+        file = variable.origin.rpartition(":")[0]
+        for fault in variable.faults:
+            if fault.what is FaultKind.LINE_OUTSIDE:
+                yield Judgement(
+                    evidence=(
+                        Evidence(place, f"names {fault.detail}", f"set in {file} above", "env"),
+                    ),
+                    title=_fitting(f"{variable.name} refers to something outside its file"),
+                    symptom=None if variable.meaning is Meaning.URL else "",
+                    fix=(
+                        FixStep(
+                            f"Write the value out in {variable.origin}, or set the name above it."
+                        ),
+                        _finished(variable),
+                        _restart(),
+                    ),
+                    location=variable.location,
+                )
+            elif fault.what is FaultKind.LINE_OTHERWISE:
+                yield Judgement(
+                    evidence=(
+                        Evidence(place, f"names {fault.detail}", "set in one place alone", "env"),
+                    ),
+                    title=_fitting(f"{variable.name} is made of a name that is set twice"),
+                    cause="The name is set in this file, and to something else in the environment or "
+                    "a stronger file. Most apps take that; the value here is made of the file alone.",
+                    symptom="",
+                    severity=Severity.WARNING,
+                    confidence=Confidence.LIKELY,
+                    fix=(
+                        FixStep("Give the name another one, or the same value in both places."),
+                        _finished(variable),
+                        _restart(),
+                    ),
+                    location=variable.location,
+                )
+
+
+def _finished(variable: Variable) -> FixStep:
+    return FixStep(
+        "Where the app is meant to take it from there (a shell, compose, CI), look at what it gets: "
+        f"set {variable.name} itself in the environment, which counts before the file."
+    )
+
 
 # env-value-dirty
 
@@ -924,7 +979,12 @@ def _precedence(env: EnvFact) -> Iterator[Judgement]:
 
 
 def _expected(winner: Variable, hidden: Variable) -> bool:
-    """A file that was named is meant to win; a value that another became is the same one, mangled."""
+    """A file that was named is meant to win; a value that another became is the same one, mangled.
+
+    What a reference out of its file comes to is not known.
+    """
+    if _from_outside(hidden):
+        return True
     if winner.derived_from is not None and winner.derived_from.startswith(f"{hidden.origin},"):
         return True
     return winner.source is Kind.NAMED_FILE and hidden.source in _FOLDER
@@ -1293,6 +1353,46 @@ RULES: Final = (
             "token-bad-signature",
         ),
         related=("env-missing",),
+    ),
+    Rule(
+        code="env-reference-outside",
+        check="env.clean",
+        layer=Layer.ENV,
+        severity=Severity.ERROR,
+        confidence=Confidence.CERTAIN,
+        title="A value refers to something outside its file",
+        symptoms=("getaddrinfo ENOTFOUND", "Failed to construct 'URL': Invalid URL"),
+        cause="A value in a .env file has a ${NAME} that the file itself does not set. What an app "
+        "puts there depends on where it is started; lkdoctor leaves it as it is written, as a file "
+        "that somebody else wrote could otherwise send any variable of yours to a host of its choice.",
+        how="The file does not set the name before the line that refers to it; or it does, and the "
+        "environment or a stronger file sets it to something else.",
+        fix=(
+            FixStep("Write the value out, or set the name above it in the same file."),
+            FixStep(
+                "Where the app is meant to take it from the environment, set the finished value there."
+            ),
+            _restart(),
+        ),
+        source="python-dotenv, src/dotenv/main.py, resolve_variables; docs.docker.com, interpolation",
+        judge=_reference_outside,
+        sick=lambda: _with(
+            _url("wss://${RTC_HOST}", faults=(Fault(FaultKind.LINE_OUTSIDE, "${RTC_HOST}"),))
+        ),
+        healthy=lambda: _with(_url("wss://rtc.example.com")),
+        explains=(
+            "config-key-unknown",
+            "config-secret-differs",
+            "url-invalid-hang",
+            "url-no-scheme",
+            "dns-nxdomain",
+            "env-project-mismatch",
+            "env-secret-altered",
+            "token-secret-too-short",
+            "token-unknown-key",
+            "token-bad-signature",
+        ),
+        related=("env-placeholder", "env-file-precedence"),
     ),
     Rule(
         code="env-value-dirty",
