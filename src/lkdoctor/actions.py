@@ -104,7 +104,9 @@ class ThrowAwayRoom:
             case UpgradeRefused(answer=answer) if _is_refusal(answer):
                 # Before a session was begun (livekit-server, rtcservice.go `validate`).
                 self._not_made()
-            case UpgradeUnanswered(answer=NoAnswer(problem=Silence.NOT_CONNECTED)):
+            case UpgradeUnanswered(
+                answer=NoAnswer(problem=Silence.NOT_CONNECTED | Silence.OWN_LIMIT)
+            ):
                 self._not_made()
             case UpgradeUnanswered(answer=NoAnswer(problem=Silence.TIMEOUT)):
                 # Nobody has answered anything; a dead host must not cost two deadlines.

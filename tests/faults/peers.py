@@ -114,6 +114,12 @@ def resetting(connection: socket.socket) -> None:
     connection.close()
 
 
+def resetting_at_once(connection: socket.socket) -> None:
+    """Resets as soon as it has accepted."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
 def garbage(connection: socket.socket) -> None:
     head(connection)
     connection.sendall(b"\x16\x03\x01\x00\xff this is not HTTP \x1b[31m\r\n\r\n")

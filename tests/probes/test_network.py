@@ -3,18 +3,21 @@
 import asyncio
 import contextlib
 import errno
+import os
 import socket
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-from probes.peers import Caller, free_port, peer, soon, timeless
+from faults import peers
+from probes.peers import Caller, address, free_port, peer, soon, timeless
 
 from lkdoctor.facts.network import (
     Family,
     NameNotFound,
+    OwnLimit,
     Resolved,
     ResolverFailed,
     TcpConnected,
@@ -22,7 +25,11 @@ from lkdoctor.facts.network import (
     TcpTimedOut,
     TcpUnreachable,
 )
-from lkdoctor.probes import network
+from lkdoctor.facts.server import NoAnswer, Silence
+from lkdoctor.facts.signal import PhaseName, PhaseOutcome
+from lkdoctor.facts.tls import TlsBroken
+from lkdoctor.probes import network, server
+from lkdoctor.probes.route import Endpoint, dial
 
 Entry = tuple[int, int, int, str, tuple[Any, ...]]
 
@@ -142,6 +149,109 @@ async def test_refused() -> None:
     port = free_port()
     attempts, sock = await network.connect(("127.0.0.1",), port, soon())
     assert (timeless(attempts), sock) == ((TcpRefused("127.0.0.1", port, 0.0),), None)
+
+
+TIMES = 30
+"""Whose packet comes first differs from one connection to the next."""
+
+
+async def test_who_resets_as_soon_as_he_has_accepted_was_connected_to() -> None:
+    with peers.peer(peers.resetting_at_once) as port:
+        for _ in range(TIMES):
+            async with dial(Endpoint(address(port)), soon()) as route:
+                assert timeless(route.network.tcp) == (TcpConnected("127.0.0.1", port, 0.0),)
+                root = (await server.look(route, soon())).server.root
+            assert isinstance(root, NoAnswer)
+            assert root.problem in {Silence.RESET, Silence.CLOSED}
+
+
+async def test_the_same_where_tls_is_to_come() -> None:
+    with peers.peer(peers.resetting_at_once) as port:
+        for _ in range(TIMES):
+            async with dial(Endpoint(address(port, "wss")), soon()) as route:
+                phases = [(phase.name, phase.outcome) for phase in route.phases]
+                assert phases[1:] == [
+                    (PhaseName.TCP, PhaseOutcome.OK),
+                    (PhaseName.TLS, PhaseOutcome.FAILED),
+                ]
+                assert route.tls is not None
+                assert isinstance(route.tls.attempt, TlsBroken)
+
+
+@contextlib.contextmanager
+def open_files(more: int) -> Iterator[None]:
+    """This process may open so many more files, sockets among them."""
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = [os.open(os.devnull, os.O_RDONLY) for _ in range(more + 1)]
+    for number in taken:
+        os.close(number)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (taken[-1], before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+of_posix = pytest.mark.skipif(os.name != "posix", reason="no such limit here")
+NO_FILES = "this process may open no more files and connections"
+
+
+@of_posix
+async def test_without_a_file_left_it_is_this_machine_that_connects_to_nobody() -> None:
+    async with peer(hold) as there:
+        with open_files(0):
+            attempts, sock = await network.connect(("127.0.0.1",), there.port, soon())
+    limit = OwnLimit(NO_FILES, 0.0, "127.0.0.1", there.port)
+    assert (timeless(attempts), sock) == ((limit,), None)
+
+
+@of_posix
+async def test_without_a_file_left_no_name_is_said_not_to_exist() -> None:
+    with open_files(2):  # the resolver's own errors are about the name
+        failed = raising(socket.gaierror(socket.EAI_NONAME, "Name or service not known"))
+        answer = await network.resolve("x.example", 80, Family.ANY, soon(), failed)
+    assert timeless(answer) == OwnLimit(NO_FILES, 0.0)
+
+
+@of_posix
+async def test_without_files_nothing_is_begun() -> None:
+    async with peer(hold) as there:
+        with open_files(network.NEEDED - 1):
+            async with dial(Endpoint(there), soon()) as route:
+                assert timeless(route.network.dns) == OwnLimit(NO_FILES, 0.0)
+                assert not route.ready
+        with open_files(network.NEEDED + 1):
+            async with dial(Endpoint(there), soon()) as route:
+                assert route.ready
+
+
+@of_posix
+async def test_a_further_connection_that_this_machine_cannot_open() -> None:
+    async with (
+        peer(hold) as there,
+        dial(Endpoint(there), soon()) as route,
+        route.connection(soon()),
+    ):
+        with open_files(0):
+            exchanged = await route.exchange(b"", soon())
+    assert timeless(exchanged.fact) == NoAnswer(Silence.OWN_LIMIT, NO_FILES, 0.0)
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        pytest.param(MemoryError(), id="memory"),
+        pytest.param(RuntimeError("can't start new thread"), id="threads"),
+        pytest.param(OSError(errno.ENOBUFS, "No buffer space available"), id="buffers"),
+        pytest.param(OSError(errno.ENFILE, "Too many open files in system"), id="files"),
+    ],
+)
+async def test_what_a_look_up_lacks(problem: Exception) -> None:
+    answer = await network.resolve("x.example", 80, Family.ANY, soon(), raising(problem))
+    assert isinstance(answer, OwnLimit)
+    assert answer.error.startswith("this machine ")
 
 
 async def test_an_address_that_refuses_does_not_keep_us_from_the_next() -> None:

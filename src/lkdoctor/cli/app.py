@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from lkdoctor.cli.streams import discard
-from lkdoctor.errors import UsageError
+from lkdoctor.errors import UsageError, exhausted
 from lkdoctor.redact import clean, safe, visible
 
 COMMANDS: Final = {
@@ -179,7 +179,7 @@ def run(arguments: list[str]) -> int:
             discard(stdout)
             _complain(f"Error: cannot write the answer: {error.strerror}")
             return 2
-        return _misused(error) or _own_fault(error)
+        return _misused(error) or _at_its_limit(error) or _own_fault(error)
     return code if isinstance(code, int) else 0
 
 
@@ -205,6 +205,18 @@ def _misused(error: Exception) -> int | None:
     show(file=said)
     _complain(*said.getvalue().splitlines())
     return 2
+
+
+def _at_its_limit(error: Exception) -> int | None:
+    """Say what this machine has run out of; None for any other exception."""
+    words = exhausted(error)
+    if words is None:
+        return None
+    _complain(
+        f"Error: {words}, and nothing could be looked at",
+        "  ulimit -a   shows the limits of this shell; ulimit -n 4096 lets it open more files",
+    )
+    return 3
 
 
 def _own_fault(error: Exception) -> int:

@@ -39,7 +39,18 @@ class ResolverFailed(NamedTuple):
     kind: Literal["resolver-failed"] = "resolver-failed"
 
 
-DnsAnswer = Resolved | NameNotFound | ResolverFailed
+class OwnLimit(NamedTuple):
+    """This machine could not even ask: it has run out of something, or does not permit it."""
+
+    error: str
+    took_ms: float
+    address: str = ""
+    """Who was to be reached; empty where a name was to be looked up."""
+    port: int = 0
+    kind: Literal["own-limit"] = "own-limit"
+
+
+DnsAnswer = Resolved | NameNotFound | ResolverFailed | OwnLimit
 
 
 class TcpConnected(NamedTuple):
@@ -77,7 +88,7 @@ class TcpUnreachable(NamedTuple):
     kind: Literal["unreachable"] = "unreachable"
 
 
-TcpAttempt = TcpConnected | TcpRefused | TcpTimedOut | TcpUnreachable
+TcpAttempt = TcpConnected | TcpRefused | TcpTimedOut | TcpUnreachable | OwnLimit
 
 
 class Tunnel(NamedTuple):

@@ -43,6 +43,8 @@ class Silence(StrEnum):
     """The head never ended within our bounds."""
     NOT_CONNECTED = "not-connected"
     """No connection could be opened for this request although another one could."""
+    OWN_LIMIT = "own-limit"
+    """The same, and for a reason of this machine's."""
 
 
 class NoAnswer(NamedTuple):

@@ -33,6 +33,7 @@ from lkdoctor.facts.media import (
 )
 from lkdoctor.facts.network import (
     Family,
+    OwnLimit,
     Resolved,
     TcpConnected,
     TcpRefused,
@@ -111,14 +112,14 @@ class _Sockets:
         try:
             sock = socket.socket(family, socket.SOCK_DGRAM)
         except OSError as problem:
-            return Tried(Outcome.UNREACHABLE, detail=network.error_words(problem))
+            return _unopened(problem, address.host)
         sock.setblocking(False)  # noqa: FBT003 - the form of the standard library
         shares = self._share(sock, family, address)
         try:
             sock.connect((address.host, address.port))
         except OSError as problem:
             sock.close()
-            return Tried(Outcome.UNREACHABLE, detail=network.error_words(problem))
+            return _unopened(problem, address.host)
         return _FromOnePort(sock, address) if shares else Connection(sock)
 
     def _share(
@@ -388,6 +389,9 @@ class _Server:
         """All that its scheme promises."""
         seen = self.seen
         answer = await network.resolve(seen.host, seen.port, Family.ANY, deadline)
+        if isinstance(answer, OwnLimit):
+            self.seen = seen._replace(connect=UNTRIED._replace(detail=answer.error))
+            return
         if not isinstance(answer, Resolved):
             self.seen = seen._replace(connect=Tried(Outcome.UNRESOLVED, detail=answer.error))
             return
@@ -634,6 +638,14 @@ class _Relayed:
         self._wire.close()
 
 
+def _unopened(problem: OSError, address: str) -> Tried:
+    """Why there is no socket that talks to an address: no way there, or none for this machine."""
+    lacking = network.lacks(problem, address)
+    if lacking is not None:
+        return UNTRIED._replace(detail=lacking)
+    return Tried(Outcome.UNREACHABLE, detail=network.error_words(problem))
+
+
 def _transaction(clock: Clock) -> bytes:
     return bytes.fromhex(clock.token_hex(stun.TRANSACTION))
 
@@ -647,6 +659,8 @@ async def _tcp(addresses: tuple[str, ...], port: int, deadline: Deadline) -> Con
             return Tried(Outcome.REFUSED)
         case TcpTimedOut() | TcpConnected() | None:
             return Tried(Outcome.SILENT)
+        case OwnLimit(error=lacking):
+            return UNTRIED._replace(detail=lacking)
         case unreachable:
             return Tried(Outcome.UNREACHABLE, detail=unreachable.error)
 

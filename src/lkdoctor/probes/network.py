@@ -4,16 +4,19 @@ import asyncio
 import contextlib
 import errno
 import ipaddress
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterable
 from itertools import chain, zip_longest
 from typing import Any, Final
 
+from lkdoctor.errors import own_limit
 from lkdoctor.facts.network import (
     DnsAnswer,
     Family,
     NameNotFound,
+    OwnLimit,
     Resolved,
     ResolverFailed,
     TcpAttempt,
@@ -27,6 +30,10 @@ from lkdoctor.redact import safe
 
 STAGGER: Final = 0.25
 """Seconds after which the next address is tried beside the last (RFC 8305 §5)."""
+
+NEEDED: Final = 8
+"""Files and connections without which nothing can be looked at: a connection and a second look, what
+a resolver reads, the system's certificates."""
 
 Lookup = Callable[..., list[Any]]
 """What `socket.getaddrinfo` is."""
@@ -51,12 +58,34 @@ async def resolve(
     lookup: Lookup = socket.getaddrinfo,
 ) -> DnsAnswer:
     """Every address of a host, in the order in which a client would try them."""
-    watch = Stopwatch(deadline.clock)
     literal = _literal(host)
     if literal is not None:
         if family is not Family.ANY and literal is not family:
-            return NameNotFound(f"{host} is an {_word(literal)} address", watch.ms)
-        return Resolved((host,), watch.ms, literal=True)
+            return NameNotFound(f"{host} is an {_word(literal)} address", 0.0)
+        return Resolved((host,), 0.0, literal=True)
+    answer = await _looked_up(host, port, family, deadline, lookup)
+    # A resolver that could open nothing says all sorts of things, "no such name" among them.
+    lacking = None if isinstance(answer, Resolved) else spent()
+    return answer if lacking is None else OwnLimit(lacking, answer.took_ms)
+
+
+def spent() -> str | None:
+    """What this machine lacks to look at anything; None where it has what it takes."""
+    held: list[int] = []
+    try:
+        held += (os.open(os.devnull, os.O_RDONLY) for _ in range(NEEDED))
+    except OSError as problem:
+        return own_limit(problem)
+    finally:
+        for number in held:
+            os.close(number)
+    return None
+
+
+async def _looked_up(
+    host: str, port: int, family: Family, deadline: Deadline, lookup: Lookup
+) -> DnsAnswer:
+    watch = Stopwatch(deadline.clock)
     try:
         async with deadline.limit():
             found = await _in_thread(
@@ -70,7 +99,12 @@ async def resolve(
         return kind(text, watch.ms)
     except (UnicodeError, ValueError) as problem:
         return NameNotFound(safe(f"not a host name: {problem}", 200), watch.ms)
-    except OSError as problem:
+    except (OSError, RuntimeError, MemoryError) as problem:
+        lacking = own_limit(problem)
+        if lacking is not None:
+            return OwnLimit(lacking, watch.ms)
+        if not isinstance(problem, OSError):
+            raise
         return ResolverFailed(safe(str(problem), 200), watch.ms)
     addresses = _interleaved(entry[4][0] for entry in found)
     if not addresses:
@@ -181,8 +215,8 @@ async def _attempt(
     watch = Stopwatch(deadline.clock)
     try:
         sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
-    except OSError as problem:  # a kernel without IPv6
-        return TcpUnreachable(address, port, error_words(problem), watch.ms), None
+    except OSError as problem:  # a kernel without IPv6, or a process at its limit
+        return _not_opened(address, port, problem, watch.ms), None
     try:
         sock.settimeout(0)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -191,16 +225,33 @@ async def _attempt(
     except TimeoutError:
         sock.close()
         return TcpTimedOut(address, port, watch.ms), None
-    except (ConnectionRefusedError, ConnectionResetError):
+    except ConnectionRefusedError:
         sock.close()
         return TcpRefused(address, port, watch.ms), None
+    except (ConnectionResetError, BrokenPipeError):
+        # Accepted, and reset before we had looked: whoever reads next sees the end.
+        return TcpConnected(address, port, watch.ms), sock
     except OSError as problem:
         sock.close()
-        return TcpUnreachable(address, port, error_words(problem), watch.ms), None
+        return _not_opened(address, port, problem, watch.ms), None
     except BaseException:
         sock.close()
         raise
     return TcpConnected(address, port, watch.ms), sock
+
+
+def _not_opened(address: str, port: int, problem: OSError, took_ms: float) -> TcpAttempt:
+    lacking = lacks(problem, address)
+    if lacking is not None:
+        return OwnLimit(lacking, took_ms, address, port)
+    return TcpUnreachable(address, port, error_words(problem), took_ms)
+
+
+def lacks(problem: OSError, address: str) -> str | None:
+    """What this machine lacks to reach an address; None where there is another reason."""
+    if problem.errno == errno.EADDRNOTAVAIL and ":" in address:
+        return None  # a machine without IPv6 says so, too
+    return own_limit(problem)
 
 
 def error_words(problem: OSError) -> str:

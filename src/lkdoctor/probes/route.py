@@ -9,6 +9,7 @@ from lkdoctor.facts.network import (
     Direct,
     Family,
     NetworkFact,
+    OwnLimit,
     Resolved,
     TcpAttempt,
     TcpConnected,
@@ -150,6 +151,9 @@ class Route:
             return NoAnswer(Silence.NOT_CONNECTED, "there is no way to this server", 0.0)
         opened = await _connect(self.endpoint, (won.address,), deadline, self._trust)
         if opened.connection is None:
+            lacking = opened.own_limit
+            if lacking is not None:
+                return NoAnswer(Silence.OWN_LIMIT, lacking, watch.ms)
             detail = f"a further connection failed: {opened.stopped_at}"
             return NoAnswer(Silence.NOT_CONNECTED, detail, watch.ms)
         opened.connection.phases = _in_a_row((*self.phases[:1], *opened.phases))
@@ -166,6 +170,14 @@ async def dial(
         UsageError: the endpoint's ``ca_file`` cannot be used.
     """
     trust = None
+    lacking = network.spent()
+    if lacking is not None:
+        # Before anything is half looked at: without files there are no authorities to trust either.
+        limit = OwnLimit(lacking, 0.0)
+        asked = Phase(PhaseName.DNS, PhaseOutcome.FAILED, detail=lacking)
+        fact = NetworkFact(endpoint.url.host, endpoint.url.port, endpoint.family, limit)
+        yield Route(endpoint, fact, None, (asked,), trust=None)
+        return
     if endpoint.url.secure:
         from lkdoctor.probes import tls
 
@@ -242,6 +254,12 @@ class _Opened(NamedTuple):
             return f"the proxy: {self.tunnel.problem}"
         return self.attempts[-1].kind
 
+    @property
+    def own_limit(self) -> str | None:
+        """What this machine lacked, where that is why there is no connection."""
+        last = self.attempts[-1]
+        return last.error if isinstance(last, OwnLimit) else None
+
 
 async def _connect(
     endpoint: Endpoint,
@@ -257,7 +275,8 @@ async def _connect(
     if sock is None:
         failed = phases[0]._replace(detail=attempts[-1].kind)
         return _Opened(attempts, None, (failed,), None)
-    won = sock.getpeername()[0]
+    # Not `getpeername()`: the peer may be gone again, and then the socket has none.
+    won = next(a.address for a in attempts if isinstance(a, TcpConnected))
     tunnel = None
     if endpoint.proxy is not None:
         tunnel = await _tunnel(sock, endpoint.proxy, endpoint.url, deadline)

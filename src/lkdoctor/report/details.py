@@ -18,6 +18,7 @@ from lkdoctor.facts.network import (
     DnsAnswer,
     NameNotFound,
     NetworkFact,
+    OwnLimit,
     Resolved,
     ResolverFailed,
     TcpAttempt,
@@ -193,6 +194,8 @@ def dns(answer: DnsAnswer) -> str:
             return f"no such name ({answer.error}) after {milliseconds(answer.took_ms)}"
         case ResolverFailed():
             return f"no answer ({answer.error}) after {milliseconds(answer.took_ms)}"
+        case OwnLimit():
+            return f"not asked: {answer.error}"
         case _:
             assert_never(answer)
 
@@ -214,6 +217,8 @@ def tcp(attempt: TcpAttempt) -> str:
             return f"{where} did not answer in {took}"
         case TcpUnreachable():
             return f"{where} cannot be reached: {attempt.error}"
+        case OwnLimit():
+            return f"{where} not tried: {attempt.error}"
         case _:
             assert_never(attempt)
 

@@ -293,7 +293,7 @@ def _silence_said(silence: NoAnswer) -> str:
             return f"not HTTP{detail}"
         case Silence.TOO_LARGE:
             return f"{count} bytes of head{detail}"
-        case Silence.NOT_CONNECTED:
+        case Silence.NOT_CONNECTED | Silence.OWN_LIMIT:
             return f"no connection{detail}"
         case _:
             assert_never(silence.problem)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final, assert_never
 
 from lkdoctor.facts import Facts
+from lkdoctor.facts.api import ApiFact, ForeignAnswer
 from lkdoctor.facts.network import (
     AddressLook,
     Direct,
@@ -11,6 +12,7 @@ from lkdoctor.facts.network import (
     Family,
     NameNotFound,
     NetworkFact,
+    OwnLimit,
     Resolved,
     ResolverFailed,
     TcpAttempt,
@@ -20,12 +22,14 @@ from lkdoctor.facts.network import (
     TcpUnreachable,
     Tunnel,
 )
-from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer, Silence
+from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer, ServerFact, Silence
+from lkdoctor.facts.signal import SignalFact
 from lkdoctor.facts.url import HostKind, ParsedUrl, UrlFact
 from lkdoctor.findings import Confidence, Evidence, FixStep, Layer, Severity, Snippet
 from lkdoctor.rules.answers import (
     duration,
     fitting,
+    heard,
     is_livekit,
     is_pasteable,
     is_root_ok,
@@ -59,6 +63,8 @@ def _outcome(attempt: TcpAttempt) -> str:
             return f"no answer in {took}"
         case TcpUnreachable(error=error):
             return one_line(error) or "no route"
+        case OwnLimit(error=error):
+            return f"not tried: {one_line(error)}"
         case _:
             assert_never(attempt)
 
@@ -142,6 +148,46 @@ def _resolver_failed(network: NetworkFact) -> Iterator[Judgement]:
             *_proxy(network),
         )
     )
+
+
+# own-limit
+
+
+def _own_limit(
+    network: NetworkFact,
+    server: ServerFact | None = None,
+    signal: SignalFact | None = None,
+    api: ApiFact | None = None,
+) -> Iterator[Judgement]:
+    if isinstance(network.dns, OwnLimit):
+        label = f"DNS {one_line(network.through.host if network.through else network.host, 80)}"
+        said_so = [(label, network.dns.error)]
+        check = CHECKS[0]
+    else:
+        check = CHECKS[1]
+        said_so = [
+            (f"TCP {_endpoint(attempt)}", attempt.error)
+            for attempt in network.tcp
+            if isinstance(attempt, OwnLimit) and network.connected is None
+        ]
+        asked = [(one.label, one.exchange) for one in heard(server, signal)]
+        if api is not None and isinstance(api.rooms, ForeignAnswer):
+            asked.append(("the server API", api.rooms.exchange))
+        said_so += [
+            (label, exchange.detail)
+            for label, exchange in asked
+            if isinstance(exchange, NoAnswer) and exchange.problem is Silence.OWN_LIMIT
+        ]
+    if said_so:
+        words = one_line(said_so[0][1])
+        yield Judgement(
+            tuple(
+                Evidence(label, f"not tried: {one_line(why)}", "a connection", "env")
+                for label, why in said_so
+            ),
+            title=fitting(words[:1].upper() + words[1:]),
+            check=check,
+        )
 
 
 # dns-wrong-target
@@ -847,6 +893,52 @@ RULES: Final = (
         sick=_sick_unreachable,
         healthy=_dual_stack,
         related=("tcp-timeout", "dns-nxdomain"),
+    ),
+    Rule(
+        code="own-limit",
+        check="net.tcp",
+        layer=Layer.NETWORK,
+        severity=Severity.ERROR,
+        confidence=Confidence.CERTAIN,
+        title="This machine has nothing left to open a connection with",
+        symptoms=(
+            "Too many open files",
+            "EMFILE: too many open files",
+            "No buffer space available",
+            "Cannot assign requested address",
+            "Cannot allocate memory",
+            "can't start new thread",
+        ),
+        cause="The system refused to open a file or a connection before anybody was asked: a limit of this "
+        "process or this machine is reached (open files, memory, local ports, threads), or a rule of its "
+        "own forbids it. It says nothing about the server.",
+        how="Opening a connection ends in an error of the system's about itself: EMFILE, ENFILE, ENOBUFS, "
+        "ENOMEM, EADDRNOTAVAIL, EPERM, EACCES.",
+        fix=(
+            FixStep(
+                "See the limit of this shell, raise it, and try again:",
+                command="ulimit -n; ulimit -n 4096; lkdoctor diagnose",
+            ),
+            FixStep(
+                "In a container or a service, raise it there: docker run --ulimit nofile=65536, LimitNOFILE= of "
+                "systemd; an app that shares the limit may leak connections."
+            ),
+            FixStep(
+                "Where nothing is used up, something on this machine forbids it: a firewall's rule for what goes "
+                "out, SELinux, AppArmor, the sandbox of a CI job."
+            ),
+        ),
+        source="POSIX.1-2017 XSH 2.3, connect(2), socket(2)",
+        judge=_own_limit,
+        sick=lambda: _stopped(
+            _RESOLVED,
+            OwnLimit(
+                "this process may open no more files and connections", 0.1, "203.0.113.10", 443
+            ),
+        ),
+        healthy=healthy,
+        explains=("dns-nxdomain", "dns-resolver-failed", "tcp-refused", "tcp-unreachable"),
+        related=("tcp-unreachable",),
     ),
     Rule(
         code="proxy-outbound-unreachable",
