@@ -261,6 +261,27 @@ _BROWSER: Final = (
     Line("could not establish signal connection: Failed to fetch", "tcp-refused", Weight.NARROWS),
     Line("room connection has timed out (signal)", "tcp-timeout", Weight.NARROWS),
     Line(
+        "ConnectionError: signal connection timed out while waiting for the first message",
+        "signal-silent-after-upgrade",
+    ),
+    Line(
+        "ConnectionError: no message received as first message",
+        "signal-closed-after-upgrade",
+        Weight.NARROWS,
+    ),
+    Line(
+        "ConnectionError: Websocket got closed during a (re)connection attempt: going away",
+        "signal-closed-after-upgrade",
+    ),
+    Line(
+        "ConnectionError: Websocket got closed during a (re)connection attempt: ",
+        "signal-dropped-after-upgrade",
+    ),
+    Line(
+        "ConnectionError: Websocket got closed during a (re)connection attempt",
+        "signal-dropped-after-upgrade",
+    ),
+    Line(
         "WebSocket connection to 'wss://x.example/rtc' failed: Error in connection establishment: "
         "net::ERR_NAME_NOT_RESOLVED",
         "dns-nxdomain",
@@ -292,6 +313,19 @@ _BROWSER: Final = (
 )
 
 _OTHERS: Final = (
+    Line(
+        'livekit::rtc_engine:453:livekit::rtc_engine - failed to connect: Signal(Timeout("signal '
+        'connection timed out")), retrying... (1/3)',
+        "tcp-timeout",
+        Weight.NARROWS,
+    ),
+    Line(
+        'engine: signal failure: Timeout("failed to receive JoinResponse")',
+        "signal-silent-after-upgrade",
+    ),
+    Line('Post "x/twirp": unsupported protocol scheme "wss"', "url-scheme-for-sdk"),
+    Line('Post "x/twirp": unsupported protocol scheme ""', "url-no-scheme"),
+    Line('{"error": "Post \\"x/twirp\\": unsupported protocol scheme \\"\\""}', "url-no-scheme"),
     Line("getaddrinfo ENOTFOUND demo.livekit.cloud", "dns-nxdomain"),
     Line("Error: connect ECONNREFUSED 127.0.0.1:7880", "tcp-refused", Weight.NARROWS),
     Line(

@@ -394,6 +394,15 @@ _URL: Final = (
         "Go, PHP",
         "this SDK wants https:// where the other wants wss://",
         "livekit/server-sdk-go issue 42",
+        without=('unsupported protocol scheme ""', r"unsupported protocol scheme \"\""),
+    ),
+    _cause(
+        "unsupported protocol scheme",
+        "url-no-scheme",
+        "Go",
+        "the URL has no scheme in front",
+        "Go net/http transport.go",
+        pattern=r'protocol scheme \\?"\\?"',
     ),
     *(
         _cause(
@@ -866,6 +875,23 @@ _SIGNAL: Final = (
             ("room connection has timed out", "livekit-client (JS) and React Native", _JS_SOURCE),
         )
     ),
+    *(
+        _cause(
+            text,
+            "signal-silent-after-upgrade",
+            by,
+            "the WebSocket had opened, and no join response followed",
+            source,
+        )
+        for text, by, source in (
+            (
+                "signal connection timed out while waiting for the first message",
+                "livekit-client (JS) since 2.20.2",
+                _JS_SOURCE,
+            ),
+            ("failed to receive joinresponse", RUST, "livekit/rust-sdks livekit-api signal_client"),
+        )
+    ),
     _symptom(
         "encountered unknown websocket error during connection",
         (
@@ -960,11 +986,28 @@ _SIGNAL: Final = (
             JS,
             "the connection broke right after it opened",
             _JS_SOURCE,
+            pattern=pattern,
         )
-        for text in (
-            "websocket got closed during a (re)connection attempt",
-            "websocket error during a (re)connection attempt",
+        for text, pattern in (
+            # A close frame's reason follows the colon; without a frame there is none.
+            ("websocket got closed during a (re)connection attempt", r"attempt(?!: *[a-z0-9])"),
+            ("websocket error during a (re)connection attempt", ""),
         )
+    ),
+    _cause(
+        "websocket got closed during a (re)connection attempt",
+        "signal-closed-after-upgrade",
+        JS,
+        "the WebSocket had opened, and was closed for the reason that follows the colon",
+        _JS_SOURCE,
+        pattern="attempt: *[a-z0-9]",
+    ),
+    _symptom(
+        "no message received as first message",
+        ("signal-closed-after-upgrade", "signal-dropped-after-upgrade"),
+        JS,
+        "the WebSocket had opened, and ended before the server said anything",
+        _JS_SOURCE,
     ),
     _cause(
         "did not receive join response",
@@ -994,14 +1037,12 @@ _SIGNAL: Final = (
             ("a server must not mask any frames", CHROME, "Chromium websocket"),
         )
     ),
-    *(
-        _cause(
-            text, "signal-not-livekit", by, "what speaks after the upgrade is not LiveKit", source
-        )
-        for text, by, source in (
-            ("unexpected first message", "livekit clients", _JS_SOURCE),
-            ("no message received as first message", JS, _JS_SOURCE),
-        )
+    _cause(
+        "unexpected first message",
+        "signal-not-livekit",
+        "livekit clients",
+        "what speaks after the upgrade is not LiveKit",
+        _JS_SOURCE,
     ),
     _cause(
         "max payload size exceeded",
