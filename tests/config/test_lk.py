@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from lkdoctor.config.lk import FILE, LkConfig, LkProject, UnreadableError, parse
 from lkdoctor.config.resolve import Kind, Resolution
 from lkdoctor.config.sources import Given, load
+from lkdoctor.config.target import Setting
 from lkdoctor.errors import UsageError
 from lkdoctor.redact import Secret
 
@@ -124,7 +125,8 @@ def loaded(
 def test_lk_s_default_project_is_the_last_resort(tmp_path: Path) -> None:
     target = loaded(tmp_path).target
     assert target.url is not None
-    assert target.url == ("wss://clinic-x4k2.livekit.cloud", "~/.livekit/cli-config.yaml:3")
+    assert target.url == Setting("wss://clinic-x4k2.livekit.cloud", "~/.livekit/cli-config.yaml:3")
+    assert target.apart is None
     assert target.key_pair is not None
     assert target.key_pair.api_secret.value == Secret(SECRET)
 
@@ -160,6 +162,17 @@ def test_a_project_of_lk_is_named_like_one_of_the_folder(tmp_path: Path) -> None
     target = loaded(tmp_path, environ=environ, project="staging").target
     assert target.url is not None
     assert target.url.value == "wss://own.example"
+
+
+def test_a_project_of_lk_s_is_its_user_s_own_choice(tmp_path: Path) -> None:
+    target = loaded(tmp_path, environ={"LIVEKIT_TOKEN": "a.b.c"}, project="staging").target
+    assert target.apart is None
+    (tmp_path / "app" / ".env").write_text("LIVEKIT_URL=wss://evil.example\n", encoding="utf-8")
+    nowhere = WRITTEN.replace("      url: wss://staging-9t1.livekit.cloud\n", "")
+    assert nowhere != WRITTEN
+    target = loaded(tmp_path, nowhere, project="staging").target
+    assert target.apart is not None
+    assert target.apart.url == ".env:1"
 
 
 def test_a_project_that_nobody_knows_is_named_with_its_nearest(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from lkdoctor.config.sources import (
     read_project,
     read_proxies,
 )
-from lkdoctor.config.target import SecretSetting, Setting, Target
+from lkdoctor.config.target import Apart, SecretSetting, Setting, Target
 from lkdoctor.errors import UsageError
 from lkdoctor.redact import Secret
 
@@ -101,7 +101,7 @@ def test_every_place_in_its_order(tmp_path: Path) -> None:
             ("ws://two", "two.env:1"),
             id="order as given",
         ),
-        pytest.param(Given(), {}, ("ws://env", ".env:1"), id="the folder's file"),
+        pytest.param(Given(), {}, ("ws://env", ".env:1", True), id="the folder's file"),
         pytest.param(Given(dev=True), {}, ("ws://localhost:7880", "--dev"), id="dev"),
         pytest.param(
             Given(dev=True, url="ws://a:1"), {}, ("ws://a:1", "--url"), id="an option beside dev"
@@ -109,7 +109,10 @@ def test_every_place_in_its_order(tmp_path: Path) -> None:
     ],
 )
 def test_which_url_wins(
-    tmp_path: Path, given_: Given, environ: dict[str, str], expected: tuple[str, str]
+    tmp_path: Path,
+    given_: Given,
+    environ: dict[str, str],
+    expected: tuple[str, str] | tuple[str, str, bool],
 ) -> None:
     written(tmp_path, "LIVEKIT_URL=ws://one\n", "one.env")
     written(tmp_path, "LIVEKIT_URL=ws://two\n", "two.env")
@@ -122,9 +125,9 @@ def test_a_whole_target(tmp_path: Path) -> None:
     written(tmp_path, f"\n\nLIVEKIT_API_SECRET={SECRET}\n")
     found = resolved(tmp_path, environ={"LIVEKIT_TOKEN": "made.up.token"})
     assert found.target == Target(
-        url=Setting(URL, ".env.local:1"),
-        api_key=Setting(KEY, ".env.local:2"),
-        api_secret=SecretSetting(Secret(SECRET), ".env:3"),
+        url=Setting(URL, ".env.local:1", of_folder=True),
+        api_key=Setting(KEY, ".env.local:2", of_folder=True),
+        api_secret=SecretSetting(Secret(SECRET), ".env:3", of_folder=True),
         token=SecretSetting(Secret("made.up.token"), "environment"),
     )
     assert [(s.label, s.found) for s in found.sources] == [
@@ -147,14 +150,14 @@ def test_an_empty_variable_hides_a_file_as_it_does_for_every_app(tmp_path: Path)
 def test_the_last_line_of_a_file_wins(tmp_path: Path) -> None:
     written(tmp_path, "LIVEKIT_URL=ws://first\nLIVEKIT_URL=ws://last\n")
     found = resolved(tmp_path)
-    assert found.target.url == Setting("ws://last", ".env:2")
+    assert found.target.url == Setting("ws://last", ".env:2", of_folder=True)
     assert [r.value.origin for r in found.values] == [".env:2", ".env:1"]
 
 
 def test_livekit_url_and_livekit_ws_url_mean_the_same(tmp_path: Path) -> None:
     written(tmp_path, "LIVEKIT_WS_URL=ws://ws\nLIVEKIT_URL=ws://url\n")
     found = resolved(tmp_path)
-    assert found.target.url == Setting("ws://url", ".env:2")
+    assert found.target.url == Setting("ws://url", ".env:2", of_folder=True)
     assert [(r.value.name, r.used) for r in found.values] == [
         ("LIVEKIT_URL", True),
         ("LIVEKIT_WS_URL", False),
@@ -174,7 +177,7 @@ def test_a_public_name_stands_in_but_hides_nothing(tmp_path: Path, prefix: str) 
     )
     written(tmp_path, "LIVEKIT_URL=ws://server\n")
     both = resolved(tmp_path, environ={name: "ws://page"})
-    assert both.target.url == Setting("ws://server", ".env:1")
+    assert both.target.url == Setting("ws://server", ".env:1", of_folder=True)
     assert [r.used for r in both.values] == [True, True]
 
 
@@ -316,7 +319,7 @@ def test_a_files_values_are_made_of_that_file_alone(tmp_path: Path) -> None:
     written(tmp_path, "HOST=strong\nPORT=1\n", ".env.local")
     written(tmp_path, "HOST=weak\nLIVEKIT_URL=ws://${HOST}:${PORT}\nREDIS_HOST=${PORT}\n")
     found = resolved(tmp_path)
-    assert found.target.url == Setting("ws://weak:${PORT}", ".env:2")
+    assert found.target.url == Setting("ws://weak:${PORT}", ".env:2", of_folder=True)
     (url,) = found.values
     assert url.value.writing == Writing(references=True, outside=("PORT",), otherwise=("HOST",))
     assert found.server == (), "a server's variable that cannot be known is not one that is set"
@@ -495,8 +498,8 @@ def test_a_project_gives_url_and_key_and_names_the_secret(tmp_path: Path) -> Non
     written(tmp_path, PROJECT, "lkdoctor.toml")
     found = resolved(tmp_path, environ={"STAGING_SECRET": SECRET})
     assert found.target == Target(
-        url=Setting("wss://staging.livekit.cloud", "lkdoctor.toml:4"),
-        api_key=Setting(KEY, "lkdoctor.toml:4"),
+        url=Setting("wss://staging.livekit.cloud", "lkdoctor.toml:4", of_folder=True),
+        api_key=Setting(KEY, "lkdoctor.toml:4", of_folder=True),
         api_secret=SecretSetting(Secret(SECRET), "STAGING_SECRET (named in lkdoctor.toml:4)"),
     )
     assert [(p.name, p.target.url and p.target.url.value) for p in found.projects] == [
@@ -512,14 +515,16 @@ def test_a_project_that_was_asked_for_beats_the_environment(tmp_path: Path) -> N
         "ws://environment", "environment"
     )
     chosen = resolved(tmp_path, Given(project="production"), environ)
-    assert chosen.target.url == Setting("wss://production.livekit.cloud", "lkdoctor.toml:9")
+    assert chosen.target.url == Setting(
+        "wss://production.livekit.cloud", "lkdoctor.toml:9", of_folder=True
+    )
 
 
 def test_the_secret_of_a_project_may_stand_in_a_file(tmp_path: Path) -> None:
     written(tmp_path, PROJECT, "lkdoctor.toml")
     written(tmp_path, f"STAGING_SECRET={SECRET}\n")
     assert resolved(tmp_path).target.api_secret == SecretSetting(
-        Secret(SECRET), "STAGING_SECRET (named in lkdoctor.toml:4)"
+        Secret(SECRET), "STAGING_SECRET (named in lkdoctor.toml:4)", of_folder=True
     )
 
 
@@ -538,3 +543,180 @@ def test_a_folder_without_a_project_file(tmp_path: Path) -> None:
     written(tmp_path, "[tool.ruff]\n", "pyproject.toml")
     project = read_project(tmp_path)
     assert (project.origin, project.table, project.projects) == ("built in", {}, ())
+
+
+# ------------------------------------------------------------------ the folder's host, one's own keys
+
+APART_URL = f"LIVEKIT_URL={URL}\n"
+PAIR = f"LIVEKIT_API_KEY={KEY}\nLIVEKIT_API_SECRET={SECRET}\n"
+OWN = {"LIVEKIT_API_KEY": KEY, "LIVEKIT_API_SECRET": SECRET}
+TOKEN = {"LIVEKIT_TOKEN": "made.up.token"}
+BARE_PROJECT = f'[projects.staging]\nurl = "{URL}"\n'
+
+
+@pytest.mark.parametrize(
+    ("files", "environ", "given_", "apart"),
+    [
+        pytest.param(
+            {".env": APART_URL}, OWN, Given(), Apart(".env:1", "environment"), id="environment"
+        ),
+        pytest.param(
+            {".env.local": APART_URL},
+            OWN,
+            Given(),
+            Apart(".env.local:1", "environment"),
+            id="local",
+        ),
+        pytest.param(
+            {".env": f"NEXT_PUBLIC_{APART_URL}"},
+            OWN,
+            Given(),
+            Apart(".env:1", "environment"),
+            id="public name",
+        ),
+        pytest.param(
+            {".env": APART_URL},
+            {},
+            Given(api_key=KEY, api_secret=SECRET),
+            Apart(".env:1", "--api-secret"),
+            id="options",
+        ),
+        pytest.param(
+            {".env": APART_URL, "own.env": PAIR},
+            {},
+            Given(env_files=("own.env",)),
+            Apart(".env:1", "own.env:2"),
+            id="a file that was named",
+        ),
+        pytest.param(
+            {".env": APART_URL}, TOKEN, Given(), Apart(".env:1", None, "environment"), id="a token"
+        ),
+        pytest.param(
+            {".env": APART_URL + PAIR},
+            TOKEN,
+            Given(),
+            Apart(".env:1", None, "environment"),
+            id="a token alone",
+        ),
+        pytest.param(
+            {".env": f"{APART_URL}LIVEKIT_API_KEY={KEY}\n"},
+            {"LIVEKIT_API_SECRET": SECRET},
+            Given(),
+            Apart(".env:1", "environment"),
+            id="the key is the folder's, its secret is not",
+        ),
+        pytest.param(
+            {".env": APART_URL + PAIR},
+            {"LIVEKIT_API_SECRET": "another secret of the user's"},
+            Given(),
+            Apart(".env:1", "environment"),
+            id="a secret hides the folder's",
+        ),
+        pytest.param(
+            {"lkdoctor.toml": BARE_PROJECT},
+            OWN,
+            Given(),
+            Apart("lkdoctor.toml:1", "environment"),
+            id="a project",
+        ),
+        pytest.param(
+            {"lkdoctor.toml": BARE_PROJECT},
+            OWN,
+            Given(project="staging"),
+            Apart("lkdoctor.toml:1", "environment"),
+            id="a project of the folder's that was asked for",
+        ),
+        pytest.param(
+            {"pyproject.toml": f'[tool.lkdoctor.projects.one]\nurl = "{URL}"\n'},
+            OWN,
+            Given(),
+            Apart("pyproject.toml:1", "environment"),
+            id="pyproject.toml",
+        ),
+        pytest.param(
+            {"lkdoctor.toml": PROJECT},
+            {"STAGING_SECRET": SECRET},
+            Given(),
+            Apart("lkdoctor.toml:4", "STAGING_SECRET (named in lkdoctor.toml:4)"),
+            id="a variable that a project names",
+        ),
+        # healthy neighbours
+        pytest.param({".env": APART_URL + PAIR}, {}, Given(), None, id="all in the folder"),
+        pytest.param(
+            {".env": APART_URL, ".env.local": PAIR},
+            {},
+            Given(),
+            None,
+            id="in two files of the folder",
+        ),
+        pytest.param(
+            {".env": APART_URL + PAIR},
+            OWN,
+            Given(),
+            None,
+            id="the same pair in the environment, too",
+        ),
+        pytest.param(
+            {}, {"LIVEKIT_URL": URL} | OWN | TOKEN, Given(), None, id="all in the environment"
+        ),
+        pytest.param(
+            {".env": APART_URL},
+            {"LIVEKIT_URL": URL} | OWN,
+            Given(),
+            None,
+            id="the environment says so, too",
+        ),
+        pytest.param({".env": APART_URL}, OWN, Given(url=URL), None, id="--url"),
+        pytest.param(
+            {"own.env": APART_URL},
+            OWN,
+            Given(env_files=("own.env",)),
+            None,
+            id="a URL of a named file",
+        ),
+        pytest.param(
+            {".env": APART_URL}, OWN, Given(env_files=(".env",)), None, id="the folder's, named"
+        ),
+        pytest.param(
+            {".env": APART_URL}, OWN | TOKEN, Given(trust_folder=True), None, id="trusted"
+        ),
+        pytest.param(
+            {".env": "LIVEKIT_URL=ws://localhost:7880\n"}, OWN, Given(dev=True), None, id="--dev"
+        ),
+        pytest.param(
+            {".env": APART_URL}, {"LIVEKIT_API_SECRET": SECRET}, Given(), None, id="half a pair"
+        ),
+        pytest.param({".env": APART_URL}, {}, Given(), None, id="no credentials"),
+        pytest.param(
+            {".env": f"{APART_URL}LIVEKIT_API_SECRET={SECRET}\n"},
+            {"LIVEKIT_API_KEY": KEY},
+            Given(),
+            None,
+            id="the key is from elsewhere, the secret is the folder's",
+        ),
+        pytest.param(
+            {".env": f"{APART_URL}{PAIR}"},
+            {"LIVEKIT_API_SECRET": f'"{SECRET}"'},
+            Given(),
+            None,
+            id="the folder's secret with quotes, as docker's --env-file keeps them",
+        ),
+        pytest.param(
+            {"lkdoctor.toml": PROJECT, ".env": f"STAGING_SECRET={SECRET}\n"},
+            {},
+            Given(),
+            None,
+            id="a project and its secret",
+        ),
+    ],
+)
+def test_who_chooses_the_host_and_whose_the_credentials_are(
+    tmp_path: Path,
+    files: dict[str, str],
+    environ: dict[str, str],
+    given_: Given,
+    apart: Apart | None,
+) -> None:
+    for name, text in files.items():
+        written(tmp_path, text, name)
+    assert resolved(tmp_path, given_, environ).target.apart == apart

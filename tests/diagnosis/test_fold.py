@@ -101,6 +101,13 @@ def folded(
     return {c.code: c.consequences for c in causes}, [c.code for c in consequences]
 
 
+def test_what_stands_is_folded_under_nothing() -> None:
+    ordered = [found("cause"), found("effect", check="a.b"), found("effect")]
+    causes, consequences = _folded(ordered, {"cause": ("effect",), "effect": ()}, {"a.b"})
+    assert [(c.code, c.check) for c in causes] == [("cause", TCP), ("effect", "a.b")]
+    assert [(c.code, c.check) for c in consequences] == [("effect", TCP)]
+
+
 @pytest.mark.parametrize(
     ("findings", "explains", "expected"),
     [

@@ -2,6 +2,7 @@
 
 import pytest
 
+from lkdoctor.config.target import Apart
 from lkdoctor.diagnosis.fold import Skip
 from lkdoctor.diagnosis.plan import STEP_OF, Inputs, Plan, Step, describe, make
 from lkdoctor.errors import UsageError
@@ -87,6 +88,81 @@ def test_what_takes_longer_is_left_out_unless_it_is_asked_for() -> None:
 def test_without_a_join_nobody_sees_what_media_is_offered() -> None:
     made = plan(EVERYTHING._replace(skip=("signal",)))
     assert not made.steps & {Step.JOIN, Step.MEDIA}
+
+
+SECRET_APART = EVERYTHING._replace(apart=Apart(".env:1", "environment"), token=False)
+TOKEN_APART = EVERYTHING._replace(apart=Apart(".env:1", None, "environment"))
+UNPROVEN = Skip(
+    SkipReason.NOT_TRUSTED,
+    words=".env:1 names the host, which has not shown that it holds the API secret: --trust-folder",
+)
+UNSENT = Skip(
+    SkipReason.NOT_TRUSTED,
+    words="not sent, as .env:1 names the host and the token is not from there: --trust-folder",
+)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "joins", "skipped"),
+    [
+        pytest.param(SECRET_APART, Whose.MINTED, {}, id="all that can be shown is asked for"),
+        pytest.param(
+            SECRET_APART._replace(only=("api.key",)),
+            Whose.MINTED,
+            {},
+            id="the API alone takes a join",
+        ),
+        pytest.param(
+            SECRET_APART._replace(skip=("signal",)),
+            Whose.NONE,
+            {"api.key": UNPROVEN, "api.room": UNPROVEN},
+            id="without a join nothing is shown",
+        ),
+        pytest.param(
+            SECRET_APART._replace(token=True, join=True), Whose.GIVEN, {}, id="a booking's token"
+        ),
+        pytest.param(TOKEN_APART._replace(join=True), Whose.MINTED, {}, id="a token beside keys"),
+        pytest.param(
+            TOKEN_APART._replace(keys=False, join=True),
+            Whose.NONE,
+            dict.fromkeys(
+                (
+                    *("signal.validate", "signal.v1", "signal.join", "signal.ping"),
+                    *("media.direct", "media.stun", "media.turn"),
+                ),
+                UNSENT,
+            ),
+            id="a token alone",
+        ),
+    ],
+)
+def test_a_host_of_the_folder_s_choice_gets_little(
+    inputs: Inputs, joins: Whose, skipped: dict[str, Skip]
+) -> None:
+    made = plan(inputs)
+    assert made.joins is joins
+    held = {i: s for i, s in made.skipped.items() if s.reason is SkipReason.NOT_TRUSTED}
+    assert held == skipped
+
+
+def test_a_dry_run_says_what_a_host_of_the_folder_s_choice_gets() -> None:
+    both = Apart(".env:1", "environment", "--token-file t")
+    assert both.words == "the API secret (environment) and the token (--token-file t)"
+    later = "once the server has shown that it holds the API secret"
+    inputs = EVERYTHING._replace(deep=False, apart=both, token_words="ann's token")
+    sentences = describe(plan(inputs), inputs)
+    assert sentences[1:4] == (
+        f"the host is the choice of .env:1; from elsewhere: {both.words}",
+        "the host gets one token, a minute long and for a throw-away room (--trust-folder: all at once)",
+        "does not send ann's token there (--trust-folder)",
+    )
+    assert [s for s in sentences if "ann's token" in s] == [sentences[3]]
+    assert [s for s in sentences if later in s] == [
+        f"asks the server API for the list of rooms and for the participants of demo, {later}"
+    ]
+    booking = inputs._replace(apart=Apart(".env:1", "environment"))
+    asked = f"asks /rtc/validate about ann's token; nobody joins, {later}"
+    assert asked in describe(plan(booking), booking)
 
 
 def test_a_given_token_joins_only_on_request() -> None:

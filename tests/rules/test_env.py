@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,9 +18,9 @@ from lkdoctor.facts.network import Family, NetworkFact, Resolved, TcpConnected, 
 from lkdoctor.facts.server import ServerFact
 from lkdoctor.facts.signal import SignalFact, Validation, Whose
 from lkdoctor.facts.url import UrlFact
-from lkdoctor.findings import Finding, Layer
+from lkdoctor.findings import Finding, Layer, Severity
 from lkdoctor.redact import clean
-from lkdoctor.report.model import Report, RunInfo, TargetInfo
+from lkdoctor.report.model import Report, RunInfo, Status, TargetInfo, Verdict
 from lkdoctor.rules import env as rules
 from lkdoctor.rules.examples import NOON, answer
 from lkdoctor.wire.url import parse
@@ -87,6 +88,7 @@ def variables(url: str = URL, key: str = KEY, secret: str = SECRET) -> dict[str,
     return {"LIVEKIT_URL": url, "LIVEKIT_API_KEY": key, "LIVEKIT_API_SECRET": secret}
 
 
+OWN_PAIR = {"LIVEKIT_API_KEY": KEY, "LIVEKIT_API_SECRET": SECRET}
 CERTAIN = ("error", "certain")
 LIKELY = ("error", "likely")
 
@@ -527,6 +529,59 @@ def with_answers(
         if rooms or status != 200
         else None,
     )
+
+
+@pytest.mark.parametrize(
+    ("fact", "expected"),
+    [
+        pytest.param({"status": 200, "rooms": True}, ("warning", "hint", ".env:1"), id="takes all"),
+        pytest.param(
+            {"status": 401, "body": "invalid token: <token>, error: signature is invalid"},
+            ("warning", "hint", ".env:1"),
+            id="knows the key",
+        ),
+    ],
+)
+def test_what_a_host_answers_says_nothing_of_whose_it_is(
+    tmp_path: Path, fact: dict[str, Any], expected: tuple[str, str, str]
+) -> None:
+    """A host that collects tokens answers as LiveKit does."""
+    facts = configured(tmp_path, {".env": f"LIVEKIT_URL={URL}\n"}, OWN_PAIR)
+    answered = with_answers(facts, **fact)
+    assert ("env-project-mismatch", *expected) in told(answered)
+
+
+def test_a_server_that_holds_the_secret_is_no_stranger(tmp_path: Path) -> None:
+    facts = configured(tmp_path, {".env": f"LIVEKIT_URL={URL}\n"}, OWN_PAIR)
+    report = judged(facts._replace(signal=SignalFact(proven=True)))
+    assert [(f.code, f.severity, f.check) for f in report.findings] == [
+        ("env-project-mismatch", Severity.INFO, "env.trust")
+    ]
+    check = report.check("env.trust")
+    assert check is not None
+    assert (check.status, check.summary) == (
+        Status.PASS,
+        "they do not; the server has shown that it holds the secret",
+    )
+    assert report.summary.verdict is Verdict.HEALTHY
+
+
+def test_the_folder_s_host_is_told_beside_any_other_cause(tmp_path: Path) -> None:
+    """What folds a mismatch of projects under itself does not explain who chose the host."""
+    environ = {**OWN_PAIR, "LIVEKIT_API_SECRET": f"{SECRET} "}
+    facts = configured(tmp_path, {".env": f"LIVEKIT_URL={URL}\n"}, environ)
+    report = judged(facts)
+    assert [f.code for f in report.findings] == ["env-value-dirty", "env-project-mismatch"]
+    trust = report.findings[1]
+    assert [(e.label, e.observed, e.expected) for e in trust.evidence] == [
+        ("LIVEKIT_URL (.env:1)", URL, None),
+        ("the API secret", "from environment", "from .env:1"),
+    ]
+    assert trust.symptom == ""
+
+
+def test_where_all_comes_from_one_place_nobody_asks_who_chose_the_host(tmp_path: Path) -> None:
+    assert judged(configured(tmp_path, HEALTHY)).check("env.trust") is None
 
 
 def test_a_key_that_the_server_does_not_know(tmp_path: Path) -> None:

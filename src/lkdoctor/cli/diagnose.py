@@ -119,6 +119,8 @@ def diagnose(
         need_url(resolution.target)
     if not resolution.values and server_config is not None and not only:
         only = ["server.config"]  # nothing else was given to look at
+    if not offline:
+        resolution = inputs.told(resolution, streams, own_token=seat is None, asking=not dry_run)
     clock = SystemClock()
     rules = inputs.booking_rules() if seat is not None or booking.room is not None else None
     secret = resolution.target.api_secret

@@ -12,7 +12,6 @@ from lkdoctor.cli.output import repeatable, show_plan
 from lkdoctor.cli.running import carry_out, tell_who_leaves
 from lkdoctor.cli.streams import Streams
 from lkdoctor.clock import SystemClock
-from lkdoctor.config.target import need_url
 from lkdoctor.diagnosis import case as cases
 from lkdoctor.diagnosis import doctor
 from lkdoctor.errors import UsageError
@@ -54,8 +53,7 @@ def ice(
         shown = repeatable(report, network, output)
         return media.render(shown, canvas, verbose=output.verbose)
 
-    resolution = inputs.resolution(target, streams)
-    need_url(resolution.target)
+    resolution = inputs.dialled(target, streams, asking=not dry_run)
     clock = SystemClock()
     case = cases.gather(resolution, clock)
     if case.target.key_pair is None and not (join and case.token is not None):

@@ -8,6 +8,7 @@ from lkdoctor.cli.options import AppOptions, BookingOptions, NetworkOptions, Tar
 from lkdoctor.cli.streams import Streams, here
 from lkdoctor.config.resolve import Resolution
 from lkdoctor.config.sources import FOLDER_FILES, Given, load
+from lkdoctor.config.target import need_url
 from lkdoctor.errors import UsageError
 from lkdoctor.redact import Secret
 from lkdoctor.report.layout import line
@@ -54,6 +55,7 @@ def resolution(
             env_files=tuple(str(path) for path in options.env_file or ()),
             project=options.project,
             dev=options.dev,
+            trust_folder=options.trust_folder,
         ),
         environ=os.environ,
         directory=here(),
@@ -62,6 +64,64 @@ def resolution(
         stdin=getattr(streams.stdin, "buffer", None),
         folder_files=_folder_files(app),
     )
+
+
+def dialled(
+    options: TargetOptions,
+    streams: Streams,
+    app: AppOptions | None = None,
+    *,
+    own_token: bool = True,
+    asking: bool = True,
+) -> Resolution:
+    """All that is configured for a command that dials; see `resolution`.
+
+    Where the folder names the host and the credentials come from elsewhere, the user hears of it
+    before anything goes out, in whatever form the answer is asked for.
+
+    Args:
+        options: what the user named.
+        streams: for a secret on standard input, for notes, and for the question.
+        app: the app's folder.
+        own_token: a token that was given would be sent, too.
+        asking: anything is sent at all.
+
+    Raises:
+        UsageError: there is no URL, or something that the user named cannot be read.
+    """
+    found = resolution(options, streams, app)
+    need_url(found.target)
+    return told(found, streams, own_token=own_token, asking=asking)
+
+
+def told(
+    resolution: Resolution, streams: Streams, *, own_token: bool = True, asking: bool = True
+) -> Resolution:
+    """The configuration, once its user knows where credentials would go; see `dialled`."""
+    from lkdoctor.facts.url import ParsedUrl
+    from lkdoctor.wire.url import parse
+
+    target = resolution.target if own_token else resolution.target._replace(token=None)
+    apart = target.apart
+    if apart is None or target.url is None:
+        return resolution
+    url = parse(target.url.value, apart.url).result
+    if not isinstance(url, ParsedUrl):
+        return resolution  # nobody is dialled
+    host = f"{url.host}:{url.port}" if url.explicit_port else url.host
+    notes = [f"{host} is what {apart.url} names; {apart.words} from elsewhere"]
+    if apart.secret is not None:
+        notes.append(
+            f"{host} gets one token, a minute long and for a room of lkdoctor's own, and no other "
+            "until it has shown that it holds the API secret (--trust-folder: all at once)"
+        )
+    streams.note(line(f"note: {note}") for note in notes)
+    if apart.token is None or not asking:
+        return resolution
+    if streams.may_ask and streams.asks(f"Trust this folder, and send the token to {host}?"):
+        return resolution.trusted()
+    streams.note([line(f"note: the token is not sent to {host} (--trust-folder: it is)")])
+    return resolution
 
 
 def _home() -> Path | None:

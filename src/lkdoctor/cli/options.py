@@ -58,6 +58,14 @@ class TargetOptions(NamedTuple):
     dev: Annotated[
         bool, typer.Option("--dev", help="A local server started with --dev.", show_default=False)
     ] = False
+    trust_folder: Annotated[
+        bool,
+        typer.Option(
+            "--trust-folder",
+            help="Send credentials from elsewhere to a URL that this folder's files name.",
+            show_default=False,
+        ),
+    ] = False
 
 
 class AppOptions(NamedTuple):

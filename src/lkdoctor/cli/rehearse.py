@@ -20,7 +20,6 @@ from lkdoctor.cli.output import repeatable
 from lkdoctor.cli.running import User, run_in_front
 from lkdoctor.cli.streams import Streams
 from lkdoctor.clock import SystemClock
-from lkdoctor.config.target import need_url
 from lkdoctor.errors import UsageError
 from lkdoctor.report.layout import Canvas, Line
 from lkdoctor.report.model import ExitCode, Report
@@ -127,8 +126,7 @@ def rehearse(
         from lkdoctor.probes.rehearsal import need_sdk
 
         need_sdk()
-    resolution = inputs.resolution(target, streams)
-    need_url(resolution.target)
+    resolution = inputs.dialled(target, streams, own_token=False)
     script = engine.Script(
         seats=seats,
         rounds=rounds,

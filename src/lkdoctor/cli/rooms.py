@@ -308,9 +308,7 @@ def _agrees(agreed: Sequence["View"], streams: Streams) -> bool:
     people = sum(len(view.participants or ()) for view in agreed)
     rooms = many(len(agreed), "room")
     out = f" and throw {many(people, 'person', 'people')} out" if people else ""
-    streams.err.write(f"End {rooms}{out}? [y/N] ")
-    streams.err.flush()
-    return streams.stdin.readline().strip().lower() in {"y", "yes"}
+    return streams.asks(f"End {rooms}{out}?")
 
 
 def _result(
@@ -354,6 +352,9 @@ def _result(
 def _case(target: TargetOptions, streams: Streams) -> "Case":
     resolution = inputs.resolution(target, streams)
     need_url(resolution.target)
+    # Where there are keys, a token that was given is not used.
+    own_token = resolution.target.key_pair is None
+    resolution = inputs.told(resolution, streams, own_token=own_token)
     case = cases.gather(resolution, SystemClock())
     engine.access(case)  # says what is missing before anything is dialled
     return case

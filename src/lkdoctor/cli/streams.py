@@ -100,6 +100,17 @@ class Streams(NamedTuple):
         self.out.write(token.reveal() + "\n")
         self.out.flush()
 
+    @property
+    def may_ask(self) -> bool:
+        """Whether somebody is there who sees a question and can answer it."""
+        return _is_terminal(self.stdin) and _is_terminal(self.err)
+
+    def asks(self, question: str) -> bool:
+        """Whether the person at the terminal says yes; nothing but yes is one."""
+        self.err.write(f"{clean(question)} [y/N] ")
+        self.err.flush()
+        return self.stdin.readline().strip().lower() in {"y", "yes"}
+
     def read(self, what: str, limit: int = 16 * 1024 * 1024) -> str:
         """All of standard input, saying on a terminal what is expected there.
 

@@ -18,7 +18,6 @@ from lkdoctor.cli.output import repeatable, show_plan
 from lkdoctor.cli.running import carry_out, tell_who_leaves
 from lkdoctor.cli.streams import Streams
 from lkdoctor.clock import SystemClock
-from lkdoctor.config.target import need_url
 from lkdoctor.diagnosis import case as cases
 from lkdoctor.diagnosis import doctor
 from lkdoctor.diagnosis.how import RtcPath
@@ -89,8 +88,7 @@ def ws_probe(
         shown = repeatable(report, network, output)
         return waterfall.render(shown, canvas, verbose=output.verbose)
 
-    resolution = inputs.resolution(target, streams)
-    need_url(resolution.target)
+    resolution = inputs.dialled(target, streams, asking=not dry_run)
     clock = SystemClock()
     case = cases.gather(resolution, clock)
     request = doctor.Request(

@@ -146,6 +146,10 @@ class Kind(StrEnum):
     """``~/.livekit/cli-config.yaml``, the projects of LiveKit's own CLI"""
 
 
+FOLDER: Final = frozenset({Kind.FOLDER_FILE, Kind.PROJECT})
+"""What is found in the folder: whoever wrote the folder wrote that."""
+
+
 class Writing(NamedTuple):
     """How a .env file spells a value, where readers of such files differ."""
 
@@ -177,6 +181,9 @@ class Value(NamedTuple):
     origin: str
     """``environment``, ``.env.local:3``, ``--api-key``"""
     writing: Writing | None = None
+    stands_in: Kind | None = None
+    """The kind of place that holds it, where that is not its source's: a project file names the
+    variable of its secret, and ``--project`` a table of that file."""
 
     @property
     def text(self) -> str:
@@ -242,6 +249,10 @@ class Resolution(NamedTuple):
     server: tuple[Value, ...] = ()
     """The variables of a livekit-server, each where it counts."""
 
+    def trusted(self) -> "Resolution":
+        """The same where the user stands by the host that the folder names."""
+        return self._replace(target=self.target.trusted())
+
 
 def resolve(
     sources: Iterable[Source],
@@ -269,7 +280,7 @@ def resolve(
             winner = winners.setdefault((name.meaning, bool(name.prefix)), value)
             values.append(Resolved(value, name, source.kind, None if winner is value else winner))
     return Resolution(
-        target=_target(winners),
+        target=_target(winners, values),
         values=tuple(values),
         sources=sources,
         directory=directory,
@@ -282,18 +293,29 @@ def resolve(
     )
 
 
-def _target(winners: Mapping[tuple[Meaning, bool], Value]) -> Target:
+def _target(winners: Mapping[tuple[Meaning, bool], Value], values: Iterable[Resolved]) -> Target:
+    folder: set[tuple[Meaning, str]] = set()
+    others: set[tuple[Meaning, str]] = set()
+    for found in values:
+        place = found.value.stands_in or found.kind
+        (folder if place in FOLDER else others).add((found.name.meaning, _core(found.value)))
+
     def winner(meaning: Meaning) -> Value | None:
         value = winners.get((meaning, False)) or winners.get((meaning, True))
         return value if value is not None and value.text else None
 
     def setting(meaning: Meaning) -> Setting | None:
         value = winner(meaning)
-        return None if value is None else Setting(value.text, value.origin)
+        if value is None:
+            return None
+        known = (meaning, _core(value))
+        # What the user says himself is his own choice, and what the folder holds it knows already.
+        of_folder = known in folder and (meaning is not Meaning.URL or known not in others)
+        return Setting(value.text, value.origin, of_folder)
 
     def secret(meaning: Meaning) -> SecretSetting | None:
-        value = winner(meaning)
-        return None if value is None else SecretSetting(Secret(value.text), value.origin)
+        found = setting(meaning)
+        return found and SecretSetting(Secret(found.value), found.origin, found.of_folder)
 
     return Target(
         url=setting(Meaning.URL),
@@ -301,6 +323,11 @@ def _target(winners: Mapping[tuple[Meaning, bool], Value]) -> Target:
         api_secret=secret(Meaning.API_SECRET),
         token=secret(Meaning.TOKEN),
     )
+
+
+def _core(value: Value) -> str:
+    """What is the same however a reader treats blanks and quotes around it."""
+    return value.text.strip(" \t\r\n\"'")
 
 
 def proxy_for(proxies: Sequence[Setting], host: str, *, secure: bool) -> Setting | None:

@@ -65,6 +65,7 @@ class Given(NamedTuple):
     env_files: tuple[str, ...] = ()
     project: str | None = None
     dev: bool = False
+    trust_folder: bool = False
 
 
 NOTHING_GIVEN: Final = Given()
@@ -101,20 +102,20 @@ def load(
     # there. No file's own values are made of it: they could carry it to a host of the file's choice.
     seen = dict(environ)
     files = [
-        *(
-            _file(Path(name), name, Kind.NAMED_FILE, seen, base=directory)
-            for name in given.env_files
-        ),
-        *(_file(Path(name), name, Kind.FOLDER_FILE, seen, base=directory) for name in folder_files),
+        _file(Path(name), name, Kind.NAMED_FILE, seen, base=directory) for name in given.env_files
     ]
-    projects = [_named_target(entry, seen) for entry in project.projects] if project else []
+    known = _Known(frozenset(seen), seen)
+    files += [
+        _file(Path(name), name, Kind.FOLDER_FILE, seen, base=directory) for name in folder_files
+    ]
+    projects = [_named_target(entry, known) for entry in project.projects] if project else []
     sources: list[Source | None]
     if given.project is not None:
-        chosen = _asked_for(given.project, project, seen, home)
+        chosen = _asked_for(given.project, project, known, home)
         sources = [options, chosen, environment, *files]
     else:
         entry = project.entry(None) if project else None
-        own = _project_source(entry, seen) if entry is not None else None
+        own = _project_source(entry, known) if entry is not None else None
         sources = [options, environment, *files, own]
         if not any(source and _says_where(source) for source in sources):
             # As a whole or not at all: lk's keys never go to a URL from elsewhere, nor its URL
@@ -123,26 +124,36 @@ def load(
     if every_project:
         with contextlib.suppress(UsageError):  # they only add what could be known
             projects += [NamedTarget(f"{p.name} of lk", _lk_target(p)) for p in _lk(home).projects]
-    return resolve(
+    resolution = resolve(
         [source for source in sources if source is not None],
         directory=safe(str(directory), 400),
         container=find_container(environ),
         proxies=read_proxies(environ),
         projects=projects,
     )
+    return resolution.trusted() if given.trust_folder else resolution
 
 
-def _asked_for(
-    name: str, project: "Project | None", environ: Mapping[str, str], home: Path | None
-) -> Source:
+class _Known(NamedTuple):
+    """The variables that a project file may name."""
+
+    own: frozenset[str]
+    """Those of the environment and of the files that the user named."""
+    values: Mapping[str, str]
+    """All, those of the folder's files included."""
+
+
+def _asked_for(name: str, project: "Project | None", known: "_Known", home: Path | None) -> Source:
     """The project that ``--project`` names: the folder's own, else lk's."""
     label = f"--project {safe(name, 80)}"
     own = [entry.name for entry in project.projects] if project else []
     if project is not None and name in own:
         entry = project.entry(name)
         if entry is not None:
-            source = _project_source(entry, environ)
-            return source._replace(label=label, kind=Kind.OPTION)
+            source = _project_source(entry, known)
+            # The user has named it, and its file says what it is.
+            values = tuple(v._replace(stands_in=v.stands_in or source.kind) for v in source.values)
+            return source._replace(label=label, kind=Kind.OPTION, values=values)
     config = _lk(home)
     found = config.project(name)
     if found is None:
@@ -563,26 +574,29 @@ def _find_project(directory: Path) -> "Project | None":
     return None
 
 
-def _project_source(entry: "ProjectEntry", environ: Mapping[str, str]) -> Source:
+def _project_source(entry: "ProjectEntry", known: _Known) -> Source:
     return Source(
         label=entry.origin,
         kind=Kind.PROJECT,
-        values=tuple(_project_values(entry, environ)),
+        values=tuple(_project_values(entry, known)),
     )
 
 
-def _project_values(entry: "ProjectEntry", environ: Mapping[str, str]) -> Iterator[Value]:
+def _project_values(entry: "ProjectEntry", known: _Known) -> Iterator[Value]:
     if entry.url is not None:
         yield Value("LIVEKIT_URL", entry.url, entry.origin)
     if entry.api_key is not None:
         yield _value("LIVEKIT_API_KEY", entry.api_key, entry.origin)
-    if entry.api_secret_env is not None and entry.api_secret_env in environ:
-        origin = f"{entry.api_secret_env} (named in {entry.origin})"
-        yield _value("LIVEKIT_API_SECRET", environ[entry.api_secret_env], origin)
+    variable = entry.api_secret_env
+    if variable is not None and variable in known.values:
+        place = Kind.ENVIRONMENT if variable in known.own else Kind.FOLDER_FILE
+        origin = f"{variable} (named in {entry.origin})"
+        value = _value("LIVEKIT_API_SECRET", known.values[variable], origin)
+        yield value._replace(stands_in=place)
 
 
-def _named_target(entry: "ProjectEntry", environ: Mapping[str, str]) -> NamedTarget:
-    source = _project_source(entry, environ)
+def _named_target(entry: "ProjectEntry", known: _Known) -> NamedTarget:
+    source = _project_source(entry, known)
     return NamedTarget(entry.name, resolve([source]).target)
 
 

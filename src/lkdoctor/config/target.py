@@ -12,6 +12,8 @@ class Setting(NamedTuple):
     value: str
     origin: str
     """``--url``, ``environment``, ``.env.local:1``"""
+    of_folder: bool = False
+    """A file of the folder holds it, which was found there and not named by the user."""
 
 
 class SecretSetting(NamedTuple):
@@ -19,6 +21,7 @@ class SecretSetting(NamedTuple):
 
     value: Secret
     origin: str
+    of_folder: bool = False
 
 
 class KeyPair(NamedTuple):
@@ -26,6 +29,29 @@ class KeyPair(NamedTuple):
 
     api_key: Setting
     api_secret: SecretSetting
+
+
+class Apart(NamedTuple):
+    """A URL that a file of the folder names, and credentials that come from elsewhere.
+
+    Whoever wrote the folder chooses the host, and the host would get what the user's own
+    credentials sign, or his token.
+    """
+
+    url: str
+    """The URL's origin: ``.env:1``."""
+    secret: str | None = None
+    """Where the API secret comes from; None where it is the folder's, or nothing is signed.
+
+    Where the key comes from does not matter: it only names the secret."""
+    token: str | None = None
+    """Where the token comes from; None where it is the folder's, or there is none."""
+
+    @property
+    def words(self) -> str:
+        """``the API secret (environment) and the token (--token-file t.txt)``."""
+        named = (("the API secret", self.secret), ("the token", self.token))
+        return " and ".join(f"{name} ({origin})" for name, origin in named if origin is not None)
 
 
 class Target(NamedTuple):
@@ -54,6 +80,25 @@ class Target(NamedTuple):
         if self.api_key is None or self.api_secret is None:
             return None
         return KeyPair(self.api_key, self.api_secret)
+
+    @property
+    def apart(self) -> Apart | None:
+        """Where the folder names the host and the user's own credentials would go there, if so.
+
+        The one definition of that. A file or an option that the user names is his own choice.
+        """
+        if self.url is None or not self.url.of_folder:
+            return None
+        pair, token = self.key_pair, self.token
+        secret_from = None if pair is None or pair.api_secret.of_folder else pair.api_secret.origin
+        token_from = None if token is None or token.of_folder else token.origin
+        if secret_from is None and token_from is None:
+            return None
+        return Apart(self.url.origin, secret_from, token_from)
+
+    def trusted(self) -> "Target":
+        """The same where the user stands by the host, or the host has shown that it is his."""
+        return self._replace(url=self.url and self.url._replace(of_folder=False))
 
 
 def need_url(target: Target) -> Setting:

@@ -104,6 +104,8 @@ def gather(
         UsageError: a seat was given, but no API key and secret to mint with.
     """
     target = resolution.target
+    if seat is not None:
+        target = target._replace(token=None)  # the seat's own takes its place
     token = target.token
     if seat is not None:
         pair = need_key_pair(target)
@@ -123,7 +125,7 @@ def gather(
     return Case(
         target=target,
         facts=Facts(
-            env=env_fact(resolution),
+            env=env_fact(resolution)._replace(apart=target.apart),
             url=url,
             token=fact,
             name=_names(seat, room, rules or BookingRules()),

@@ -49,7 +49,8 @@ async def diagnose(case: Case, request: Request, clock: Clock, listen: Listener 
     media = MEDIA_NOT_TESTED if observed.facts.media is None else MEDIA_TESTED_HERE
     not_tested: tuple[str, ...] = (media, *NEVER_TESTED)
     if inputs.token and plan.joins is not Whose.GIVEN:
-        not_tested = (f"joining with {case.token_words}", *not_tested)
+        doing = "joining with" if inputs.sends_token else "what a server says of"
+        not_tested = (f"{doing} {case.token_words}", *not_tested)
     return fold(
         observed.facts,
         run=RunInfo(
@@ -107,6 +108,7 @@ def _plan(case: Case, request: Request) -> tuple[Plan, Inputs]:
         offline=request.offline,
         only=request.only,
         skip=request.skip,
+        apart=case.target.apart,
     )
     codes = {rule.code: rule.check for rule in catalogue.rules()}
     return plans.make(inputs, catalogue.checks(), codes=codes), inputs

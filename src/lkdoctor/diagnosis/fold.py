@@ -4,7 +4,7 @@ What lives here: the order of findings, the status of a check, the exit code. No
 lkdoctor decides any of them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from lkdoctor import __version__, catalogue
@@ -26,6 +26,11 @@ from lkdoctor.report.model import (
     Verdict,
 )
 from lkdoctor.rules.base import Check, Unsure
+
+_UNSETTLED: Final = frozenset(
+    {SkipReason.OUT_OF_TIME, SkipReason.INTERRUPTED, SkipReason.NOT_TRUSTED}
+)
+"""Why an essential check was not asked although all was there to ask it."""
 
 _SEVERITIES: Final = tuple(Severity)
 _CONFIDENCES: Final = tuple(Confidence)
@@ -80,9 +85,11 @@ def fold(
         check for check, skip in (skipped or {}).items() if skip.reason is SkipReason.DESELECTED
     }
     found = [_repeatable(f, facts) for f in found if f.check not in deselected]
-    causes, folded = _folded(sorted(found, key=_order), explains)
+    checks = tuple(catalogue.checks(layers))
+    stand = {check.id for check in checks if check.stands}
+    causes, folded = _folded(sorted(found, key=_order), explains, stand)
     judged = _Judged(facts, tuple(found), broken, skipped or {}, durations or {})
-    results = judged.results(judged.those_asked(catalogue.checks(layers)))
+    results = judged.results(judged.those_asked(checks))
     return Report(
         tool=this_tool(),
         run=run,
@@ -125,7 +132,7 @@ def _order(finding: Finding) -> tuple[bool, int, int, int]:
 
 
 def _folded(
-    ordered: list[Finding], explains: Mapping[str, tuple[str, ...]]
+    ordered: list[Finding], explains: Mapping[str, tuple[str, ...]], stand: Container[str] = ()
 ) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
     causes: list[Finding] = []
     consequences: list[Finding] = []
@@ -139,6 +146,7 @@ def _folded(
             for other in left
             if other.code != finding.code
             and other.code in explains[finding.code]
+            and other.check not in stand
             and _weighs_as_much(finding, other)
         ]
         if under:
@@ -291,6 +299,7 @@ def _words(reason: SkipReason) -> str:
         SkipReason.NO_INPUT: "nothing was given to look at",
         SkipReason.NEEDS_CONSENT: "would change something; needs your word",
         SkipReason.DESELECTED: "left out on request",
+        SkipReason.NOT_TRUSTED: "the folder names the host, and the credentials are not its own",
         SkipReason.OUT_OF_TIME: "no time was left",
         SkipReason.INTERRUPTED: "the run was interrupted",
     }[reason]
@@ -320,10 +329,7 @@ def _summary(
     looked_at = any(result.status is not Status.SKIP for result in results)
     unsettled = not looked_at or any(
         result.essential
-        and (
-            result.status in {Status.UNKNOWN, Status.ERROR}
-            or result.skip_reason in {SkipReason.OUT_OF_TIME, SkipReason.INTERRUPTED}
-        )
+        and (result.status in {Status.UNKNOWN, Status.ERROR} or result.skip_reason in _UNSETTLED)
         for result in results
     )
     warned = any(not fails(cause) and cause.severity is not Severity.INFO for cause in causes)

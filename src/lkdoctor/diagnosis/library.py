@@ -28,6 +28,7 @@ def diagnose(
     server_config: str | Path | None = None,
     environ: Mapping[str, str] | None = None,
     directory: str | Path = ".",
+    trust_folder: bool = False,
 ) -> Report:
     """What ``lkdoctor diagnose`` would report; without any URL that is the finding env-missing.
 
@@ -48,6 +49,9 @@ def diagnose(
         server_config: a livekit-server's YAML, to be judged too.
         environ: in place of the process environment.
         directory: where .env files and lkdoctor.toml are looked for.
+        trust_folder: what comes from elsewhere may go to a URL that these files name; otherwise
+            that host gets one token for a throw-away room until it has shown that it holds the
+            secret, and never ``token``.
 
     Raises:
         UsageError: what was given cannot be used; ``advice`` says what to write instead.
@@ -55,7 +59,9 @@ def diagnose(
     clock = SystemClock()
     environ = os.environ if environ is None else environ
     resolution = load(
-        Given(url=url, api_key=api_key, api_secret=api_secret, token=token),
+        Given(
+            url=url, api_key=api_key, api_secret=api_secret, token=token, trust_folder=trust_folder
+        ),
         environ=environ,
         directory=Path(directory),
     )

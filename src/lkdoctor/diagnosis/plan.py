@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from lkdoctor.config.target import Apart
 from lkdoctor.diagnosis.fold import Skip
 from lkdoctor.errors import UsageError
 from lkdoctor.facts.signal import Whose
@@ -80,6 +81,18 @@ class Inputs(NamedTuple):
     offline: bool = False
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
+    apart: Apart | None = None
+    """The folder names the host, and these credentials are not the folder's."""
+
+    @property
+    def sends_token(self) -> bool:
+        """Whether that token goes to the server."""
+        return self.token and (self.apart is None or self.apart.token is None)
+
+    @property
+    def must_show(self) -> bool:
+        """Whether the server has to show that it holds the secret before it gets more than a join."""
+        return self.apart is not None and self.apart.secret is not None
 
 
 class Plan(NamedTuple):
@@ -114,14 +127,19 @@ def make(inputs: Inputs, checks: Iterable[Check], *, codes: Mapping[str, str]) -
             ],
         )
     chosen = _chosen(inputs, checks, codes)
+    if any(_takes_proof(check, inputs) for check in chosen):
+        chosen |= {_PROOF}
+    if inputs.apart is not None:
+        chosen |= {check.id for check in checks if check.stands}
     # What a chosen check needs is done too, unless it was left out by name.
     wanted = _with_needs(chosen, checks) - _matching(inputs.skip, checks, codes, "--skip")
     if not inputs.deep and not inputs.only:
         wanted -= {check for check, step in STEP_OF.items() if step in DEEP}
     skipped = {check.id: Skip(SkipReason.DESELECTED) for check in checks if check.id not in wanted}
+    shows = any(STEP_OF.get(check) is Step.JOIN for check in wanted)
     for check in checks:
         if check.id in wanted:
-            skip = _obstacle(check, inputs)
+            skip = _obstacle(check, inputs, shows=shows)
             if skip is not None:
                 skipped[check.id] = skip
     steps = {STEP_OF[i] for i in wanted if i in STEP_OF and i not in skipped}
@@ -133,6 +151,28 @@ def make(inputs: Inputs, checks: Iterable[Check], *, codes: Mapping[str, str]) -
     return Plan(steps=frozenset(steps), joins=joins, skipped=skipped, room=inputs.room)
 
 
+_PROOF: Final = "signal.join"
+"""The check in whose session the server shows whether it holds the secret."""
+
+
+def _takes_proof(check: str, inputs: Inputs) -> bool:
+    """Whether asking it sends what may go only to a server that has shown that."""
+    step = STEP_OF.get(check)
+    return inputs.must_show and (step is Step.API or (step is Step.VALIDATE and inputs.sends_token))
+
+
+def unproven(apart: Apart) -> Skip:
+    """Why nothing is asked that takes more than a token for a throw-away room."""
+    words = f"{apart.url} names the host, which has not shown that it holds the API secret"
+    return Skip(SkipReason.NOT_TRUSTED, words=f"{words}: --trust-folder")
+
+
+def unsent(apart: Apart) -> Skip:
+    """Why the user's token is not sent."""
+    words = f"not sent, as {apart.url} names the host and the token is not from there"
+    return Skip(SkipReason.NOT_TRUSTED, words=f"{words}: --trust-folder")
+
+
 def describe(plan: Plan, inputs: Inputs) -> tuple[str, ...]:
     """The plan in sentences, as ``--dry-run`` prints it."""
     if not plan.steps or inputs.url is None or not isinstance(inputs.url.result, ParsedUrl):
@@ -142,11 +182,13 @@ def describe(plan: Plan, inputs: Inputs) -> tuple[str, ...]:
     sentences = [
         f"looks up {url.host} and connects to {where}" + (" over TLS" if url.secure else "")
     ]
+    sentences += _held_back(inputs)
+    later = ", once the server has shown that it holds the API secret" if inputs.must_show else ""
     if Step.ROOT in plan.steps:
         sentences.append(f"asks {where} for GET / without credentials")
     if Step.VALIDATE in plan.steps:
-        if inputs.token:
-            sentences.append(f"asks /rtc/validate about {inputs.token_words}; nobody joins")
+        if inputs.sends_token and not (later and Step.JOIN not in plan.steps):
+            sentences.append(f"asks /rtc/validate about {inputs.token_words}; nobody joins{later}")
         if inputs.keys:
             sentences.append("asks /rtc/validate about a token of its own; nobody joins")
         sentences += _as_a_page(url)
@@ -163,11 +205,26 @@ def describe(plan: Plan, inputs: Inputs) -> tuple[str, ...]:
     elif plan.joins is Whose.GIVEN:
         sentences.append(
             f"JOINS with {inputs.token_words}: a participant of that identity who is in the room "
-            "now would be disconnected; leaves at once"
+            f"now would be disconnected; leaves at once{later}"
         )
-    sentences += _looks(plan, inputs)
+    sentences += _looks(plan, inputs, later)
     sentences.append("changes nothing else, and ends no room of yours")
     return tuple(sentences)
+
+
+def _held_back(inputs: Inputs) -> Iterator[str]:
+    """What does not go to a host that the folder names."""
+    apart = inputs.apart
+    if apart is None:
+        return
+    yield f"the host is the choice of {apart.url}; from elsewhere: {apart.words}"
+    if inputs.must_show:
+        yield (
+            "the host gets one token, a minute long and for a throw-away room (--trust-folder: all "
+            "at once)"
+        )
+    if inputs.token and not inputs.sends_token:
+        yield f"does not send {inputs.token_words} there (--trust-folder)"
 
 
 def _as_a_page(url: ParsedUrl) -> tuple[str, ...]:
@@ -176,7 +233,7 @@ def _as_a_page(url: ParsedUrl) -> tuple[str, ...]:
     return ("asks /rtc/validate and /rtc/v1/validate once as a page does: token in the query",)
 
 
-def _looks(plan: Plan, inputs: Inputs) -> Iterator[str]:
+def _looks(plan: Plan, inputs: Inputs, later: str) -> Iterator[str]:
     """What is asked besides the way there, and changes nothing."""
     if Step.MEDIA in plan.steps:
         yield (
@@ -189,17 +246,17 @@ def _looks(plan: Plan, inputs: Inputs) -> Iterator[str]:
         )
     if Step.API in plan.steps:
         yield "asks the server API for the list of rooms" + (
-            f" and for the participants of {inputs.room}" if inputs.room else ""
+            (f" and for the participants of {inputs.room}" if inputs.room else "") + later
         )
 
 
 def _joins(inputs: Inputs) -> Whose:
-    if inputs.token and inputs.join:
+    if inputs.sends_token and inputs.join:
         return Whose.GIVEN
     return Whose.MINTED if inputs.keys else Whose.NONE
 
 
-def _obstacle(check: Check, inputs: Inputs) -> Skip | None:
+def _obstacle(check: Check, inputs: Inputs, *, shows: bool) -> Skip | None:
     """Why a check cannot be asked with these inputs, if so."""
     if check.effect is Effect.NONE and check.id not in STEP_OF:
         return None
@@ -211,7 +268,7 @@ def _obstacle(check: Check, inputs: Inputs) -> Skip | None:
         return Skip(SkipReason.DESELECTED, words="left out: --offline")
     if check.id == "tls.handshake" and not inputs.url.result.secure:
         return without_tls(inputs.url.result)
-    return _missing(check, inputs)
+    return _missing(check, inputs, shows=shows)
 
 
 def without_tls(url: ParsedUrl) -> Skip:
@@ -219,9 +276,12 @@ def without_tls(url: ParsedUrl) -> Skip:
     return Skip(SkipReason.NOT_APPLICABLE, words=f"{url.scheme} has no TLS")
 
 
-def _missing(check: Check, inputs: Inputs) -> Skip | None:
+def _missing(check: Check, inputs: Inputs, *, shows: bool) -> Skip | None:
     """What the user would have to give, or to allow, so that a check can be asked."""
     step = STEP_OF.get(check.id)
+    held = inputs.apart if inputs.token and not inputs.sends_token else None
+    if held is not None and not inputs.keys and step in {Step.VALIDATE, Step.JOIN, Step.MEDIA}:
+        return unsent(held)
     if step is Step.API and not inputs.keys:
         return Skip(SkipReason.NO_INPUT, words="needs API key and secret")
     if check.id == "api.room" and inputs.room is None:
@@ -234,6 +294,8 @@ def _missing(check: Check, inputs: Inputs) -> Skip | None:
                 SkipReason.NEEDS_CONSENT, words=f"would join with {inputs.token_words}: add --join"
             )
         return Skip(SkipReason.NO_INPUT, words="needs API key and secret, or a token and --join")
+    if inputs.apart is not None and inputs.must_show and step is Step.API and not shows:
+        return unproven(inputs.apart)
     return None
 
 

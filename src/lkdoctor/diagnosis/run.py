@@ -15,7 +15,7 @@ from lkdoctor.diagnosis.case import Case
 from lkdoctor.diagnosis.events import Listener, StepFinished, StepStarted, nobody
 from lkdoctor.diagnosis.fold import Skip
 from lkdoctor.diagnosis.how import How, RtcPath
-from lkdoctor.diagnosis.plan import STEP_OF, Plan, Step
+from lkdoctor.diagnosis.plan import STEP_OF, Plan, Step, unproven
 from lkdoctor.diagnosis.signing import Signer
 from lkdoctor.facts import Facts
 from lkdoctor.facts.api import ApiFact, ForeignAnswer, RoomsAnswer, RoomsListed
@@ -124,6 +124,13 @@ class _Run:
         self._signer = None if pair is None else Signer(pair, self._clock, PROBE_TTL_S)
         self._proof: Proof | None = None
         """That the server holds the secret that our tokens are signed with."""
+        self._apart = case.target.apart
+        self._settled = asyncio.Event()
+        """Whether it holds it has been shown, or has not been shown when it should."""
+        if Step.JOIN not in plan.steps:
+            self._settled.set()
+        self._only_token: tuple[Secret, str] | None = None
+        """The one token that a host gets which has shown nothing yet."""
         joins = plan.joins is not Whose.NONE
         seconds = how.timeout_s * (1 - _RESERVE) if joins else how.timeout_s
         self._deadline = Deadline.within(self._clock, seconds)
@@ -203,6 +210,8 @@ class _Run:
             self._network = self._network._replace(direct=direct)
 
     async def _follow_regions(self, route: Route) -> None:
+        if not await self._may_send():
+            return
         whose, token = self._tokens()[-1] if self._tokens() else (Whose.NONE, None)
         self._cloud = await cloud.look(route, token, whose, self._deadline)
 
@@ -257,11 +266,29 @@ class _Run:
     def _tokens(self) -> list[tuple[Whose, Secret]]:
         """Whose tokens are asked about: the user's first, then our own."""
         tokens: list[tuple[Whose, Secret]] = []
-        if self._case.token is not None:
+        if self._case.token is not None and not self._held and self._is_trusted:
             tokens.append((Whose.GIVEN, self._case.token.value))
         if self._signer is not None:
             tokens.append((Whose.MINTED, self._probe_token(self._signer)[0]))
         return tokens
+
+    # ------------------------------------------------------------ a host that the folder names
+
+    @property
+    def _held(self) -> bool:
+        """Whether the token is the user's own and does not go to this host at all."""
+        return self._apart is not None and self._apart.token is not None
+
+    @property
+    def _is_trusted(self) -> bool:
+        """Whether more may go there than one token for a room of our own."""
+        return self._apart is None or self._apart.secret is None or self._proof is not None
+
+    async def _may_send(self) -> bool:
+        """The same, as soon as it is known."""
+        if not self._is_trusted:
+            await self._settled.wait()
+        return self._is_trusted
 
     async def _look_at_loopback(self) -> None:
         """Whether a server that this machine's own address refuses is there on loopback."""
@@ -315,6 +342,14 @@ class _Run:
             ]
         self._validations += [task.result() for task in asked]
         self._as_browser = tuple(task.result() for task in as_browser)
+        given = self._case.token
+        later = self._plan.joins is not Whose.GIVEN and all(w is Whose.MINTED for w, _ in tokens)
+        if given is not None and later and not self._held and await self._may_send():
+            self._validations.append(
+                await signal.validate(
+                    route, given.value, Whose.GIVEN, self._deadline, path=self._validate_path
+                )
+            )
         self._finish(Step.VALIDATE, watch)
 
     async def _search(self, route: Route, looked: server.Looked) -> None:
@@ -335,14 +370,20 @@ class _Run:
     async def _join(self, route: Route) -> None:
         self._start(Step.JOIN, "joining")
         watch = Stopwatch(self._clock)
-        if self._plan.joins is Whose.MINTED:
-            await self._join_own_room(route)
-        elif self._case.token is not None:
-            await self._join_as_given(route, self._case.token.value)
+        try:
+            if self._plan.joins is Whose.MINTED:
+                await self._join_own_room(route, self._how.repeat)
+            elif self._case.token is not None:
+                if not self._is_trusted:
+                    await self._join_own_room(route, 1)
+                if await self._may_send():
+                    await self._join_as_given(route, self._case.token.value)
+        finally:
+            self._settled.set()
         self._finish(Step.JOIN, watch)
         self._reached.add(Step.MEDIA)  # as far as there was a session to look from
 
-    async def _join_own_room(self, route: Route) -> None:
+    async def _join_own_room(self, route: Route, times: int) -> None:
         signer = self._signer
         if signer is None:
             return
@@ -353,9 +394,9 @@ class _Run:
         kept = actions.ThrowAwayRoom(room, self._endpoint.url, remover, ask, grace=self._grace)
         try:
             async with kept:
-                numbers = iter(range(self._how.repeat))
+                numbers = iter(range(times))
                 async with asyncio.TaskGroup() as group:
-                    for _ in range(min(self._how.concurrency, self._how.repeat)):
+                    for _ in range(min(self._how.concurrency, times)):
                         group.create_task(self._join_some(route, signer, numbers, kept))
         finally:
             self._clean_up = kept.clean_up
@@ -369,12 +410,15 @@ class _Run:
     ) -> None:
         """One connection after the other, until as many were made as were asked for."""
         for number in numbers:
+            if number and not await self._may_send():
+                return
             kept.joining()
             token, identity = self._probe_token(signer, number)
             session = await self._connect(
                 route, token, Whose.MINTED, self._prover(signer, identity)
             )
             kept.joined(session.attempt.result)
+            self._settled.set()
 
     async def _join_as_given(self, route: Route, token: Secret) -> None:
         asked = await signal.validate(
@@ -446,6 +490,8 @@ class _Run:
         return self._media
 
     async def _ask_api(self, route: Route) -> None:
+        if not await self._may_send():
+            return
         self._start(Step.API, "asking the server API")
         watch = Stopwatch(self._clock)
         signer = self._signer
@@ -513,6 +559,8 @@ class _Run:
         Those who are there at the same time have identities of their own: LiveKit lets an
         identity in once.
         """
+        if self._only_token is not None and not self._is_trusted:
+            return self._only_token
         if self._room_minted is None:
             self._room_minted = f"lkdoctor-{self._clock.token_hex(8)}"
         video = {
@@ -527,7 +575,8 @@ class _Run:
         identity = self._room_minted.replace("lkdoctor-", "lkdoctor-probe-")
         if number and self._how.concurrency > 1:
             identity += f"-{number}"
-        return signer.sign(video, identity=identity), identity
+        self._only_token = signer.sign(video, identity=identity), identity
+        return self._only_token
 
     def _prover(self, signer: Signer, identity: str) -> Prove:
         """Keeps what the tokens prove that the server sends to our participant."""
@@ -535,6 +584,8 @@ class _Run:
         def prove(token: str) -> Proof | None:
             proof = signer.proof(token, room=self._room_minted or "", identity=identity)
             self._proof = self._proof or proof
+            if self._proof is not None:
+                self._settled.set()
             return proof
 
         return prove
@@ -602,7 +653,13 @@ class _Run:
             return {}  # no way there: the checks say so themselves
         reason = SkipReason.INTERRUPTED if self.interrupted_by else SkipReason.OUT_OF_TIME
         left = self._plan.steps - self._reached
-        return {check: Skip(reason) for check, step in STEP_OF.items() if step in left}
+        skipped = {check: Skip(reason) for check, step in STEP_OF.items() if step in left}
+        if self._apart is None or self.interrupted_by:
+            return skipped
+        if self._settled.is_set() and not self._is_trusted:
+            held = unproven(self._apart)
+            skipped |= {check: held for check in skipped if STEP_OF[check] is Step.API}
+        return skipped
 
     def _start(self, step: Step, words: str) -> None:
         self._listen(StepStarted(step, words))

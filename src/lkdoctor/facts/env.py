@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from lkdoctor.config.resolve import Kind, Meaning, Resolution, Resolved, Writing
+from lkdoctor.config.target import Apart
 from lkdoctor.redact import masked_key, register, safe, visible
 
 ID_FROM: Final = 32
@@ -170,6 +171,8 @@ class EnvFact(NamedTuple):
     container: str | None = None
     """What shows that this process runs in a container."""
     token: TokenMatch | None = None
+    apart: Apart | None = None
+    """The folder names the host, and credentials that are not the folder's would go there."""
 
     def used(self, meaning: Meaning) -> Variable | None:
         """The value that counts: the plain name's, else the one with a public prefix."""
@@ -206,6 +209,7 @@ def env_fact(resolution: Resolution) -> EnvFact:
         directory=resolution.directory,
         container=resolution.container,
         token=_token_match(resolution, values, counts),
+        apart=resolution.target.apart,
     )
 
 

@@ -4,7 +4,6 @@ Drawing them without colour needs no library (`plain`), so that a pipe, a CI log
 that works offline never wait for one; `lkdoctor.report.terminal` draws them in colour.
 """
 
-import functools
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -93,7 +92,6 @@ def cells(text: str) -> int:
     return sum(map(_cell, text))
 
 
-@functools.lru_cache(maxsize=2048)
 def _cell(character: str) -> int:
     if unicodedata.category(character) in {"Mn", "Me", "Cf"}:
         return 0
@@ -103,18 +101,6 @@ def _cell(character: str) -> int:
 def pad(text: str, width: int) -> str:
     """The text, filled up with blanks to a width in cells."""
     return text + " " * max(0, width - cells(text))
-
-
-def cut(text: str, width: int, mark: str) -> str:
-    """As much of the text as fits into a width in cells, and the mark where that is not all."""
-    if cells(text) <= width:
-        return text
-    taken = cells(mark)
-    for at, character in enumerate(text):
-        taken += _cell(character)
-        if taken > width:
-            return text[:at] + mark
-    return text + mark
 
 
 def length(row: Line) -> int:
@@ -132,33 +118,29 @@ def wrap(text: str, width: int | None) -> list[str]:
         return [text]
     lines: list[str] = []
     current = ""
-    taken = 0
     for gap, word in re.findall(r"( *)([^ ]+)", text):
-        size = cells(word)
-        if current and taken + len(gap) + size <= width:
-            current += gap + word
-            taken += len(gap) + size
+        candidate = f"{current}{gap}{word}" if current else word
+        if cells(candidate) <= width:
+            current = candidate
             continue
         if current:
             lines.append(current)
         *full, current = _pieces(word, width)
         lines += full
-        taken = cells(current) if full else size
     return [*lines, current]
 
 
 def _pieces(word: str, width: int) -> list[str]:
-    if word.isascii():
-        return [word]
-    pieces: list[str] = []
-    start = taken = 0
-    for at, character in enumerate(word):
+    pieces = [""]
+    taken = 0
+    for character in word:
         size = _cell(character)
-        if size == 2 and taken + size > width and at > start:
-            pieces.append(word[start:at])
-            start, taken = at, 0
+        if size == 2 and taken + size > width and pieces[-1]:
+            pieces.append("")
+            taken = 0
+        pieces[-1] += character
         taken += size
-    return [*pieces, word[start:]]
+    return pieces
 
 
 def labelled(

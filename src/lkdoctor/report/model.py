@@ -46,6 +46,8 @@ class SkipReason(StrEnum):
     NO_INPUT = "no_input"
     NEEDS_CONSENT = "needs_consent"
     DESELECTED = "deselected"
+    NOT_TRUSTED = "not_trusted"
+    """It would send credentials to a host that the folder names, and that has not shown to hold them."""
     OUT_OF_TIME = "out_of_time"
     INTERRUPTED = "interrupted"
 

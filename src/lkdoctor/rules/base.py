@@ -55,6 +55,8 @@ class Check(NamedTuple):
     """Whether "could not tell" leaves the whole run inconclusive."""
     by_option: bool = False
     """Left out of a report, not skipped in it, where nobody gave what it looks at: few have it."""
+    stands: bool = False
+    """What answers it is a consequence of nothing, and is never folded under a cause."""
 
     def see(self, facts: Facts) -> str | Unsure | None:
         """What there is to say if no rule objects."""
@@ -69,7 +71,7 @@ class Judgement(NamedTuple):
     title: str | None = None
     cause: str | None = None
     symptom: str | None = None
-    """What the user sees in this case, where it is not the rule's first symptom."""
+    """What the user sees in this case, where it is not the rule's first symptom; "": nothing."""
     severity: Severity | None = None
     confidence: Confidence | None = None
     fix: tuple[FixStep, ...] = ()
@@ -127,7 +129,9 @@ class Rule(NamedTuple):
                 severity=judgement.severity or self.severity,
                 confidence=judgement.confidence or self.confidence,
                 title=judgement.title or self.title,
-                symptom=judgement.symptom or (self.symptoms[0] if self.symptoms else ""),
+                symptom=next(iter(self.symptoms), "")
+                if judgement.symptom is None
+                else judgement.symptom,
                 cause=judgement.cause or self.cause,
                 evidence=judgement.evidence,
                 fix=judgement.fix or self.fix,

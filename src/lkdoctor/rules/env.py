@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from lkdoctor.config.resolve import CANONICAL, Kind, Meaning
+from lkdoctor.config.resolve import CANONICAL, FOLDER, Kind, Meaning
 from lkdoctor.facts.env import (
     ALTERING,
     EnvFact,
@@ -36,7 +36,6 @@ _WORDS: Final = {
     Meaning.TOKEN: "the token",
 }
 _CHOSEN: Final = (Kind.OPTION,)
-_FOLDER: Final = (Kind.FOLDER_FILE, Kind.PROJECT)
 
 
 def _used(env: EnvFact, meanings: Iterable[Meaning] = tuple(Meaning)) -> Iterator[Variable]:
@@ -767,8 +766,7 @@ def _mismatch(
     if token is None:  # token-unknown-key says more
         yield from _other_issuer(env, key)
     yield from _two_projects(env)
-    if not _known(signal, api):
-        yield from _foreign_folder(env)
+    yield from _apart(env, signal)
 
 
 def _other_issuer(env: EnvFact, key: Variable | None) -> Iterator[Judgement]:
@@ -818,33 +816,51 @@ def _two_projects(env: EnvFact) -> Iterator[Judgement]:
         )
 
 
-def _foreign_folder(env: EnvFact) -> Iterator[Judgement]:
-    url, secret = env.used(Meaning.URL), env.used(Meaning.API_SECRET)
-    if url is None or secret is None or url.source not in _FOLDER or secret.looks is Looks.EMPTY:
+def _apart(env: EnvFact, signal: "SignalFact | None" = None) -> Iterator[Judgement]:
+    """The folder chooses the host, and the user's own credentials would go there.
+
+    What the host answers says nothing: whoever collects tokens answers as LiveKit does.
+    """
+    apart = env.apart
+    if apart is None:
         return
-    # A project file gives the secret's place by name: the secret itself comes from elsewhere.
-    borrowed = secret.source not in _FOLDER or (
-        secret.source is Kind.PROJECT and "(" in secret.origin
+    url = env.used(Meaning.URL)
+    evidence = [_seen(url)] if url is not None else []
+    for name, origin in (("the API secret", apart.secret), ("the token", apart.token)):
+        if origin is not None:
+            evidence.append(Evidence(name, f"from {origin}", f"from {apart.url}", "env"))
+    proven = signal is not None and signal.proven
+    if proven:
+        seen = "signed a token with this API secret"
+        evidence.append(Evidence("the server", seen, source="net"))
+    yield Judgement(
+        evidence=tuple(evidence),
+        check=TRUST,
+        title="The URL comes from this folder, the credentials do not",
+        cause="Whoever wrote this folder's files decides where tokens go that your key signs. That is "
+        "right in your own project and wrong in a folder that you have only downloaded."
+        + (_HAS_SHOWN if proven else _HAS_NOT_SHOWN),
+        symptom="",
+        severity=Severity.INFO if proven else Severity.WARNING,
+        confidence=Confidence.HINT,
+        fix=(
+            FixStep("Take URL and credentials from one place; or give the URL yourself: --url."),
+            FixStep(
+                "If this folder is your own, say so: everything is asked for at once then.",
+                command="lkdoctor diagnose --trust-folder",
+            ),
+        ),
+        location=url.location if url is not None else None,
     )
-    if borrowed:
-        yield Judgement(
-            evidence=(
-                _seen(url),
-                Evidence(f"{secret.name} ({secret.origin})", _what(secret), url.origin, "env"),
-            ),
-            title="The URL comes from this folder, the secret does not",
-            cause="Whoever wrote this folder's file decides where tokens go that your key signs. That "
-            "is right in your own project and wrong in a folder that you have only downloaded.",
-            severity=Severity.WARNING,
-            confidence=Confidence.HINT,
-            fix=(
-                FixStep(
-                    "Give the URL from the same place as the secret, or name it for this run:",
-                    command=f"lkdoctor diagnose --url {url.shown}",
-                ),
-            ),
-            location=url.location,
-        )
+
+
+_HAS_SHOWN: Final = (
+    " This server has shown that it holds the secret: it knows what could be sent to it."
+)
+_HAS_NOT_SHOWN: Final = (
+    " The host got one token for a room of lkdoctor's own, or none, and has not shown that it holds "
+    "the secret."
+)
 
 
 def _cloud(host: str) -> bool:
@@ -987,7 +1003,7 @@ def _expected(winner: Variable, hidden: Variable) -> bool:
         return True
     if winner.derived_from is not None and winner.derived_from.startswith(f"{hidden.origin},"):
         return True
-    return winner.source is Kind.NAMED_FILE and hidden.source in _FOLDER
+    return winner.source is Kind.NAMED_FILE and hidden.source in FOLDER
 
 
 def _precedence_title(winner: Variable, hidden: list[Variable]) -> str:
@@ -1138,6 +1154,14 @@ def _look_match(env: EnvFact) -> str | None:
     return None if key is None or secret is None else "key and secret look like a pair"
 
 
+def _look_apart(env: EnvFact, signal: "SignalFact | None" = None) -> str | Unsure | None:
+    if env.apart is None:
+        return None
+    if signal is not None and signal.proven:
+        return "they do not; the server has shown that it holds the secret"
+    return Unsure("the URL comes from the folder")
+
+
 def _look_private(env: EnvFact) -> str | None:
     return "no secret under a public prefix" if any(_used(env)) else None
 
@@ -1151,6 +1175,16 @@ CLEAN: Final = Check(
 )
 """Answered by what each value looks like."""
 
+TRUST: Final = Check(
+    "env.trust",
+    Layer.ENV,
+    "URL and credentials come from one place",
+    _look_apart,
+    essential=False,
+    by_option=True,
+    stands=True,
+)
+
 CHECKS: Final = (
     Check("env.read", Layer.ENV, "The .env files can be read", _look_read),
     Check("env.set", Layer.ENV, "URL, API key and API secret are set", _look_set),
@@ -1159,6 +1193,7 @@ CHECKS: Final = (
     Check("env.agree", Layer.ENV, "No other place says something else", _look_agree),
     Check("env.private", Layer.ENV, "No secret is visible in the browser", _look_private),
     Check("env.audience", Layer.ENV, "The URL suits who uses it", _look_audience),
+    TRUST,
 )
 
 
@@ -1519,7 +1554,9 @@ RULES: Final = (
         cause="A server knows the keys of its own project only. URL, key pair or token come from "
         "another one: two projects, staging and production, or an old token.",
         how="The server answers 401 invalid API key; or the token's iss is not the key; or several "
-        "Cloud projects stand in the files.",
+        "Cloud projects stand in the files; or the folder names the URL and the credentials come "
+        "from elsewhere, so that the host got next to nothing until it had shown that it holds the "
+        "secret.",
         fix=(
             FixStep(
                 "Take all three values from one project's page:",
