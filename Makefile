@@ -46,7 +46,7 @@ docs: .venv/dev.stamp  ## write what is generated: pages, schema, picture, READM
 	LKDOCTOR_UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/report
 
 bench: .venv/dev.stamp  ## benchmarks: ratios in one run
-	for b in startup ws_probe ice diagnose rooms_list project_dir rehearse; do $(BIN)/python benchmarks/$$b.py || exit 1; done
+	for b in startup ws_probe ice diagnose rooms_list many project_dir rehearse; do $(BIN)/python benchmarks/$$b.py || exit 1; done
 
 fuzz: .venv/dev.stamp  ## a million inputs to each parser, SECONDS of time each at most (Linux on x86-64)
 	$(BIN)/python tests/fuzz/coverage_guided.py --inputs 1000000 --seconds $(SECONDS)

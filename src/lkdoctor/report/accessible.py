@@ -66,9 +66,7 @@ def _not_run(report: Report) -> Iterator[Line]:
     for area in areas.areas(report):
         if area.status is Status.SKIP and area.line_of_its_own:
             count = many(len(area.checks), "check")
-            yield sentence(
-                f"Not run: {count} in {area.title}, because: {areas.told(report, area)[0]}"
-            )
+            yield sentence(f"Not run: {count} in {area.title}, because: {areas.told(area)[0]}")
     for group in areas.unrun(report):
         count = many(len(group.checks), "check")
         yield sentence(f"Not run: {count} in {', '.join(group.areas)}, because {group.why}")

@@ -1,6 +1,6 @@
 """A report's checks as people look at them: by area, and what was not run by what it waits for."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from lkdoctor.findings import Layer, Severity
@@ -57,6 +57,8 @@ class Area(NamedTuple):
 
     layer: Layer
     checks: tuple[CheckResult, ...]
+    under: Mapping[str, tuple[str, ...]]
+    """Check → the causes under which all its findings were folded; none where one stands."""
 
     @property
     def title(self) -> str:
@@ -70,17 +72,19 @@ class Area(NamedTuple):
     @property
     def line_of_its_own(self) -> bool:
         """Whether it says something that `unrun` does not say for several areas at once."""
-        return self.status is not Status.SKIP or any(map(self.explains, self.checks))
+        return self.status is not Status.SKIP or any(map(self.explainer(), self.checks))
 
     @property
     def deselected(self) -> bool:
         """Whether nobody wanted to know anything of it."""
         return all(check.skip_reason is SkipReason.DESELECTED for check in self.checks)
 
-    def explains(self, check: CheckResult) -> bool:
+    def explainer(self) -> Callable[[CheckResult], bool]:
         """Whether the reason why a check was not run is this area's own."""
-        own = check.blocked_by is None or any(c.id == check.blocked_by for c in self.checks)
-        return own and check.skip_reason is not SkipReason.DESELECTED
+        mine = {None, *(check.id for check in self.checks)}
+        return lambda check: (
+            check.blocked_by in mine and check.skip_reason is not SkipReason.DESELECTED
+        )
 
     @property
     def extent(self) -> str:
@@ -111,7 +115,7 @@ class Unrun(NamedTuple):
         return tuple(dict.fromkeys(TITLES[check.layer] for check in self.checks))
 
 
-def told(report: Report, area: Area) -> tuple[str, ...]:
+def told(area: Area) -> tuple[str, ...]:
     """What the checks of an area say, as far as they are in the area's own state."""
     status = area.status
     mine = [check for check in area.checks if check.status is status]
@@ -119,32 +123,35 @@ def told(report: Report, area: Area) -> tuple[str, ...]:
         # Each question of signalling goes further than the one before: the last says most.
         mine.reverse()
     # A cause before what only follows from one, and what a verdict rests on before the rest.
-    mine.sort(key=lambda check: (bool(follows_from(report, check)), not check.essential))
+    mine.sort(key=lambda check: (check.id in area.under, not check.essential))
     said = tuple(dict.fromkeys(check.summary or check.title for check in mine))
     if status is Status.PASS:
         return said
-    if status in {Status.FAIL, Status.WARN} and all(follows_from(report, c) for c in mine):
-        under = {cause for check in mine for cause in follows_from(report, check)}
+    if status in {Status.FAIL, Status.WARN} and all(check.id in area.under for check in mine):
+        under = {cause for check in mine for cause in area.under[check.id]}
         return (f"follows from {', '.join(sorted(under))}",)
     return said[:1]
 
 
-def follows_from(report: Report, check: CheckResult) -> tuple[str, ...]:
-    """The causes under which all findings of a check were folded; none if one of them stands."""
+def _followers(report: Report) -> Mapping[str, tuple[str, ...]]:
+    """The checks all of whose findings were folded, each with the causes that they are under."""
     causes = {code: cause.code for cause in report.findings for code in cause.consequences}
-    stands = any(
-        finding.check == check.id and finding.severity is not Severity.INFO
-        for finding in report.findings
-    )
-    return () if stands else tuple(dict.fromkeys(causes[c] for c in check.findings if c in causes))
+    standing = {f.check for f in report.findings if f.severity is not Severity.INFO}
+    followers = {
+        check.id: tuple(dict.fromkeys(causes[c] for c in check.findings if c in causes))
+        for check in report.checks
+        if check.id not in standing
+    }
+    return {identifier: under for identifier, under in followers.items() if under}
 
 
 def areas(report: Report) -> tuple[Area, ...]:
     """The report's areas, in the order of its checks."""
-    layers = dict.fromkeys(check.layer for check in report.checks)
-    return tuple(
-        Area(layer, tuple(c for c in report.checks if c.layer is layer)) for layer in layers
-    )
+    layers: dict[Layer, list[CheckResult]] = {}
+    for check in report.checks:
+        layers.setdefault(check.layer, []).append(check)
+    under = _followers(report)
+    return tuple(Area(layer, tuple(checks), under) for layer, checks in layers.items())
 
 
 _SPREADING: Final = {
@@ -159,10 +166,11 @@ def unrun(report: Report) -> tuple[Unrun, ...]:
     """What was not run and no area's own line says so, those that wait for a check first."""
     groups: dict[tuple[str | None, str], list[CheckResult]] = {}
     for area in areas(report):
+        status, explained = area.status, area.explainer()
         for check in area.checks:
             if check.status is not Status.SKIP or check.skip_reason is SkipReason.NOT_APPLICABLE:
                 continue
-            if area.status is not Status.SKIP or not area.explains(check):
+            if status is not Status.SKIP or not explained(check):
                 groups.setdefault(_why(check), []).append(check)
     ordered = sorted(groups.items(), key=lambda group: group[0][0] is None)
     return tuple(Unrun(root, words, tuple(checks)) for (root, words), checks in ordered)

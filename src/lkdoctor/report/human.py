@@ -77,9 +77,9 @@ def body(report: Report, canvas: Canvas, *, verbose: int = 0) -> Iterator[Line]:
     """One line an area, then what was not run and what was not tested."""
     for area in areas.areas(report):
         if area.line_of_its_own or (verbose and not area.deselected):
-            yield from _area(report, area, canvas, counted=not verbose)
+            yield from _area(area, canvas, counted=not verbose)
             if verbose:
-                yield from _checks(report, area, canvas)
+                yield from _checks(area, canvas)
             if verbose > 1:
                 yield from _details(report, area, canvas)
     for group in areas.unrun(report):
@@ -146,7 +146,7 @@ def _margin(canvas: Canvas, style: Style) -> Line:
     return line("" if canvas.narrow else "  ", glyph(style, canvas), " ")
 
 
-def _area(report: Report, area: Area, canvas: Canvas, *, counted: bool) -> Iterator[Line]:
+def _area(area: Area, canvas: Canvas, *, counted: bool) -> Iterator[Line]:
     status = area.status
     margin = _margin(canvas, areas.STYLES[status])
     lead: Line = (*margin, Span(pad(area.title, _NAME)), Span(" " if canvas.narrow else "  "))
@@ -155,7 +155,7 @@ def _area(report: Report, area: Area, canvas: Canvas, *, counted: bool) -> Itera
         lead = (*lead, Span(word, areas.STYLES[status]), Span("  "))
     count = area.extent if counted and not canvas.narrow and status is not Status.FAIL else ""
     room = canvas.columns - length(lead)
-    told = _joined(areas.told(report, area), room - (cells(count) + 2 if count else 0))
+    told = _joined(areas.told(area), room - (cells(count) + 2 if count else 0))
     gap = room - cells(told) - cells(count)
     if count and gap >= 2:
         yield (*lead, Span(told), Span(" " * gap), Span(count, Style.DIM))
@@ -190,14 +190,14 @@ def _unrun(group: Unrun, canvas: Canvas) -> Iterator[Line]:
     yield from marked(Style.SKIP, text, canvas)
 
 
-def _checks(report: Report, area: Area, canvas: Canvas) -> Iterator[Line]:
+def _checks(area: Area, canvas: Canvas) -> Iterator[Line]:
     column = max(cells(check.id) for check in area.checks) + 2
     for check in area.checks:
         margin = line(
             "  " if canvas.narrow else "      ", glyph(areas.STYLES[check.status], canvas), " "
         )
         text = check.summary or check.title
-        causes = areas.follows_from(report, check)
+        causes = area.under.get(check.id)
         if causes:
             text += f"   (follows from {', '.join(causes)})"
         took = "" if check.duration_ms is None else milliseconds(check.duration_ms)

@@ -5,10 +5,11 @@ JUnit knows no warning and no "could not tell": a check that warns has passed an
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
+from lkdoctor.findings import Finding
 from lkdoctor.redact import clean, visible
 from lkdoctor.report.areas import TITLES
 from lkdoctor.report.findings import one
@@ -25,6 +26,10 @@ def render(report: Report) -> str:
     """An XML document (the format of Ant's JUnit task, as Jenkins' xunit schema has it)."""
     from xml.etree.ElementTree import SubElement
 
+    # Those that only follow from others, too.
+    found: dict[str, list[Finding]] = {}
+    for finding in (*report.findings, *report.folded):
+        found.setdefault(finding.check, []).append(finding)
     root = _root(report.run.duration_ms, report.checks)
     for layer, group in groupby(report.checks, key=lambda check: check.layer):
         checks = tuple(group)
@@ -32,7 +37,8 @@ def render(report: Report) -> str:
         suite.set("timestamp", timestamp(report.run.started_at).removesuffix("Z"))
         _count(suite, checks, sum(check.duration_ms or 0.0 for check in checks))
         for check in checks:
-            _case(suite, report, check)
+            codes = set(check.findings)
+            _case(suite, check, [f for f in found.get(check.id, ()) if f.code in codes])
     return _text(root)
 
 
@@ -70,12 +76,12 @@ def _count(element: "Element", checks: tuple[CheckResult, ...], duration_ms: flo
     element.set("time", f"{duration_ms / 1000:.3f}")
 
 
-def _case(suite: "Element", report: Report, check: CheckResult) -> None:
+def _case(suite: "Element", check: CheckResult, found: Iterable[Finding]) -> None:
     from xml.etree.ElementTree import SubElement
 
     case = SubElement(suite, "testcase", classname=f"lkdoctor.{TITLES[check.layer]}", name=check.id)
     case.set("time", f"{(check.duration_ms or 0.0) / 1000:.3f}")
-    told = "".join(_told(report, check))
+    told = "".join(plain(one(finding, _CANVAS)) for finding in found)
     match check.status:
         case Status.FAIL:
             element = SubElement(case, "failure", message=_legal(check.summary))
@@ -90,13 +96,6 @@ def _case(suite: "Element", report: Report, check: CheckResult) -> None:
         case Status.PASS:
             if told:
                 SubElement(case, "system-out").text = _legal(told)
-
-
-def _told(report: Report, check: CheckResult) -> Iterator[str]:
-    """The check's findings as people read them, those that only follow from others included."""
-    for finding in (*report.findings, *report.folded):
-        if finding.code in check.findings and finding.check == check.id:
-            yield plain(one(finding, _CANVAS))
 
 
 def _text(root: "Element") -> str:

@@ -4,6 +4,7 @@ Drawing them without colour needs no library (`plain`), so that a pipe, a CI log
 that works offline never wait for one; `lkdoctor.report.terminal` draws them in colour.
 """
 
+import functools
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -92,6 +93,7 @@ def cells(text: str) -> int:
     return sum(map(_cell, text))
 
 
+@functools.lru_cache(maxsize=2048)
 def _cell(character: str) -> int:
     if unicodedata.category(character) in {"Mn", "Me", "Cf"}:
         return 0
@@ -101,6 +103,18 @@ def _cell(character: str) -> int:
 def pad(text: str, width: int) -> str:
     """The text, filled up with blanks to a width in cells."""
     return text + " " * max(0, width - cells(text))
+
+
+def cut(text: str, width: int, mark: str) -> str:
+    """As much of the text as fits into a width in cells, and the mark where that is not all."""
+    if cells(text) <= width:
+        return text
+    taken = cells(mark)
+    for at, character in enumerate(text):
+        taken += _cell(character)
+        if taken > width:
+            return text[:at] + mark
+    return text + mark
 
 
 def length(row: Line) -> int:
@@ -118,29 +132,33 @@ def wrap(text: str, width: int | None) -> list[str]:
         return [text]
     lines: list[str] = []
     current = ""
+    taken = 0
     for gap, word in re.findall(r"( *)([^ ]+)", text):
-        candidate = f"{current}{gap}{word}" if current else word
-        if cells(candidate) <= width:
-            current = candidate
+        size = cells(word)
+        if current and taken + len(gap) + size <= width:
+            current += gap + word
+            taken += len(gap) + size
             continue
         if current:
             lines.append(current)
         *full, current = _pieces(word, width)
         lines += full
+        taken = cells(current) if full else size
     return [*lines, current]
 
 
 def _pieces(word: str, width: int) -> list[str]:
-    pieces = [""]
-    taken = 0
-    for character in word:
+    if word.isascii():
+        return [word]
+    pieces: list[str] = []
+    start = taken = 0
+    for at, character in enumerate(word):
         size = _cell(character)
-        if size == 2 and taken + size > width and pieces[-1]:
-            pieces.append("")
-            taken = 0
-        pieces[-1] += character
+        if size == 2 and taken + size > width and at > start:
+            pieces.append(word[start:at])
+            start, taken = at, 0
         taken += size
-    return pieces
+    return [*pieces, word[start:]]
 
 
 def labelled(

@@ -4,9 +4,10 @@ Names, identities and track names were chosen by strangers: the facts hold them 
 bounded, and here they are cut to their column (the JSON has them at full length).
 """
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 from lkdoctor.facts.api import ParticipantInfo, RoomInfo, TrackInfo
 from lkdoctor.names import twins
@@ -18,6 +19,7 @@ from lkdoctor.report.layout import (
     Span,
     Style,
     cells,
+    cut,
     duration,
     glyph,
     length,
@@ -67,17 +69,7 @@ def shown(name: str, canvas: Canvas, width: int | None = None) -> str:
         text = text.encode("ascii", "backslashreplace").decode()
     if not text.strip() or text != text.strip():
         text = f'"{text}"'
-    if width is None or cells(text) <= width:
-        return text
-    mark = "…" if canvas.unicode else "..."
-    kept = ""
-    taken = cells(mark)
-    for character in text:
-        taken += cells(character)
-        if taken > width:
-            break
-        kept += character
-    return kept + mark
+    return text if width is None else cut(text, width, "…" if canvas.unicode else "...")
 
 
 def quoted(name: str, canvas: Canvas, width: int = 44) -> str:
@@ -92,12 +84,18 @@ def quoted(name: str, canvas: Canvas, width: int = 44) -> str:
 class _Column(NamedTuple):
     title: str
     cells: tuple[Span, ...]
-    dispensable: int = 0
+    widths: tuple[int, ...]
+    """Of each cell: every row needs them, and they are measured once."""
+    width: int
+    dispensable: int
     """The column with the highest number is the first to go where a terminal is too narrow."""
 
-    @property
-    def width(self) -> int:
-        return max(cells(self.title), *(cells(span.text) for span in self.cells), 0)
+    @classmethod
+    def of(cls, title: str, texts: Iterable[Span], dispensable: int = 0) -> Self:
+        """The column that these cells make."""
+        spans = tuple(texts)
+        widths = tuple(cells(span.text) for span in spans)
+        return cls(title, spans, widths, max(cells(title), *widths, 0), dispensable)
 
 
 def table(rooms: Sequence[RoomInfo], *, now: float, canvas: Canvas) -> Iterator[Line]:
@@ -108,11 +106,11 @@ def table(rooms: Sequence[RoomInfo], *, now: float, canvas: Canvas) -> Iterator[
     if not rooms:
         return
     rest = [
-        _Column("PEOPLE", tuple(_people(room) for room in rooms)),
-        _Column("PUBLISHING", tuple(Span(str(room.num_publishers)) for room in rooms), 2),
-        _Column("AGE", tuple(Span(_age(room, now)) for room in rooms), 1),
-        _Column("CREATED", tuple(Span(_minute(room.created_at)) for room in rooms), 3),
-        _Column("SID", tuple(Span(safe(room.sid, 40)) for room in rooms), 4),
+        _Column.of("PEOPLE", (_people(room) for room in rooms)),
+        _Column.of("PUBLISHING", (Span(str(room.num_publishers)) for room in rooms), 2),
+        _Column.of("AGE", (Span(_age(room, now)) for room in rooms), 1),
+        _Column.of("CREATED", (Span(_minute(room.created_at)) for room in rooms), 3),
+        _Column.of("SID", (Span(safe(room.sid, 40)) for room in rooms), 4),
     ]
     yield from _rows("ROOM", [room.name for room in rooms], rest, canvas)
 
@@ -126,25 +124,22 @@ def _rows(title: str, names: Sequence[str], rest: list[_Column], canvas: Canvas)
         while len(rest) > 1 and _taken(rest) + longest > canvas.columns:
             rest.remove(max(rest, key=lambda column: column.dispensable))
         room_for_name = min(longest, max(_SHORT_NAME, canvas.columns - _taken(rest)))
-    column = _Column(title, tuple(Span(shown(name, canvas, room_for_name)) for name in names))
+    column = _Column.of(title, (Span(shown(name, canvas, room_for_name)) for name in names))
     columns = [column, *rest]
-    yield _row([Span(c.title, Style.DIM) for c in columns], columns)
+    yield _row([(Span(c.title, Style.DIM), c.width - cells(c.title)) for c in columns])
     for at in range(len(names)):
-        yield _row([c.cells[at] for c in columns], columns)
+        yield _row([(c.cells[at], c.width - c.widths[at]) for c in columns])
 
 
 def _taken(rest: list[_Column]) -> int:
     return sum(len(_GAP) + column.width for column in rest)
 
 
-def _row(spans: list[Span], columns: list[_Column]) -> Line:
-    last = len(columns) - 1
-    parts: list[Span] = []
-    for at, (span, column) in enumerate(zip(spans, columns, strict=True)):
-        parts.append(span)
-        if at != last:
-            parts.append(Span(" " * (column.width - cells(span.text)) + _GAP))
-    return tuple(parts)
+def _row(parts: list[tuple[Span, int]]) -> Line:
+    """The cells of a row, each with the blanks that fill its column up; the last needs none."""
+    *front, (last, _) = parts
+    filled = ((span, Span(" " * blanks + _GAP)) for span, blanks in front)
+    return (*itertools.chain.from_iterable(filled), last)
 
 
 def _people(room: RoomInfo) -> Span:
@@ -391,12 +386,10 @@ def people_table(
         yield from _spoken_people(people, now, canvas)
         return
     rest = [
-        _Column("ROLE", tuple(Span(role(person)) for person in people)),
-        _Column("STATE", tuple(_state(person, now) for person in people), 1),
-        _Column("SINCE", tuple(Span(_since(person, now)) for person in people), 2),
-        _Column(
-            "NAME", tuple(Span(shown(p.name, canvas, 24) if p.name else "") for p in people), 3
-        ),
+        _Column.of("ROLE", (Span(role(person)) for person in people)),
+        _Column.of("STATE", (_state(person, now) for person in people), 1),
+        _Column.of("SINCE", (Span(_since(person, now)) for person in people), 2),
+        _Column.of("NAME", (Span(shown(p.name, canvas, 24) if p.name else "") for p in people), 3),
     ]
     rows = list(_rows("IDENTITY", [person.identity for person in people], rest, canvas))
     yield rows[0]

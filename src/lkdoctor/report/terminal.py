@@ -1,9 +1,10 @@
 """Draws styled lines in colour; the only renderer that knows Rich."""
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final, TextIO
 
-from lkdoctor.report.layout import Line, Style, plain_line
+from lkdoctor.report.layout import Line, Span, Style, plain_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,29 +23,58 @@ STYLES: Final = {
 }
 
 
-def text_of(row: Line, *, attributes: bool = True) -> "Text":
+_AT_ONCE: Final = 256
+"""Lines that Rich is handed together: one by one they take five times as long."""
+
+
+def text_of(row: Line) -> "Text":
     """One line as Rich text; nothing in it is ever read as markup."""
     from rich.text import Text
 
+    text = Text(no_wrap=True, end="")
+    for span in _shown(row):
+        text.append(span.text, STYLES[span.style])
+    return text
+
+
+def _shown(row: Line) -> Iterator[Span]:
+    """What of a line is drawn."""
     shown = plain_line(row)
     if shown != "".join(span.text for span in row).rstrip(" "):
         # Something had to be made harmless, perhaps across spans: what is shown goes unstyled.
-        return Text(shown, no_wrap=True, end="")
-    text = Text(no_wrap=True, end="")
+        yield Span(shown)
+        return
+    left = len(shown)
     for span in row:
-        style = STYLES[span.style]
-        if not attributes and style in {"bold", "dim"}:
-            style = ""
         # Blanks at the end of a line are not drawn, whichever span they are in.
-        text.append(span.text[: len(shown) - len(text)], style)
-    return text
+        text = span.text[:left]
+        left -= len(text)
+        if text:
+            yield Span(text, span.style)
 
 
 def draw(lines: Iterable[Line], stream: TextIO, *, attributes: bool) -> None:
     """Write the lines in colour; bold and dim only where ``attributes`` (a terminal) allows."""
+    from rich.segment import Segment, Segments
+    from rich.style import Style as Look
+
+    looks = {
+        style: Look.parse(words)
+        for style, words in STYLES.items()
+        if words and (attributes or words not in {"bold", "dim"})
+    }
     console = console_for(stream)
-    for row in lines:
-        console.print(text_of(row, attributes=attributes), soft_wrap=True)
+    rows = iter(lines)
+    while batch := list(itertools.islice(rows, _AT_ONCE)):
+        segments = [
+            segment
+            for row in batch
+            for segment in (
+                *(Segment(span.text, looks.get(span.style)) for span in _shown(row)),
+                Segment.line(),
+            )
+        ]
+        console.print(Segments(segments), soft_wrap=True)
 
 
 def console_for(stream: TextIO) -> "Console":

@@ -15,6 +15,7 @@ from lkdoctor.report.layout import (
     Span,
     Style,
     cells,
+    cut,
     duration,
     glyph,
     inert,
@@ -273,7 +274,7 @@ def matrix(rows: Iterable[Capability], canvas: Canvas) -> Iterator[Line]:
     column = min(40, max(28, *(cells(row.label) + 2 for row in rows)))
     yield line(Span(f"{pad('CAPABILITY', column)}ALLOWED   BECAUSE", Style.TITLE))
     for row in rows:
-        lead = (Span(pad(_cut(row.label, column - 2), column)), _allowed(row), Span(" " * 7))
+        lead = (Span(pad(cut(row.label, column - 2, "..."), column)), _allowed(row), Span(" " * 7))
         room = None if canvas.width is None else max(20, canvas.columns - length(lead))
         for i, text in enumerate(wrap(row.because, room)):
             yield (*lead, Span(text)) if i == 0 else line(" " * length(lead), text)
@@ -282,14 +283,6 @@ def matrix(rows: Iterable[Capability], canvas: Canvas) -> Iterator[Line]:
 def _allowed(row: Capability) -> Span:
     # "No" is as it should be for most rows: it is not marked as a fault.
     return Span("yes", Style.PASS) if row.allowed else Span("no ", Style.DIM)
-
-
-def _cut(text: str, width: int) -> str:
-    if cells(text) <= width:
-        return text
-    while cells(text) > width - 3:
-        text = text[:-1]
-    return f"{text}..."
 
 
 # ------------------------------------------------------------------ servers
