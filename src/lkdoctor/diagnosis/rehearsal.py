@@ -21,11 +21,11 @@ from lkdoctor.diagnosis import case as cases
 from lkdoctor.diagnosis import way
 from lkdoctor.diagnosis.case import Case
 from lkdoctor.diagnosis.events import Listener, StepFinished, StepStarted, nobody
-from lkdoctor.diagnosis.fold import Skip, fold
+from lkdoctor.diagnosis.fold import Skip, fold, own_fault
 from lkdoctor.diagnosis.how import How
 from lkdoctor.diagnosis.plan import without_tls
 from lkdoctor.diagnosis.signing import sign
-from lkdoctor.errors import UsageError
+from lkdoctor.errors import UsageError, exhausted, leaf
 from lkdoctor.facts import Facts
 from lkdoctor.facts.api import ApiFact, ParticipantsListed, RoomsListed
 from lkdoctor.facts.rehearsal import (
@@ -133,10 +133,18 @@ async def rehearse(
     play = _Play(resolution, script, how, clock, listen)
     started, begun = clock.now(), clock.monotonic()
     interrupted = None
+    broken: dict[str, str] = {}
     try:
         await play.everything()
     except asyncio.CancelledError:
         interrupted = "signal"
+    except UsageError:
+        raise
+    except Exception as problem:
+        if exhausted(leaf(problem)) is not None:
+            raise
+        # What was seen before is worth a report.
+        broken[f"rehearsal.{play.at}"] = own_fault("rehearsal", problem)
     facts = play.facts()
     return fold(
         facts,
@@ -151,6 +159,7 @@ async def rehearse(
         target=play.cases[0].info(),
         layers=LAYERS,
         skipped=left_out(facts),
+        broken=broken,
         fail_on_warnings=script.fail_on_warnings,
         not_tested=(*((f"media: {SIGNAL_ONLY}",) if script.signal_only else ()), *_UNPLAYED),
     )
@@ -254,6 +263,8 @@ class _Play:
         self._copies: Mapping[str, str] = copies
         self.cases: tuple[Case, ...] = tuple(self._case(resolution, actor) for actor in self.actors)
         self._facts: Facts = self.cases[0].facts
+        self.at = Step.TOKEN
+        """The step that was begun last."""
         self.blamed = 0
         """Whose token and signalling the facts show."""
         self.sessions: dict[int, Session] = {}
@@ -434,6 +445,7 @@ class _Play:
     @contextlib.asynccontextmanager
     async def step(self, step: Step, words: str) -> AsyncIterator[None]:
         watch = Stopwatch(self.clock)
+        self.at = step
         self._listen(StepStarted(step, words))
         yield
         self._listen(StepFinished(step, watch.ms))
