@@ -110,7 +110,7 @@ def _is_sure(flaw: Flaw, asked: tuple[str, ...], *, known: bool) -> bool:
 def _version_named(running: str, app: AppFact | None) -> Evidence | None:
     """The server's version as it says it itself, or as the project's compose files do."""
     if running:
-        return Evidence("server", running, None, "net")
+        return Evidence("server version", one_line(running, 20), None, "join")
     images = app.server_images if app is not None else ()
     if len({image.version for image in images}) != 1:
         return None
