@@ -105,6 +105,14 @@ def _chain(tls: TlsFact) -> str:
     return "a chain to a known authority" if tls.ca_file is None else f"a chain to {_known(tls)}"
 
 
+def _not_of(ca_file: str) -> str:
+    return (
+        f"The certificate leads to no authority of {one_line(ca_file, 60)}, nor to one that this machine "
+        "trusts: the file holds another root, or the server does not send what stands between its "
+        "certificate and that root."
+    )
+
+
 def _other_authority(ca_file: str) -> tuple[FixStep, ...]:
     """What to do where an authority was given, and it is not the certificate's."""
     import shlex
@@ -143,14 +151,8 @@ def _untrusted(tls: TlsFact) -> Iterator[Judgement]:
         *_issuer(attempt.certificate, _known(tls)),
         *_names(attempt.certificate),
     )
-    cause, fix = None, ()
-    if tls.ca_file is not None:
-        cause = f"The certificate leads to no authority of {one_line(tls.ca_file, 60)}, nor to one that "
-        cause += (
-            "this machine trusts: the file holds another root, or the server does not send what "
-        )
-        cause += "stands between its certificate and that root."
-        fix = _other_authority(tls.ca_file)
+    cause = None if tls.ca_file is None else _not_of(tls.ca_file)
+    fix = () if tls.ca_file is None else _other_authority(tls.ca_file)
     if attempt.reason is Distrust.SELF_SIGNED:
         title = fitting(f"The certificate of {tls.host} is self-signed")
         yield Judgement(proof, title=title, cause=cause, fix=fix)
