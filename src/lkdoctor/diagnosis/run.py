@@ -471,7 +471,7 @@ class _Run:
             if not was_there and signer is not None and room:
                 self._clean_up = await self._remove_if_empty(route, signer, room)
 
-    async def _remove_if_empty(self, route: Route, signer: Signer, room: str) -> CleanUp:
+    async def _remove_if_empty(self, route: Route, signer: Signer, room: str) -> CleanUp | None:
         """Remove a room that was not there before the join, unless somebody has come meanwhile."""
         ask = way.asking(route, self._clock, actions.GRACE)
         token = signer.sign({"roomCreate": True, "roomAdmin": True, "room": room})
