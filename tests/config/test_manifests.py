@@ -389,3 +389,68 @@ def test_no_document_breaks_a_reader(file: str, document: object) -> None:
         packages(file, json.dumps(document), file)
     except ManifestError:
         assert not isinstance(document, dict)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *(
+            "2.9.7",
+            "^2.9.0",
+            "~1.2",
+            ">=1.0,<2",
+            ">=1.0, <2.0",
+            "1.x",
+            "*",
+            "latest",
+            "1.0.0-beta.3",
+        ),
+        *(
+            "^1.2.3 || ^2.0.0",
+            "1.2.3 - 2.3.4",
+            "1.3.4.post1",
+            "2!1.0rc1",
+            "workspace:^",
+            "1.0+cu118",
+        ),
+        *("v2.13.1-0.20250101120000-0123456789ab", "==1.3.4", "~=1.3", "1.0.0-next.20250101"),
+    ],
+)
+def test_a_range_is_shown_as_it_is_written(written: str) -> None:
+    text = json.dumps({"dependencies": {"livekit-client": written}})
+    assert [package.required for package in packages("package.json", text, "x")] == [written]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *(
+            "==anything goes here",
+            "==Kq3vT8mZp1Wd9xYb2Rn7Lc4Hs6Jf0Ga5",
+            "1.0.0-Kq3vT8mZp1Wd9xYb2Rn7",
+        ),
+        *(
+            "git+https://me:pw@example.com/x.git#main",
+            "https://h.example/x.tgz?token=abc",
+            "hunter2",
+        ),
+        *("1.0.0+Kq3vT8mZp1Wd9xYb2Rn7Lc4Hs6Jf0Ga5", "^1.0 || hunter2", "file:../hunter2"),
+    ],
+)
+def test_what_is_no_version_is_not_shown(written: str) -> None:
+    files = {
+        "package.json": json.dumps({"dependencies": {"livekit-client": written}}),
+        "package-lock.json": json.dumps(
+            {"packages": {"node_modules/livekit-client": {"version": written}}}
+        ),
+        "requirements.txt": f"livekit-api=={written}\n",
+        "pyproject.toml": f'[tool.poetry.dependencies]\nlivekit-api = "{written}"\n',
+        "Cargo.lock": f'[[package]]\nname = "livekit"\nversion = "{written}"\n',
+        "go.mod": f"require github.com/livekit/protocol v1.0.0-{written}\n",
+        "yarn.lock": f'"livekit-client@^1":\n  version "{written}"\n',
+    }
+    for file, text in files.items():
+        for package in packages(file, text, "x"):
+            assert not set(re.findall(r"[A-Za-z]\w{5,}", written)) & set(
+                re.findall(r"\w+", f"{package.version} {package.required}")
+            ), file

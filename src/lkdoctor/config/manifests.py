@@ -2,7 +2,8 @@
 
 The law of this file: of each format only what names a package is read, by lines where the format
 writes its own lines, so that nothing can be nested, referenced or multiplied without end. A
-version is one only where the file says exactly which; a range is kept as it is written.
+version is one only where the file says exactly which; a range is kept as it is written. What is
+neither is foreign text of any kind, a token in a URL for one, and is not kept.
 """
 
 import re
@@ -97,8 +98,8 @@ def packages(file: str, text: str, origin: str) -> tuple[Package, ...]:
                 Package(
                     ecosystem=form.ecosystem,
                     name=name.lower() if form.ecosystem is Ecosystem.PYPI else name,
-                    version=named.version,
-                    required=named.required[:80],
+                    version=_version(named.version),
+                    required=_requirement(named.required),
                     locked=form.lock,
                     origin=f"{origin}:{named.line}" if named.line else origin,
                 )
@@ -108,6 +109,28 @@ def packages(file: str, text: str, origin: str) -> tuple[Package, ...]:
     except RecursionError:
         raise ManifestError("nested too deeply") from None
     return tuple(dict.fromkeys(found))
+
+
+_RELEASE: Final = (
+    r"[vV=]{0,2}(?:\d{1,8}!)?\d{1,8}(?:\.(?:\d{1,8}|[xX*])){0,5}"
+    r"(?:[-_.+]?(?:a|b|c|rc|alpha|beta|pre|preview|dev|post|next|canary|snapshot|release|m|r|rev)"
+    r"[-_.]?\d{0,14}){0,3}(?:-\d{1,14}(?:\.\d{1,8}){0,3}|-0\.\d{14}-[0-9a-f]{12})?"
+    r"(?:\+[0-9a-z]{1,12}(?:[.-][0-9a-z]{1,12}){0,2})?"
+)
+"""A release as npm, PyPI, Cargo, Go and the others write it (semver 2.0.0, PEP 440), with the words
+that releases have: a part of letters and digits without end could be anything."""
+
+
+def _version(version: str | None) -> str | None:
+    return version if version and re.fullmatch(_RELEASE, version, re.IGNORECASE) else None
+
+
+def _requirement(required: str) -> str:
+    """A range of releases as it is written; empty where it is none."""
+    text = required.strip()[:80]
+    one = rf"(?:[<>=!~^]{{0,3}}\s{{0,2}}{_RELEASE}|\*|latest|next|workspace:[*^~])"
+    joint = r"(?:\s{0,2},\s{0,2}|\s{0,2}\|\|\s{0,2}|\s-\s|\s{1,2})"
+    return text if re.fullmatch(rf"{one}(?:{joint}{one}){{0,5}}", text, re.IGNORECASE) else ""
 
 
 def is_manifest(file: str) -> bool:
