@@ -55,6 +55,30 @@ def test_the_sdk_is_here() -> None:
     assert installed()
 
 
+async def test_the_sdk_s_process_is_told_no_secret_of_ours(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its environment holds what a program needs, and its tokens come over a pipe."""
+    for name, value in {
+        "LIVEKIT_API_SECRET": "Kq3vT8mZp1Wd9xYb2Rn7Lc4Hs6Jf0Ga5",
+        "NEXT_PUBLIC_LIVEKIT_API_SECRET": "Kq3vT8mZp1Wd9xYb2Rn7Lc4Hs6Jf0Ga5",
+        "LIVEKIT_KEYS": "key: Kq3vT8mZp1Wd9xYb2Rn7Lc4Hs6Jf0Ga5",
+        "AWS_SECRET_ACCESS_KEY": "Kq3vT8mZp1Wd9xYb2Rn7Lc4Hs6Jf0Ga5",
+        "LC_ALL": "C.UTF-8",
+        "https_proxy": "http://127.0.0.1:1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    seen = tmp_path / "environment"
+    program = (sys.executable, "-c", f"import os; open({str(seen)!r}, 'w').write(repr(os.environ))")
+    async with Sdk(LIMITS, ca_file="/ca.pem", program=program) as sdk:
+        with pytest.raises(SdkEnded):
+            await sdk.leave(2)
+    text = seen.read_text()
+    assert "Kq3vT8mZ" not in text
+    for needed in ("PATH", "'LC_ALL': 'C.UTF-8'", "https_proxy", "'SSL_CERT_FILE': '/ca.pem'"):
+        assert needed in text
+
+
 async def test_a_token_that_is_refused_is_an_answer(real_server: RunningServer) -> None:
     async with Sdk(LIMITS) as sdk:
         (answer,) = await sdk.connect(real_server.url, [Secret("no-token-at-all")], relay=False)

@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self, TypeVar
 
@@ -95,6 +95,32 @@ class Limits(NamedTuple):
     """How long media is measured once it flows."""
 
 
+_NEEDED: Final = frozenset(
+    {
+        *("PATH", "HOME", "USERPROFILE", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP"),
+        *("SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "PATHEXT", "COMSPEC"),
+        *("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LIVEKIT_LIB_PATH"),
+        *("SSL_CERT_FILE", "SSL_CERT_DIR"),
+        *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
+        *("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONUTF8", "PYTHONIOENCODING"),
+        *("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"),
+    }
+)
+
+
+def needed(environ: Mapping[str, str]) -> dict[str, str]:
+    """What of an environment a program needs to run and to find its way out.
+
+    The SDK's process is given its tokens; the API secret, a cloud's keys and all else that an
+    environment holds are none of its business.
+    """
+    return {
+        name: value
+        for name, value in environ.items()
+        if name.upper() in _NEEDED or name.upper().startswith("LC_")
+    }
+
+
 class Sdk:
     """Two participants in the SDK's process, which ends with the block.
 
@@ -126,7 +152,7 @@ class Sdk:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 limit=LINE,
-                env={**os.environ, **trust},
+                env={**needed(os.environ), **trust},
                 # Ctrl-C on the terminal is for this process, which then ends the other.
                 start_new_session=os.name == "posix",
             )
