@@ -42,11 +42,9 @@ def plain_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def secrets_are_forgotten() -> Iterator[None]:
     """What a test registers as secret does not blot out ordinary words in the next one."""
-    slices, seen = set(redact._slices), set(redact._seen)
+    before = redact.remembered()
     yield
-    for now, before in ((redact._slices, slices), (redact._seen, seen)):
-        now.clear()
-        now.update(before)
+    redact.forget(before)
 
 
 @pytest.fixture(scope="session")

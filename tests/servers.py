@@ -14,7 +14,6 @@ import json
 import os
 import re
 import secrets
-import shlex
 import shutil
 import socket
 import subprocess
@@ -118,7 +117,6 @@ def livekit_server(
     keys: Mapping[str, str] | None = None,
     config: Mapping[str, Any] | None = None,
     within: Sequence[str] = (),
-    options: Sequence[str] = (),
 ) -> Iterator[RunningServer]:
     """Run a livekit-server of this version until the block ends.
 
@@ -127,7 +125,6 @@ def livekit_server(
         keys: API keys and secrets; the first is the `api_key`. Without: devkey and a long one.
         config: merged into the server's configuration, mappings at every depth.
         within: the words that run a command on a test host.
-        options: further ones of the server itself.
 
     Raises:
         ServerMissingError: there is no such binary here.
@@ -142,8 +139,7 @@ def livekit_server(
     ) as folder:
         log = Path(folder) / "server.log"
         file = Path(folder) / "config.yaml"
-        start = [*within, str(binary), *options]
-        port, keeper = _start(start, file, log, keys, config or {}, within=within)
+        port, keeper = _start(binary, file, log, keys, config or {}, within=within)
         try:
             yield RunningServer(version or _version_of(str(binary)), port, keys, log)
         finally:
@@ -151,7 +147,7 @@ def livekit_server(
 
 
 def _start(
-    start: Sequence[str],
+    binary: Path,
     file: Path,
     log: Path,
     keys: Mapping[str, str],
@@ -178,7 +174,7 @@ def _start(
         }
         # JSON is YAML, and needs no library.
         file.write_text(json.dumps(_merged(ours, config)), encoding="utf-8")
-        keeper = _spawn(start, file, log)
+        keeper = _spawn(binary, file, log, within)
         try:
             if _ready(signalling, keeper, within):
                 return signalling, keeper
@@ -189,14 +185,14 @@ def _start(
         if "address already in use" not in log.read_text(encoding="utf-8", errors="replace"):
             break
     tail = log.read_text(encoding="utf-8", errors="replace")[-2000:]
-    msg = f"{shlex.join(start)} did not start; its log ends:\n{tail}"
+    msg = f"livekit-server {binary} did not start; its log ends:\n{tail}"
     raise RuntimeError(msg)
 
 
-def _spawn(start: Sequence[str], file: Path, log: Path) -> subprocess.Popen[bytes]:
+def _spawn(binary: Path, file: Path, log: Path, within: Sequence[str]) -> subprocess.Popen[bytes]:
     # The server reads keys and settings from LIVEKIT_* too: only the file may count.
     environ = {k: v for k, v in os.environ.items() if not k.startswith("LIVEKIT_")}
-    return kept.start([*start, "--config", str(file)], log, environ)
+    return kept.start([*within, str(binary), "--config", str(file)], log, environ)
 
 
 def _ready(port: int, keeper: subprocess.Popen[bytes], within: Sequence[str]) -> bool:

@@ -224,6 +224,9 @@ def test_any_value_can_be_looked_at(tmp_path_factory: pytest.TempPathFactory, va
         pytest.param(
             "LIVEKIT_URL", "wss://u:Lw9Zk3Qx7p@h", "wss://<redacted>@h", id="password in a URL"
         ),
+        pytest.param("LIVEKIT_URL", "u:Lw9Z@h.example", "<redacted>@h.example", id="no scheme"),
+        pytest.param("LIVEKIT_URL", "wss:/u:p@h.io", "wss:/<redacted>@h.io", id="one slash"),
+        pytest.param("LIVEKIT_URL", "<wss://u:p/q@h.io>", "<wss://<redacted>@h.io>", id="brackets"),
         pytest.param("LIVEKIT_URL", SECRET, "<redacted>", id="a secret in place of a URL"),
         pytest.param("LIVEKIT_API_KEY", SECRET, "", id="a secret in place of a key"),
         pytest.param("LIVEKIT_API_KEY", f'"{KEY}"', '"APIxk…7Qm"', id="quotes are shown"),

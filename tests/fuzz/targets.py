@@ -69,8 +69,7 @@ class Target(NamedTuple):
             pass
         finally:
             # What one input made known as secret would slow down a million others.
-            redact._slices.clear()
-            redact._seen.clear()
+            redact.forget()
 
 
 def is_fit_to_show(value: Any) -> None:

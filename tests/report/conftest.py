@@ -10,10 +10,7 @@ from lkdoctor import redact
 @pytest.fixture(autouse=True)
 def forgetful() -> Iterator[None]:
     """No secret is known at first, and what a test registers is forgotten after it."""
-    kept = [(known, set(known)) for known in (redact._slices, redact._seen)]
-    for known, _ in kept:
-        known.clear()
+    before = redact.remembered()
+    redact.forget()
     yield
-    for known, before in kept:
-        known.clear()
-        known.update(before)
+    redact.forget(before)

@@ -36,12 +36,10 @@ class Shown(NamedTuple):
 @contextlib.contextmanager
 def nothing_known() -> Iterator[None]:
     """The redaction starts as in a new process, so that an earlier command protects no later one."""
-    slices, seen = set(redact._slices), set(redact._seen)
-    redact._slices.clear()
-    redact._seen.clear()
+    before = redact.remembered()
+    redact.forget()
     yield
-    redact._slices.update(slices)
-    redact._seen.update(seen)
+    redact.forget(before)
 
 
 class Terminal:

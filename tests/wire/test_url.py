@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lkdoctor.facts.url import HostKind, ParsedUrl, UnusableUrl, UrlFact, UrlProblem
+from lkdoctor.redact import REDACTED
 from lkdoctor.wire import url
 
 EXAMPLE = ParsedUrl(
@@ -160,9 +161,69 @@ def test_what_clients_dial() -> None:
     ]
 
 
-def test_user_information_is_not_shown() -> None:
-    assert "hunter22" not in repr(url.parse("wss://me:hunter22@rtc.example.com", "here"))
-    assert "hunter22" not in repr(url.parse("me:hunter22@rtc.example.com:x", "here"))
+PASSWORDS = [
+    "wss://me:hunter22@rtc.example.com",
+    "wss://me:hunter22@rtc",
+    "me:hunter22@rtc.example.com:x",
+    "me:hunter22@rtc.example.com",
+    "//me:hunter22@rtc.example.com",
+    "wss:/me:hunter22@rtc.example.com",
+    "wss:\\\\me:hunter22@rtc.example.com",
+    "wss://wss://me:hunter22@rtc.example.com",
+    "ftp://me:hunter22@rtc.example.com",
+    " wss://me:hunter22@rtc.example.com ",
+    '"wss://me:hunter22@rtc.example.com"',
+    "<wss://me:hunter22@rtc.example.com>",
+    "(me:hunter22@rtc.example.com)",
+    "wss://me:hunter22@rtc.example.com:port",
+    "wss://me:hunter22@",
+    "wss://me:hun/hunter22@rtc.example.com",
+    "wss://me:hunter22/hun@rtc",
+    "wss://me:123/hunter22@rtc.example.com",
+    "wss://me:hun?hunter22@rtc.example.com",
+    "wss://me:hunter22#hun@rtc.example.com",
+    "wss://me:hun\\hunter22@rtc.example.com",
+    "wss://hunter22/hun@rtc.example.com",
+    "wss://me:hun hunter22@rtc.example.com",
+    "wss://me:hun@hunter22@rtc.example.com",
+    "wss://me:<hunter22>@rtc.example.com",
+    "wss://rtc.example.com/?access_token=hunter22",
+    "wss://rtc.example.com/?token=hunter22&x=1",
+    "wss://rtc.example.com/?api_secret=hunter22",
+]
+
+
+@pytest.mark.parametrize("written", PASSWORDS)
+def test_no_form_of_a_url_shows_its_password(written: str) -> None:
+    fact = url.parse(written, "here")
+    assert "hunter22" in written
+    assert "hunter" not in repr(fact)
+    assert REDACTED in fact.raw
+
+
+@pytest.mark.parametrize("cut", ["/", "?", "#", "\\"])
+def test_a_password_that_ends_the_authority_is_said_to(cut: str) -> None:
+    result = url.parse(f"wss://me:hun{cut}ter@rtc.example.com:7880", "here").result
+    assert isinstance(result, UnusableUrl)
+    assert result.detail.startswith("a password with / ? #")
+    assert result.suggestion == "wss://rtc.example.com:7880"
+
+
+@pytest.mark.parametrize(
+    "written", ["https://host:7880/a@b", "wss://rtc.example.com/@x", "wss://rtc.example.com/a?b=@c"]
+)
+def test_an_at_sign_behind_the_host_is_no_password(written: str) -> None:
+    fact = url.parse(written, "here")
+    assert fact.raw == written
+    assert isinstance(fact.result, ParsedUrl)
+    assert not fact.result.userinfo
+
+
+def test_a_token_is_no_host() -> None:
+    """Nobody's resolver hears of it."""
+    token = "eyJhbGciOiJIUzI1NiJ9" + ".eyJzdWIiOiJhbm4ifQ" + ".c2lnbmF0dXJlLW9mLWFubg"
+    result = url.parse(f"wss://{token}", "here").result
+    assert result == UnusableUrl(UrlProblem.BAD_HOST, "a token or secret where the host belongs")
 
 
 @given(st.text() | st.text(alphabet="ws:/[]@.?#%-1a \\é").map("ws://{}".format))

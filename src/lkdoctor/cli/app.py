@@ -12,9 +12,10 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
+from lkdoctor.cli import misuse
 from lkdoctor.cli.streams import discard
-from lkdoctor.errors import UsageError, exhausted, leaf
-from lkdoctor.redact import clean, safe, visible
+from lkdoctor.errors import UsageError, exhausted
+from lkdoctor.redact import safe, screened, visible
 
 COMMANDS: Final = {
     "diagnose": ("diagnose", "Everything that the inputs allow, one verdict."),
@@ -157,6 +158,7 @@ def run(arguments: list[str]) -> int:
 
         completion_init()
     stdout = sys.stdout
+    misuse.begin(arguments)
     try:
         code = app(arguments, prog_name="lkdoctor", standalone_mode=False)
         sys.stdout.flush()
@@ -167,7 +169,8 @@ def run(arguments: list[str]) -> int:
             return 0
         code = end.code
     except UsageError as error:
-        _complain(f"Error: {error.message}", *(f"  {advice}" for advice in error.advice))
+        said = (f"Error: {error.message}", *(f"  {advice}" for advice in error.advice))
+        _complain(*map(misuse.concealed, said))
         return 2
     except BrokenPipeError:
         discard(stdout)
@@ -203,13 +206,14 @@ def _misused(error: Exception) -> int | None:
     # Arguments may be secrets, and Typer repeats them.
     said = io.StringIO()
     show(file=said)
-    _complain(*said.getvalue().splitlines())
+    known = _known_to(getattr(error, "ctx", None))
+    _complain(*misuse.concealed_by_typer(said.getvalue(), known).splitlines())
     return 2
 
 
 def _at_its_limit(error: Exception) -> int | None:
     """Say what this machine has run out of; None for any other exception."""
-    words = exhausted(leaf(error))
+    words = exhausted(error)
     if words is None:
         return None
     _complain(
@@ -219,13 +223,22 @@ def _at_its_limit(error: Exception) -> int | None:
     return 3
 
 
+def _known_to(context: Any) -> list[str]:
+    """The commands, options and choices that a command has."""
+    command = getattr(context, "command", None)
+    words = list(getattr(command, "commands", None) or ())
+    for parameter in getattr(command, "params", ()):
+        words += [option for option in parameter.opts if option.startswith("-")]
+        words += [str(choice) for choice in getattr(parameter.type, "choices", ())]
+    return words
+
+
 def _own_fault(error: Exception) -> int:
     import traceback
 
-    problem = leaf(error)
-    where = traceback.extract_tb(problem.__traceback__)[-1]
+    where = traceback.extract_tb(error.__traceback__)[-1]
     _complain(
-        f"lkdoctor broke: {type(problem).__name__}: {safe(str(problem), 500)}",
+        f"lkdoctor broke: {type(error).__name__}: {safe(str(error), 500)}",
         f"  in {os.path.basename(where.filename)}:{where.lineno} ({where.name})",  # noqa: PTH119 - pathlib is not loaded here
         "  This is our fault. Please report it with the command that you ran: lkdoctor --version",
     )
@@ -238,5 +251,5 @@ def _complain(*lines: str) -> None:
     with contextlib.suppress(OSError, ValueError, AttributeError):  # nobody listens any more
         for text in lines:
             # Typer indents with tabs. An advice may be a snippet of several lines; nothing else in it may act.
-            shown = "\n".join(visible(row.expandtabs(2)) for row in clean(text).split("\n"))
+            shown = "\n".join(visible(row.expandtabs(2)) for row in screened(text).split("\n"))
             sys.stderr.write(shown + "\n")

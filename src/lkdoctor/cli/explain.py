@@ -85,7 +85,7 @@ def explain(
             streams.result_text("".join("\t".join(row) + "\n" for row in table))
         case _:
             told: Any = [pages.to_json(rule) for rule in rules]
-            streams.result_text(jsonfile.text(told if code is None else told[0]))
+            streams.result_document(jsonfile.text(told if code is None else told[0]))
     return ExitCode.HEALTHY
 
 
@@ -125,7 +125,7 @@ def _short(cause: ShortCause, output: OutputOptions, streams: Streams) -> ExitCo
             row = (cause.code, cause.layer, "error", cause.title)
             streams.result_text("#code\tlayer\tseverity\ttitle\n" + "\t".join(row) + "\n")
         case _:
-            streams.result_text(jsonfile.text(pages.short_json(cause)))
+            streams.result_document(jsonfile.text(pages.short_json(cause)))
     return ExitCode.HEALTHY
 
 
@@ -189,7 +189,7 @@ def _log(name: str, output: OutputOptions, streams: Streams) -> ExitCode:
         case _:
             from lkdoctor.diagnosis.fold import this_tool
 
-            streams.result_text(jsonfile.text(logs.to_json(verdict, info, this_tool(), code)))
+            streams.result_document(jsonfile.text(logs.to_json(verdict, info, this_tool(), code)))
     return code
 
 

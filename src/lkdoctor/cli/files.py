@@ -26,7 +26,10 @@ def write_early_end(path: Path, command: str, error: Exception) -> None:
     Raises:
         UsageError: it cannot be written.
     """
+    from lkdoctor.cli import misuse
     from lkdoctor.report import junit
 
-    reason = error.message if isinstance(error, UsageError) else type(error).__name__
+    reason = (
+        misuse.concealed(error.message) if isinstance(error, UsageError) else type(error).__name__
+    )
     write(path, junit.died(command, reason))

@@ -10,7 +10,7 @@ from lkdoctor.cli.streams import Streams
 from lkdoctor.errors import UsageError
 from lkdoctor.report.findings import brief, without_commands
 from lkdoctor.report.layout import Canvas, Line, line
-from lkdoctor.report.model import ExitCode, Report, Status
+from lkdoctor.report.model import ExitCode, Report
 
 
 def show(
@@ -43,11 +43,6 @@ def show(
             streams.result_text(plain.render(report))
         case _:
             for_machines(report, streams, options.format, begun=begun)
-    if report.summary.exit_code is ExitCode.INTERNAL:
-        told = dict.fromkeys(c.summary for c in report.checks if c.status is Status.ERROR)
-        streams.note(line(words) for words in told)
-        words = "This is our fault. Please report it with the command that you ran."
-        streams.note([line(words)])
     return report.summary.exit_code
 
 
@@ -59,14 +54,14 @@ def for_machines(
         case OutputFormat.JSON:
             from lkdoctor.report import jsonfile
 
-            streams.result_text(jsonfile.render(report))
+            streams.result_document(jsonfile.render(report))
         case OutputFormat.NDJSON:
             from lkdoctor.report import ndjson
 
             if not begun:
-                streams.result_text(ndjson.started(report.run.command))
+                streams.result_document(ndjson.started(report.run.command))
             for row in ndjson.finished(report):
-                streams.result_text(row)
+                streams.result_document(row)
         case OutputFormat.GITHUB:
             from lkdoctor.report import github
 
@@ -96,7 +91,7 @@ def show_plan(sentences: Iterable[str], streams: Streams, options: OutputOptions
         from lkdoctor.report import jsonfile
 
         plan = {"schema": "lkdoctor.plan", "schema_version": "1.0", "does": list(sentences)}
-        streams.result_text(jsonfile.text(plan))
+        streams.result_document(jsonfile.text(plan))
     else:
         streams.result(line(sentence) for sentence in sentences)
     return ExitCode.HEALTHY
@@ -139,10 +134,10 @@ def _add_to_summary(text: str, streams: Streams) -> None:
     """Append to the summary of the job, where a runner has one."""
     if not streams.step_summary:
         return
-    from lkdoctor.redact import clean
+    from lkdoctor.redact import screened
 
     try:
         with Path(streams.step_summary).open("a", encoding="utf-8") as file:
-            file.write(clean(text))
+            file.write(screened(text))
     except OSError as error:
         streams.note([line(f"note: GITHUB_STEP_SUMMARY cannot be written: {error.strerror}")])

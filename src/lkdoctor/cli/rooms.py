@@ -330,12 +330,12 @@ def _result(
     save(report, output)
     match output.format:
         case OutputFormat.JSON:
-            streams.result_text(drawn.endings_json(report, endings))
+            streams.result_document(drawn.endings_json(report, endings))
         case OutputFormat.NDJSON:
             from lkdoctor.report import ndjson
 
             for row in (ndjson.started(report.run.command), *drawn.endings_ndjson(endings)):
-                streams.result_text(row)
+                streams.result_document(row)
             for_machines(report, streams, output.format, begun=True)
         case OutputFormat.PLAIN:
             streams.result_text(drawn.endings_plain(endings))

@@ -83,7 +83,7 @@ class _Changes:
         elif self._form is OutputFormat.NDJSON:
             from lkdoctor.report import ndjson
 
-            streams.result_text(ndjson.started(first.run.command))
+            streams.result_document(ndjson.started(first.run.command))
             for change in drawn.changes((), self._seen):
                 self._tell(change._replace(what="there"))
 
@@ -115,7 +115,7 @@ class _Changes:
                 from lkdoctor.report import ndjson
 
                 told = ndjson.line("room.changed", at=self._moment(), **change._asdict())
-                self._streams.result_text(told)
+                self._streams.result_document(told)
             case OutputFormat.PLAIN:
                 self._streams.result_text(drawn.change_plain(change, self._moment()))
             case _:

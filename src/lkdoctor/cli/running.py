@@ -159,7 +159,7 @@ class Events:
 
         self._streams = streams
         self._line = ndjson.line
-        streams.result_text(ndjson.started(command))
+        streams.result_document(ndjson.started(command))
 
     def listen(self, happened: Event) -> None:
         match happened:
@@ -181,4 +181,4 @@ class Events:
     def _write(self, event: str, **members: Any) -> None:
         # A reader who has left is met again at the end; until then the run has to clean up.
         with contextlib.suppress(OSError):
-            self._streams.result_text(self._line(event, **members))
+            self._streams.result_document(self._line(event, **members))

@@ -1,7 +1,7 @@
 """Standard input, output and error: looked up once, handed on.
 
-No other module asks what the terminal is like. Everything written passes `redact.clean`, except
-the token that a person asked to mint (`reveal`).
+No other module asks what the terminal is like. Everything written passes `redact.screened`,
+except JSON, whose values already have, and the token that a person asked to mint (`reveal`).
 """
 
 import contextlib
@@ -11,11 +11,14 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple, Self, TextIO
+from typing import TYPE_CHECKING, NamedTuple, Self, TextIO
 
 from lkdoctor.errors import UsageError
-from lkdoctor.redact import Secret, clean
+from lkdoctor.redact import Secret, screened
 from lkdoctor.report.layout import Canvas, Line, plain, spelt
+
+if TYPE_CHECKING:
+    from lkdoctor.report.jsonfile import Document
 
 
 class ColorChoice(StrEnum):
@@ -87,8 +90,13 @@ class Streams(NamedTuple):
         _write(self.out, spelt(lines, self.canvas), color=self.color)
 
     def result_text(self, text: str) -> None:
-        """The answer in a machine's form."""
-        self.out.write(clean(text))
+        """The answer in lines that a program reads."""
+        self.out.write(screened(text))
+        self.out.flush()
+
+    def result_document(self, document: "Document") -> None:
+        """The answer as JSON, which is clean and stays as it was written."""
+        self.out.write(document)
         self.out.flush()
 
     def note(self, lines: Iterable[Line]) -> None:
@@ -107,7 +115,7 @@ class Streams(NamedTuple):
 
     def asks(self, question: str) -> bool:
         """Whether the person at the terminal says yes; nothing but yes is one."""
-        self.err.write(f"{clean(question)} [y/N] ")
+        self.err.write(f"{screened(question)} [y/N] ")
         self.err.flush()
         return self.stdin.readline().strip().lower() in {"y", "yes"}
 

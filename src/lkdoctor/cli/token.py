@@ -1,6 +1,5 @@
 """``lkdoctor token``: mint one, read one, compare two."""
 
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -492,6 +491,7 @@ def compare(
         streams.result_text("".join(re.sub(r"[\r\n]", " ", row) + "\n" for row in rows))
     else:
         from lkdoctor.facts.codec import to_json
+        from lkdoctor.report import jsonfile
 
         document = {
             "schema": "lkdoctor.comparison",
@@ -499,5 +499,5 @@ def compare(
             "meet": found.meet,
             **to_json(found),
         }
-        streams.result_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+        streams.result_document(jsonfile.text(document))
     return ExitCode.HEALTHY if found.meet else ExitCode.PROBLEM

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from lkdoctor.config.resolve import Kind, Meaning, Resolution, Resolved, Writing
 from lkdoctor.config.target import Apart
-from lkdoctor.redact import masked_key, register, safe, visible
+from lkdoctor.redact import masked_key, register, safe, safe_url, visible, without_userinfo
 
 ID_FROM: Final = 32
 """Characters from which on a value is too long to be guessed from six digits of its fingerprint."""
@@ -280,7 +280,7 @@ def _protect(resolved: Resolved) -> None:
 
 def _shown(text: str, meaning: Meaning, looks: Looks) -> str:
     if meaning is Meaning.URL:
-        return safe(text, 200)
+        return safe_url(text, 200)
     if meaning is not Meaning.API_KEY or looks in {Looks.EMPTY, Looks.TOKEN, Looks.SECRET}:
         return ""
     if looks in _NO_VALUE:
@@ -308,11 +308,10 @@ def _bytes(text: str) -> bytes:
 
 
 def _host(url: str) -> str:
-    rest = url.strip().strip(_QUOTES)
+    rest = without_userinfo(url)[0].strip().strip(_QUOTES)
     rest = rest.partition("://")[2] or rest
     for end in "/?#":
         rest = rest.partition(end)[0]
-    rest = rest.rpartition("@")[2]
     host = rest[1:].partition("]")[0] if rest.startswith("[") else rest.partition(":")[0]
     return safe(host.lower(), 253)
 

@@ -293,8 +293,9 @@ class Scanner:
 
     def _secrets(self, line: int, text: str) -> None:
         for match in _SECRET.finditer(text):
-            if len(self._secret_lines) < MAX_TOKENS:
-                self._secret_lines.append(line)
+            if len(self._secret_lines) == MAX_TOKENS:
+                break  # what stands behind its name is known for a secret anyway
+            self._secret_lines.append(line)
             register(match[1])
         token = _JWT.search(text)
         if token is None:

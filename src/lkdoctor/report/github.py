@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from lkdoctor.findings import Evidence, Finding, FixStep, Severity
-from lkdoctor.redact import safe
+from lkdoctor.redact import shown
 from lkdoctor.report.findings import commands, word
 from lkdoctor.report.human import verdict
 from lkdoctor.report.layout import Canvas, plain
-from lkdoctor.report.model import Report, Status
+from lkdoctor.report.model import Report
 
 MOST: Final = 10
 """Annotations of one level that GitHub shows for a step; more would push each other out."""
@@ -35,8 +35,6 @@ def annotations(report: Report) -> Iterator[str]:
     left_out = sum(max(0, count - MOST) for count in shown.values())
     if left_out:
         yield f"lkdoctor: {left_out} more findings, of which GitHub shows no annotation\n"
-    for words in dict.fromkeys(c.summary for c in report.checks if c.status is Status.ERROR):
-        yield f"::warning title=lkdoctor::{_escaped(words, _TEXT)}\n"
     # Foreign words stand in it only behind ours, so the line can be no command.
     yield "lkdoctor: " + plain(verdict(report, Canvas(width=None))).replace("\n", "   ").strip()
     yield "\n"
@@ -81,7 +79,7 @@ def _annotation(level: str, finding: Finding) -> str:
 
 
 def _escaped(text: str, table: dict[str, str]) -> str:
-    rows = (safe(row) for row in text.split("\n"))
+    rows = (shown(row) for row in text.split("\n"))
     return "".join(table.get(character, character) for character in "\n".join(rows))
 
 
@@ -123,7 +121,7 @@ reference (CommonMark 0.31, section 2.5) each is only itself, also in a table's 
 
 def _markdown(text: str) -> str:
     rows = (
-        re.sub(_MARKUP, lambda found: f"&#{ord(found[0])};", safe(row)) for row in text.split("\n")
+        re.sub(_MARKUP, lambda found: f"&#{ord(found[0])};", shown(row)) for row in text.split("\n")
     )
     return "<br>".join(rows)
 
@@ -133,7 +131,7 @@ def _code(text: str) -> str:
 
 
 def _fenced(language: str, body: str) -> str:
-    rows = [safe(row) for row in body.split("\n")]
+    rows = [shown(row) for row in body.split("\n")]
     longest = max((len(run) for row in rows for run in re.findall("`+", row)), default=0)
     fence = "`" * max(3, longest + 1)
     inside = "\n".join(f"   {row}" for row in rows)

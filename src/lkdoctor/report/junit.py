@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from lkdoctor.findings import Finding
-from lkdoctor.redact import clean, visible
+from lkdoctor.redact import screened, visible
 from lkdoctor.report.areas import TITLES
 from lkdoctor.report.findings import one
 from lkdoctor.report.layout import Canvas, plain
@@ -111,5 +111,5 @@ _ILLEGAL: Final = "[\ufffe\uffff]"
 
 
 def _legal(text: str) -> str:
-    rows = (visible(row) for row in clean(text).split("\n"))
+    rows = (visible(row) for row in screened(text).split("\n"))
     return re.sub(_ILLEGAL, "\ufffd", "\n".join(rows))

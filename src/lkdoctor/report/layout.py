@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from enum import Enum, StrEnum
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
-from lkdoctor.redact import clean, visible
+from lkdoctor.redact import screened, visible
 
 DESIGN_WIDTH: Final = 80
 MAX_WIDTH: Final = 100
@@ -197,7 +197,7 @@ _RUNNER_COMMAND: Final = r"^(\s*):(?=:[A-Za-z].*::)|#(?=#(?:\[|vso\[))"
 
 def plain_line(row: Line) -> str:
     """One line; nothing in it can act on a terminal or a runner, whoever wrote it."""
-    return disarmed(visible(clean("".join(span.text for span in row))).rstrip(" "))
+    return disarmed(visible(screened("".join(span.text for span in row))).rstrip(" "))
 
 
 def disarmed(text: str) -> str:
@@ -262,7 +262,7 @@ def _inert(value: Any, *, ascii_only: bool) -> Any:
     if isinstance(value, Enum):
         return value
     if isinstance(value, str):
-        text = "\n".join(visible(row) for row in clean(value).expandtabs(4).split("\n"))
+        text = "\n".join(visible(row) for row in screened(value).expandtabs(4).split("\n"))
         return _in_ascii(text) if ascii_only else text
     if isinstance(value, tuple):
         items = [_inert(item, ascii_only=ascii_only) for item in value]

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from lkdoctor.errors import UsageError
 from lkdoctor.facts import Facts
 from lkdoctor.findings import Finding, Layer
-from lkdoctor.redact import REDACTED, clean
+from lkdoctor.redact import REDACTED, clean, screened
 
 SCHEMA: Final = "lkdoctor.report"
 SCHEMA_VERSION: Final = "1.0"
@@ -189,7 +189,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "facts": codec.facts_to_json(report.facts),
         "timings": [codec.to_json(phase) for phase in signal.phases] if signal else [],
     }
-    document = _cleaned(document)
+    document = cleaned(document)
     document["redaction"] = {"applied": sum(_marks(document))}
     return document
 
@@ -204,16 +204,17 @@ def _without_none(record: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in record.items() if value is not None}
 
 
-def _cleaned(value: Any) -> Any:
+def cleaned(value: Any) -> Any:
+    """JSON types of which every string is screened and every number one that JSON has."""
     if isinstance(value, str):
-        return clean(value)
+        return screened(value)
     if isinstance(value, float) and not math.isfinite(value):
         # JSON has no other numbers (RFC 8259 section 6); a token's exp of 1e999 is one.
         return 0.0 if math.isnan(value) else math.copysign(sys.float_info.max, value)
     if isinstance(value, list):
-        return [_cleaned(item) for item in value]
+        return [cleaned(item) for item in value]
     if isinstance(value, dict):
-        return {clean(name): _cleaned(item) for name, item in value.items()}
+        return {screened(name): cleaned(item) for name, item in value.items()}
     return value
 
 
@@ -258,12 +259,25 @@ def from_json(data: object) -> SavedRun:
             advice=["another version of lkdoctor wrote it, and reads it"],
         )
     try:
-        return _saved_run(data)
+        return _saved_run(_without_secrets(data))
+    except RecursionError:
+        raise UsageError("the report is nested too deeply") from None
     except UsageError as error:
         if version == SCHEMA_VERSION:
             raise
         other = f"lkdoctor of schema version {version!r} wrote it, this one has {SCHEMA_VERSION!r}"
         raise UsageError(error.message, advice=[*error.advice, other]) from error
+
+
+def _without_secrets(value: Any) -> Any:
+    """What stands in a file is foreign text, whoever wrote it."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, list):
+        return [_without_secrets(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _without_secrets(item) for name, item in value.items()}
+    return value
 
 
 def _saved_run(data: dict[str, Any]) -> SavedRun:

@@ -13,12 +13,12 @@ from lkdoctor.report.model import SCHEMA_VERSION, Report, to_json
 SCHEMA: Final = "lkdoctor.event"
 
 
-def started(command: str) -> str:
+def started(command: str) -> jsonfile.Document:
     """The first line: a run has begun."""
     return line("run.started", schema=SCHEMA, schema_version=SCHEMA_VERSION, command=command)
 
 
-def finished(report: Report) -> Iterator[str]:
+def finished(report: Report) -> Iterator[jsonfile.Document]:
     """What the run has come to: every check, every finding, and the summary as the last line."""
     document = to_json(report)
     for check in document["checks"]:
@@ -29,6 +29,6 @@ def finished(report: Report) -> Iterator[str]:
     yield line("run.finished", **told)
 
 
-def line(event: str, **members: Any) -> str:
+def line(event: str, **members: Any) -> jsonfile.Document:
     """One event."""
     return jsonfile.row({"event": event, **members})

@@ -1,6 +1,6 @@
 """The report as one line a check, tab-separated, never wrapped."""
 
-from lkdoctor.redact import safe
+from lkdoctor.redact import shown
 from lkdoctor.report.layout import disarmed
 from lkdoctor.report.model import Report
 
@@ -11,4 +11,4 @@ def render(report: Report) -> str:
     for check in report.checks:
         took = "-" if check.duration_ms is None else f"{check.duration_ms:.1f}"
         rows.append((check.status, check.id, ",".join(check.findings) or "-", took, check.summary))
-    return "".join(disarmed("\t".join(map(safe, row))) + "\n" for row in rows)
+    return "".join(disarmed("\t".join(map(shown, row))) + "\n" for row in rows)

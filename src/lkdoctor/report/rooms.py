@@ -7,7 +7,7 @@ bounded, and here they are cut to their column (the JSON has them at full length
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
-from typing import Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from lkdoctor.facts.api import ParticipantInfo, RoomInfo, TrackInfo
 from lkdoctor.names import twins
@@ -29,6 +29,9 @@ from lkdoctor.report.layout import (
     wrap,
 )
 from lkdoctor.report.model import Report, timestamp, to_json
+
+if TYPE_CHECKING:
+    from lkdoctor.report.jsonfile import Document
 
 MEDIA_DEADLINE_S: Final = 15.0
 """How long livekit-client waits for media after signalling is up (client-sdk-js 2.21,
@@ -595,14 +598,14 @@ def endings_plain(endings: Iterable[Ending]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def endings_json(report: Report, endings: Iterable[Ending]) -> str:
+def endings_json(report: Report, endings: Iterable[Ending]) -> "Document":
     """The report as one JSON document, with what became of each room under ``ended``."""
     from lkdoctor.report import jsonfile
 
     return jsonfile.text({**to_json(report), "ended": [_ending(ending) for ending in endings]})
 
 
-def endings_ndjson(endings: Iterable[Ending]) -> Iterator[str]:
+def endings_ndjson(endings: Iterable[Ending]) -> Iterator["Document"]:
     """An event ``room.ended`` for each room, whatever became of it."""
     from lkdoctor.report import ndjson
 

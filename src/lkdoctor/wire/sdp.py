@@ -7,7 +7,7 @@ answer is made of our own words and of the offer's media lines and mids alone.
 from typing import Final, NamedTuple
 
 from lkdoctor.facts.signal import Candidate
-from lkdoctor.redact import Secret, register, safe
+from lkdoctor.redact import Secret, safe
 
 _MAX_LINES: Final = 2000
 _MAX_SECTIONS: Final = 32
@@ -56,9 +56,14 @@ def read(text: str) -> Offer | None:
     # Their lengths are the RFC's; anything longer would make no STUN message.
     if not (0 < len(ufrag) <= 256 and 0 < len(password) <= 256 and sections):
         return None
-    register(password)
     lite = "ice-lite" in values
-    return Offer(ufrag, Secret(password), lite, tuple(sections), tuple(dict.fromkeys(candidates)))
+    return Offer(
+        ufrag,
+        Secret(password, theirs=True),
+        lite,
+        tuple(sections),
+        tuple(dict.fromkeys(candidates)),
+    )
 
 
 def candidate(line: str) -> Candidate | None:

@@ -162,7 +162,9 @@ def _login(server: rtc.ICEServer) -> "Login | None":
         return None
     from lkdoctor.wire.stun import Login  # a session without media does not need it
 
-    return Login(server.username[:_MAX_SECRET], Secret(server.credential[:_MAX_SECRET]))
+    return Login(
+        server.username[:_MAX_SECRET], Secret(server.credential[:_MAX_SECRET], theirs=True)
+    )
 
 
 def read(data: bytes) -> SignalMessage:
@@ -209,9 +211,11 @@ def _joined(join: rtc.JoinResponse, size: int) -> Joined | Unreadable:
     room = join.room
     if not (room.sid or room.name or join.participant.sid):
         return Unreadable("a JoinResponse without room and participant")
-    ice_servers = tuple(_ice_server(server) for server in join.ice_servers[:_MAX_ICE_SERVERS])
     if room.turn_password:
-        register(room.turn_password[:_MAX_SECRET])
+        register(room.turn_password[:_MAX_SECRET], theirs=True)
+    for server in join.ice_servers[:_MAX_ICE_SERVERS]:
+        register(server.credential[:_MAX_SECRET], theirs=True)
+    ice_servers = tuple(_ice_server(server) for server in join.ice_servers[:_MAX_ICE_SERVERS])
     return Joined(
         took_ms=0.0,
         room=safe(room.name, _MAX_NAME),
@@ -240,8 +244,6 @@ def _joined(join: rtc.JoinResponse, size: int) -> Joined | Unreadable:
 
 
 def _ice_server(server: rtc.ICEServer) -> IceServer:
-    if server.credential:
-        register(server.credential[:_MAX_SECRET])
     return IceServer(
         urls=tuple(safe(url, 512) for url in server.urls[:_MAX_ICE_SERVERS]),
         username="<masked>" if server.username else "",

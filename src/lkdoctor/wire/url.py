@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import quote
 
 from lkdoctor.facts.url import HostKind, ParsedUrl, UnusableUrl, UrlFact, UrlProblem
-from lkdoctor.redact import REDACTED, safe
+from lkdoctor.redact import clean, safe, safe_url, without_userinfo
 
 SCHEMES: Final = {"ws": 80, "wss": 443, "http": 80, "https": 443}
 """What clients of LiveKit take, with the port of each."""
@@ -17,7 +17,6 @@ _LITERALS: Final = frozenset(
 )
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _ALMOST_SCHEME: Final = re.compile(r"(?i)(wss?|https?)(:/?/?/?|//)(?=[^/])")
-_USERINFO: Final = re.compile(r"^(\s*(?:[A-Za-z][A-Za-z0-9+.-]*:)?/*)[^/?#]*@")
 _FORBIDDEN: Final = re.compile(r"[^a-z0-9._-]")
 _PRIVATE: Final = tuple(
     ipaddress.ip_network(block)
@@ -35,13 +34,23 @@ _PRIVATE: Final = tuple(
 
 def parse(raw: str, origin: str) -> UrlFact:
     """The URL as clients read it, or why they cannot; `origin` says where it was written."""
+    # Nothing that is read below can show user and password: they are not in it.
+    text, userinfo = without_userinfo(raw)
     # Blanks around it are dropped by every URL parser; the variable's own check names them.
-    shown = _USERINFO.sub(rf"\g<1>{REDACTED}@", raw)
-    text = raw.strip()
+    text = text.strip()
     if not text.isascii():
         # Bytes that are no UTF-8 come as lone surrogates; clients read U+FFFD in their place.
         text = re.sub("[\ud800-\udfff]", "\ufffd", text)
-    return UrlFact(safe(shown), origin, _parse(text))
+    result = _parse(text)
+    if re.search(r"[/?#\\\s]", userinfo):
+        result = UnusableUrl(
+            UrlProblem.BAD_HOST,
+            "a password with / ? # \\ or a blank in it, where the host begins for every client",
+            text if isinstance(result, ParsedUrl) else None,
+        )
+    elif userinfo and isinstance(result, ParsedUrl):
+        result = result._replace(userinfo=True)
+    return UrlFact(safe_url(raw), origin, result)
 
 
 def _parse(text: str) -> ParsedUrl | UnusableUrl:
@@ -77,12 +86,14 @@ def _without_scheme(text: str) -> UnusableUrl:
     if bare is not None:
         scheme, rest = bare[1].lower(), text[bare.end() :]
     else:
-        rest = text.strip("\"'`").lstrip("/:")
+        rest = text.strip("\"'`<>()").lstrip("/:")
         kind = host_kind(re.split(r"[/:?#]", rest, maxsplit=1)[0].lower())
         local = kind in {HostKind.LOOPBACK, HostKind.PRIVATE, HostKind.SINGLE_LABEL}
         scheme = "ws" if local or ":7880" in rest else "wss"
         if _SCHEME.match(rest):
-            return UnusableUrl(UrlProblem.NO_SCHEME, "quotes around the URL", _if_usable(rest))
+            return UnusableUrl(
+                UrlProblem.NO_SCHEME, "quotes or brackets around the URL", _if_usable(rest)
+            )
     return UnusableUrl(UrlProblem.NO_SCHEME, "no scheme in front", _if_usable(f"{scheme}://{rest}"))
 
 
@@ -91,7 +102,7 @@ def _behind_scheme(scheme: str, rest: str) -> ParsedUrl | UnusableUrl:
     matched = re.match(r"([^/\\?#]*)([^?#]*)(.*)", rest, re.DOTALL)
     assert matched is not None  # noqa: S101 - it matches any string
     netloc, path, tail = matched.groups()
-    _, at, hostport = netloc.rpartition("@")
+    hostport = netloc.rpartition("@")[2]
     split = re.fullmatch(r"(\[[^\]]*\]|[^:\[\]]*)(?::([^:]*))?", hostport)
     if split is None or hostport.startswith(":"):
         return _odd_host(scheme, hostport, path)
@@ -104,6 +115,8 @@ def _behind_scheme(scheme: str, rest: str) -> ParsedUrl | UnusableUrl:
             f"{written.lower()} behind {scheme}://: two schemes",
             _if_usable(f"{written.lower()}:{path}{tail}"),
         )
+    if clean(written) != written:
+        return UnusableUrl(UrlProblem.BAD_HOST, "a token or secret where the host belongs")
     host = find_host(written)
     if host is not None and host.endswith(".livekit.cloud") and "xn--" in host:
         return UnusableUrl(
@@ -126,7 +139,7 @@ def _behind_scheme(scheme: str, rest: str) -> ParsedUrl | UnusableUrl:
         explicit_port=bool(port_text),
         path=quote(path.replace("\\", "/"), safe="/%:@!$&'()*+,;=~-._").rstrip("/"),
         query=bool(tail),
-        userinfo=bool(at),
+        userinfo=False,
         host_kind=host_kind(host),
     )
 
