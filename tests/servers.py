@@ -14,6 +14,7 @@ import json
 import os
 import re
 import secrets
+import shlex
 import shutil
 import socket
 import subprocess
@@ -117,6 +118,7 @@ def livekit_server(
     keys: Mapping[str, str] | None = None,
     config: Mapping[str, Any] | None = None,
     within: Sequence[str] = (),
+    options: Sequence[str] = (),
 ) -> Iterator[RunningServer]:
     """Run a livekit-server of this version until the block ends.
 
@@ -125,6 +127,7 @@ def livekit_server(
         keys: API keys and secrets; the first is the `api_key`. Without: devkey and a long one.
         config: merged into the server's configuration, mappings at every depth.
         within: the words that run a command on a test host.
+        options: further ones of the server itself.
 
     Raises:
         ServerMissingError: there is no such binary here.
@@ -139,7 +142,8 @@ def livekit_server(
     ) as folder:
         log = Path(folder) / "server.log"
         file = Path(folder) / "config.yaml"
-        port, keeper = _start(binary, file, log, keys, config or {}, within=within)
+        start = [*within, str(binary), *options]
+        port, keeper = _start(start, file, log, keys, config or {}, within=within)
         try:
             yield RunningServer(version or _version_of(str(binary)), port, keys, log)
         finally:
@@ -147,7 +151,7 @@ def livekit_server(
 
 
 def _start(
-    binary: Path,
+    start: Sequence[str],
     file: Path,
     log: Path,
     keys: Mapping[str, str],
@@ -174,7 +178,7 @@ def _start(
         }
         # JSON is YAML, and needs no library.
         file.write_text(json.dumps(_merged(ours, config)), encoding="utf-8")
-        keeper = _spawn(binary, file, log, within)
+        keeper = _spawn(start, file, log)
         try:
             if _ready(signalling, keeper, within):
                 return signalling, keeper
@@ -185,14 +189,14 @@ def _start(
         if "address already in use" not in log.read_text(encoding="utf-8", errors="replace"):
             break
     tail = log.read_text(encoding="utf-8", errors="replace")[-2000:]
-    msg = f"livekit-server {binary} did not start; its log ends:\n{tail}"
+    msg = f"{shlex.join(start)} did not start; its log ends:\n{tail}"
     raise RuntimeError(msg)
 
 
-def _spawn(binary: Path, file: Path, log: Path, within: Sequence[str]) -> subprocess.Popen[bytes]:
+def _spawn(start: Sequence[str], file: Path, log: Path) -> subprocess.Popen[bytes]:
     # The server reads keys and settings from LIVEKIT_* too: only the file may count.
     environ = {k: v for k, v in os.environ.items() if not k.startswith("LIVEKIT_")}
-    return kept.start([*within, str(binary), "--config", str(file)], log, environ)
+    return kept.start([*start, "--config", str(file)], log, environ)
 
 
 def _ready(port: int, keeper: subprocess.Popen[bytes], within: Sequence[str]) -> bool:

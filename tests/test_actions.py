@@ -10,7 +10,16 @@ import pytest
 from probes.peers import Caller, address, free_port, peer
 from servers import RunningServer
 
-from lkdoctor.actions import Outcome, RoomEnd, ThrowAwayRoom, end_room, remove_if_empty
+from lkdoctor.actions import (
+    HARMLESS,
+    Outcome,
+    RoomEnd,
+    ThrowAwayRoom,
+    attempt,
+    end_room,
+    remove_if_empty,
+    remove_own,
+)
 from lkdoctor.facts.server import HttpAnswer, NoAnswer, Silence
 from lkdoctor.facts.signal import (
     CleanUp,
@@ -176,7 +185,7 @@ EMPTY = said(200, {"participants": []})
         pytest.param(
             [said(200, {"participants": [{"identity": "somebody"}]})],
             ["ListParticipants"],
-            CleanUp("lkdoctor-1", removed=False, detail="somebody has come meanwhile"),
+            None,
             id="somebody is in it",
         ),
         pytest.param(
@@ -194,11 +203,55 @@ EMPTY = said(200, {"participants": []})
     ],
 )
 async def test_a_room_is_removed_only_while_nobody_is_in_it(
-    answers: list[Said], methods: list[str], clean_up: CleanUp
+    answers: list[Said], methods: list[str], clean_up: CleanUp | None
 ) -> None:
     server = Server(*answers)
     assert await remove_if_empty("lkdoctor-1", address(7880), TOKEN, server.ask) == clean_up
     assert [request.split(b" ")[1].decode().split("/")[-1] for request in server.asked] == methods
+
+
+def people(**sids: str) -> Said:
+    return said(200, {"participants": [{"identity": who, "sid": sid} for who, sid in sids.items()]})
+
+
+@pytest.mark.parametrize(
+    ("answers", "removed"),
+    [
+        pytest.param([people(carl="PA_9")], [], id="somebody else under that identity"),
+        pytest.param(
+            [people(ada="PA_1", carl="PA_2"), DONE, people(carl="PA_2"), DONE, people()],
+            ["ada", "carl"],
+            id="both are ours",
+        ),
+        pytest.param(
+            [people(ada="PA_1", carl="PA_2"), DONE, people(carl="PA_9")],
+            ["ada"],
+            id="the other one has come in meanwhile",
+        ),
+    ],
+)
+async def test_our_participants_alone_are_taken_out(
+    answers: list[Said], removed: list[str]
+) -> None:
+    server = Server(*answers)
+    ours = {"PA_1", "PA_2"}
+    left = await remove_own("r", lambda one: one.sid in ours, address(7880), TOKEN, server.ask)
+    assert left == ()
+    asked = [json.loads(request.partition(b"\r\n\r\n")[2]) for request in server.asked]
+    assert [body["identity"] for body in asked if "identity" in body] == removed
+
+
+async def test_what_is_tried_in_a_room_of_the_user_s_changes_nothing_of_anybody_s() -> None:
+    server = Server(DONE)
+    for what in HARMLESS:
+        place = {"room": "r", "identity": "carl", "track": "TR_ours"}
+        assert await attempt(what, address(7880), TOKEN, server.ask, **place) == (True, "200")
+    asked = [json.loads(request.partition(b"\r\n\r\n")[2]) for request in server.asked]
+    assert asked == [
+        {"room": "r", "identity": "carl", "track_sid": "TR_ours", "muted": True},
+        {"room": "r", "identity": "carl"},
+        {"room_name": "r"},
+    ]
 
 
 async def test_what_is_asked() -> None:

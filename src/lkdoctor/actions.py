@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from lkdoctor.facts.api import (
     ForeignAnswer,
+    ParticipantInfo,
     ParticipantsAnswer,
     ParticipantsListed,
     TwirpError,
@@ -151,7 +152,7 @@ class ThrowAwayRoom:
                     await asyncio.sleep(pause)
                     continue
             elif not isinstance(problem, TwirpError) or problem.code != "not_found":
-                self.clean_up = CleanUp(self.name, removed=False, detail=_why(problem))
+                self.clean_up = CleanUp(self.name, removed=False, detail=twirp.why(problem))
             elif self._asked:
                 # The join may still be on its way: look again before believing it.
                 self.clean_up = CleanUp(self.name, removed=True, detail="it was never made")
@@ -180,14 +181,6 @@ def _is_refusal(answer: Exchange) -> bool:
 
 def _evidence(answer: http.Answer | NoAnswer) -> Exchange:
     return answer if isinstance(answer, NoAnswer) else answer.fact(0.0)
-
-
-def _why(problem: TwirpError | ForeignAnswer) -> str:
-    if isinstance(problem, TwirpError):
-        return f"{problem.code}: {problem.msg}"
-    if isinstance(problem.exchange, NoAnswer):
-        return f"{problem.exchange.problem}: {problem.exchange.detail}"
-    return safe(f"HTTP {problem.exchange.status}: {problem.exchange.body}", 300)
 
 
 class Outcome(StrEnum):
@@ -269,8 +262,8 @@ def _basic(proxy: Proxy | None) -> "BasicAuth | None":
     return BasicAuth(user, password, "utf-8")
 
 
-async def remove_if_empty(room: str, url: ParsedUrl, token: Secret, ask: Ask) -> CleanUp:
-    """Remove a room that a join of ours has made, unless somebody is in it.
+async def remove_if_empty(room: str, url: ParsedUrl, token: Secret, ask: Ask) -> CleanUp | None:
+    """Remove a room that a join of ours has made; none where somebody is in it, whose it is now.
 
     Args:
         room: its name; the caller has seen that it was not there before.
@@ -281,15 +274,15 @@ async def remove_if_empty(room: str, url: ParsedUrl, token: Secret, ask: Ask) ->
     shown = safe(room, 512)
     people = await _people(ask, room, url, token)
     if not isinstance(people, ParticipantsListed):
-        return CleanUp(shown, removed=False, detail=_why(people))
+        return CleanUp(shown, removed=False, detail=twirp.why(people))
     if people.participants:
-        return CleanUp(shown, removed=False, detail="somebody has come meanwhile")
+        return None
     problem = await _done(ask, twirp.call(url, "DeleteRoom", {"room": room}, token))
     if isinstance(problem, TwirpError) and problem.code == "not_found":
         return CleanUp(shown, removed=True, detail=_GONE)
     if problem is None:
         return CleanUp(shown, removed=True)
-    return CleanUp(shown, removed=False, detail=_why(problem))
+    return CleanUp(shown, removed=False, detail=twirp.why(problem))
 
 
 # ------------------------------------------------------------------ a rehearsal
@@ -314,6 +307,10 @@ TRIES: Final = (
 )
 """What the people of a booking are held to, removing last: nobody is there to be muted then."""
 
+HARMLESS: Final = tuple(what for what in TRIES if what.action != "RemoveParticipant")
+"""Those that change nothing for somebody else who has come in under the other's identity: a track
+is named by its SID, and an update says nothing new."""
+
 _DENIED: Final = frozenset({"unauthenticated", "permission_denied"})
 
 _NO_EGRESS: Final = "egress not connected"
@@ -324,6 +321,9 @@ async def attempt(
     what: Try, url: ParsedUrl, token: Secret, ask: Ask, *, room: str, identity: str, track: str
 ) -> tuple[bool | None, str]:
     """Ask for it with a participant's own token; whether it was permitted, and the answer.
+
+    An UpdateParticipant says nothing that is to be changed: the server looks at the grants all the
+    same, and it could meet somebody else who has come in under that identity.
 
     Args:
         what: one of `TRIES`.
@@ -338,8 +338,6 @@ async def attempt(
     match what.action:
         case "MutePublishedTrack":
             arguments |= {"track_sid": track, "muted": True}
-        case "UpdateParticipant":
-            arguments |= {"metadata": "rehearsed by lkdoctor"}
         case "ListEgress":
             arguments = {"room_name": room}
         case _:
@@ -357,29 +355,36 @@ async def attempt(
         return True if beyond or _NO_EGRESS in problem.msg else None, said
     exchange = problem.exchange
     refused = isinstance(exchange, HttpAnswer) and exchange.status in {401, 403}
-    return False if refused else None, _why(problem)
+    return False if refused else None, twirp.why(problem)
 
 
 async def remove_own(
-    room: str, sids: frozenset[str], url: ParsedUrl, token: Secret, ask: Ask
+    room: str,
+    ours: Callable[[ParticipantInfo], bool],
+    url: ParsedUrl,
+    token: Secret,
+    ask: Ask,
 ) -> tuple[str, ...]:
     """Take the rehearsal's participants out of a room of the user's; who is still there after it.
 
+    The server removes by identity: it is looked before each whether ours has it.
+
     Args:
         room: its name.
-        sids: of our participants: somebody else under the same identity is let alone.
+        ours: whether it is our participant: somebody else under the same identity is let alone.
         url: of the server.
         token: with ``roomAdmin`` of the room.
         ask: sends a request.
     """
-    for last in (False, True):
+    removed: set[str] = set()
+    while True:
         people = await _people(ask, room, url, token)
         if not isinstance(people, ParticipantsListed):
-            return (_why(people),)
-        ours = [one.identity for one in people.participants if one.sid in sids]
-        if last or not ours:
-            return tuple(ours)
-        for identity in ours:
-            arguments = {"room": room, "identity": identity}
-            await ask(twirp.call(url, "RemoveParticipant", arguments, token))
-    return ()
+            return (twirp.why(people),)
+        there = [one.identity for one in people.participants if ours(one)]
+        identity = next((one for one in there if one not in removed), None)
+        if identity is None:
+            return tuple(there)
+        arguments = {"room": room, "identity": identity}
+        await ask(twirp.call(url, "RemoveParticipant", arguments, token))
+        removed.add(identity)

@@ -27,6 +27,13 @@ class InternalError(Exception):
     """lkdoctor broke one of its own promises; exit code 5."""
 
 
+def leaf(problem: BaseException) -> BaseException:
+    """What was raised, where tasks that ran together have wrapped it in groups."""
+    while isinstance(problem, BaseExceptionGroup):
+        problem = problem.exceptions[0]
+    return problem
+
+
 _EXHAUSTED: Final = {
     errno.EMFILE: "this process may open no more files and connections",
     errno.ENFILE: "this machine has no file or connection left to open",

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import servers
@@ -478,45 +478,150 @@ def test_a_permission_that_is_taken_away_after_the_join_leaves_a_track_unanswere
 # ------------------------------------------------------------------ in the booking's own room
 
 
+GUEST = """
+import asyncio, json, sys
+from livekit import rtc, api
+
+url, key, secret, room, identity = sys.argv[1:]
+token = api.AccessToken(key, secret).with_identity(identity).with_name("Real").with_grants(
+    api.VideoGrants(room_join=True, room=room)).to_jwt()
+
+async def main():
+    there = rtc.Room()
+    print("ready", flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
+    await there.connect(url, token)
+    track = rtc.LocalAudioTrack.create_audio_track("voice", rtc.AudioSource(48000, 1))
+    publication = await there.local_participant.publish_track(track)
+    print("there", flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
+    me = there.local_participant
+    print(json.dumps([there.isconnected(), publication.muted, me.name, me.metadata]), flush=True)
+    await there.disconnect()
+
+asyncio.run(main())
+"""
+
+
 class Guest:
-    """Somebody real in a room, through the SDK."""
+    """Somebody real in a room, through the SDK, whom nothing may befall.
 
-    def __init__(self, server: RunningServer, room: str, identity: str) -> None:
-        self._server, self._room, self._identity = server, room, identity
+    Args:
+        server: where.
+        room: whose.
+        identity: who.
+        late: he comes in when `come_in` is called.
+    """
 
-    def __enter__(self) -> None:
-        code = (
-            "import asyncio, sys\n"
-            "from livekit import rtc, api\n"
-            "url, key, secret, room, identity = sys.argv[1:]\n"
-            "token = api.AccessToken(key, secret).with_identity(identity).with_grants(\n"
-            "    api.VideoGrants(room_join=True, room=room)).to_jwt()\n"
-            "async def main():\n"
-            "    there = rtc.Room()\n"
-            "    await there.connect(url, token)\n"
-            "    print('there', flush=True)\n"
-            "    await asyncio.to_thread(sys.stdin.read)\n"
-            "    print(there.isconnected(), flush=True)\n"
-            "    await there.disconnect()\n"
-            "asyncio.run(main())\n"
-        )
-        server = self._server
+    def __init__(
+        self, server: RunningServer, room: str, identity: str, *, late: bool = False
+    ) -> None:
+        self._words = [server.url, server.long_key, server.long_secret, room, identity]
+        self._late = late
+
+    def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [
-                *(sys.executable, "-c", code, server.url, server.long_key, server.long_secret),
-                *(self._room, self._identity),
-            ],
+            [sys.executable, "-c", GUEST, *self._words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
         )
+        assert self._said() == "ready"
+        if not self._late:
+            self.come_in()
+        return self
+
+    def _said(self) -> str:
         assert self._process.stdout is not None
-        assert self._process.stdout.readline() == "there\n"
+        return self._process.stdout.readline().strip()
+
+    def _go_on(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+
+    def come_in(self) -> None:
+        self._go_on()
+        assert self._said() == "there"
 
     def __exit__(self, *_: object) -> None:
-        out = self._process.communicate(timeout=30)[0]
-        assert out == "True\n", "the guest was thrown out"
+        self._go_on()
+        became = json.loads(self._said())
+        self._process.communicate(timeout=30)
+        assert became == [True, False, "Real", ""], "connected, muted, name, metadata"
+
+
+def in_place(
+    server: RunningServer, folder: Path, moment: tuple[str, str], guest: Guest, *options: str
+) -> tuple[int, dict[str, Any]]:
+    """Rehearse in the booking's own room; exactly at that moment the guest comes in."""
+    words = [sys.executable, "-m", "lkdoctor", "rehearse", *options, "-o", "ndjson"]
+    kept = {k: v for k, v in os.environ.items() if k in {"PATH", "HOME"} or "COVERAGE" in k}
+    with subprocess.Popen(
+        [*words, "--in-place", "--timeout", "20", "--save", "report.json"],
+        cwd=folder,
+        env=kept | surroundings(server),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        for row in process.stdout:
+            event = json.loads(row)
+            begins = event.get("words", "").startswith("connecting to ")
+            if (event["event"], event.get("step")) == moment and not begins:
+                process.send_signal(signal.SIGSTOP)
+                guest.come_in()
+                process.send_signal(signal.SIGCONT)
+        assert process.stderr is not None
+        assert "Traceback" not in process.stderr.read()
+    return process.returncode, json.loads((folder / "report.json").read_text())
+
+
+MOMENTS = (
+    # Before a join: not at its very beginning, when the look at the room may be over already.
+    ("step.started", "token"),
+    ("step.finished", "signalling"),
+    ("step.started", "publishing"),
+    ("step.started", "receiving"),
+    ("step.started", "data"),
+    ("step.started", "permissions"),
+)
+WHO_COMES = pytest.mark.skipif(os.name != "posix", reason="Windows stops no process")
+
+
+@WHO_COMES
+@pytest.mark.parametrize("moment", MOMENTS, ids=" ".join)
+@pytest.mark.parametrize("who", ["carl", "gwen"])
+def test_in_place_who_comes_in_meanwhile_is_let_alone_and_ends_it(
+    who: str, moment: tuple[str, str], real_server: RunningServer, tmp_path: Path
+) -> None:
+    room = f"comes-{who}-{moment[1]}"
+    people = ("--room", room, "--as", "provider:ada", "--as", "client:carl", "--seconds", "1")
+    with Guest(real_server, room, who, late=True) as guest:
+        code, report = in_place(real_server, tmp_path, moment, guest, *people)
+        left = lkdoctor(
+            *("rooms", "show", room, "-o", "plain"), cwd=tmp_path, env=surroundings(real_server)
+        )
+    assert [row.split("\t")[0] for row in left.out.splitlines()[1:]] == [who]
+    fact = report["facts"]["rehearsal"]
+    assert (code, causes(report)) == (3, ["rehearsal-somebody-came"])
+    assert (fact["stopped"]["identity"], fact["stopped"]["taken"]) == (who, who == "carl")
+    states = {check["id"]: check["status"] for check in report["checks"]}
+    assert (states["rehearsal.alone"], states["rehearsal.leaving"]) == ("warn", "skip")
+
+
+@WHO_COMES
+@pytest.mark.parametrize("moment", [MOMENTS[1], MOMENTS[5]], ids=" ".join)
+def test_in_place_with_yes_who_comes_in_is_let_alone(
+    moment: tuple[str, str], real_server: RunningServer, tmp_path: Path
+) -> None:
+    room = f"beside-{moment[1]}"
+    people = ("--room", room, "--as", "provider:ada", "--as", "client:carl", "--seconds", "0")
+    with Guest(real_server, room, "gwen", late=True) as guest:
+        code, report = in_place(real_server, tmp_path, moment, guest, *people, "--yes")
+    assert (code, causes(report)) == (0, [])
 
 
 def test_in_place_is_refused_while_people_are_in_the_room(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lkdoctor.config.compose import Published, is_compose, published
+from lkdoctor.config.compose import Published, images, is_compose, published
 from lkdoctor.config.server_yaml import YamlError
 
 SERVICE = """\
@@ -129,3 +129,27 @@ def test_any_entry_is_read_or_passed_over(entry: str) -> None:
     except YamlError:
         return
     assert all(0 < port.container[0] <= port.container[1] < 65536 for port in found)
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        ("livekit/livekit-server:v1.9.12", ((3, "1.9.12"),)),
+        ("docker.io/livekit/livekit-server:1.9.12@sha256:0a1b", ((3, "1.9.12"),)),
+        ("livekit/livekit-server:v1.9", ()),
+        ("livekit/livekit-server:v1.9.12-rc1", ()),
+        ("livekit/livekit-server:latest", ()),
+        ("livekit/livekit-server:${TAG}", ()),
+        ("livekit/livekit-server", ()),
+        ("livekit/egress:v1.9.12", ()),
+    ],
+)
+def test_only_a_whole_version_names_the_server(
+    image: str, expected: tuple[tuple[int, str], ...]
+) -> None:
+    assert images(SERVICE.format(image=image, ports="      - 7880:7880")) == expected
+
+
+def test_a_server_on_the_host_s_network_has_its_version_too() -> None:
+    text = "services:\n  a: {image: livekit/livekit-server:v1.8.4, network_mode: host}\n"
+    assert (images(text), published(text)) == (((2, "1.8.4"),), ())

@@ -3,6 +3,7 @@
 import io
 import os
 import stat
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,61 @@ def test_a_file(tmp_path: Path) -> None:
     assert (read.label, read.key_file, read.variables) == ("livekit.yaml", None, ())
     assert read.root is not None
     assert [(key.text, value.text) for key, value in read.root.pairs] == [("port", "7880")]
+
+
+SERVER = "port: 7880\nkeys:\n  APIwards: a-made-up-secret\n"
+VALUES = f"replicaCount: 2\nlivekit:\n{textwrap.indent(SERVER, '  ')}ingress:\n  enable: true\n"
+
+
+def config_map(inner: str) -> str:
+    head = "apiVersion: v1\nkind: ConfigMap\ndata:\n  note: no mapping\n  config.yaml: |\n"
+    return head + textwrap.indent(inner, "    ")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "chart"),
+    [
+        pytest.param(SERVER, 1, False, id="the server's own file"),
+        pytest.param(SERVER + "turn: {secretName: t}\n", 1, True, id="what the chart renders"),
+        pytest.param(SERVER + "turn: {domain: t.example}\n", 1, False, id="TURN without a chart"),
+        pytest.param(VALUES, 3, True, id="the chart's values"),
+        pytest.param(config_map(SERVER), 6, False, id="a ConfigMap of anybody's"),
+        pytest.param(
+            config_map(SERVER + "turn: {serviceType: ClusterIP}\n"),
+            6,
+            True,
+            id="a chart's ConfigMap",
+        ),
+    ],
+)
+def test_what_kubernetes_wraps_around_it(
+    text: str,
+    line: int,
+    chart: bool,
+    tmp_path: Path,
+) -> None:
+    read = found(tmp_path, text)
+    assert read is not None
+    assert read.root is not None
+    key, value = read.root.pairs[0]
+    assert (key.text, value.text, key.line, read.chart) == ("port", "7880", line, chart)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(
+            f"port: 7880\nlivekit:\n{textwrap.indent(SERVER, '  ')}", id="beside its own keys"
+        ),
+        pytest.param("livekit: {image: x}\n", id="no configuration within"),
+        pytest.param("kind: ConfigMap\ndata: {a: 'x: [', b: 'x: 1'}\nport: 1\n", id="no such text"),
+    ],
+)
+def test_what_only_resembles_a_chart_stays_as_it_is(text: str, tmp_path: Path) -> None:
+    read = found(tmp_path, text)
+    assert read is not None
+    assert read.root is not None
+    assert (read.root.pairs[0][0].line, read.chart) == (1, False)
 
 
 @pytest.mark.parametrize(

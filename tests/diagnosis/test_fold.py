@@ -5,7 +5,17 @@ from collections.abc import Mapping
 
 import pytest
 
-from lkdoctor.diagnosis.fold import Skip, _folded, _Judged, _order, _summary, fails, fold
+from lkdoctor import catalogue
+from lkdoctor.diagnosis.fold import (
+    Skip,
+    _folded,
+    _Judged,
+    _order,
+    _summary,
+    fails,
+    fold,
+    own_fault,
+)
 from lkdoctor.errors import InternalError
 from lkdoctor.facts import NO_FACTS, Facts
 from lkdoctor.facts.clock import ClockFact
@@ -360,7 +370,7 @@ BAD, POOR, GUESS, NOTE = (
         pytest.param([PASS], [POOR], Verdict.WARNINGS, (0, 4), "poor", id="a warning"),
         pytest.param([PASS], [GUESS], Verdict.WARNINGS, (0, 4), "guess", id="a hint"),
         pytest.param([UNKNOWN], [], Verdict.INCONCLUSIVE, (3, 3), None, id="unknown"),
-        pytest.param([BROKEN], [], Verdict.INCONCLUSIVE, (3, 3), None, id="our own fault"),
+        pytest.param([BROKEN], [], Verdict.INCONCLUSIVE, (5, 5), None, id="our own fault"),
         pytest.param([LATE], [], Verdict.INCONCLUSIVE, (3, 3), None, id="out of time"),
         pytest.param([STOPPED], [], Verdict.INCONCLUSIVE, (3, 3), None, id="stopped"),
         pytest.param([MINOR_UNKNOWN], [], Verdict.HEALTHY, (0, 0), None, id="not essential"),
@@ -446,8 +456,55 @@ def test_a_rule_that_breaks_silences_no_other() -> None:
     skew = report.check("clock.skew")
     assert skew is not None
     assert skew.status is Status.ERROR
-    assert skew.summary.startswith("lkdoctor's rule ")
-    assert skew.summary.endswith(" broke: TypeError")
+    assert skew.summary.startswith("lkdoctor's rule clock-")
+    assert " broke: TypeError: " in skew.summary
+    assert skew.summary in report.summary.not_tested
+    told = {words.partition(" broke: ")[0] for words in report.summary.not_tested}
+    assert told == {
+        f"lkdoctor's rule {rule.code}"
+        for rule in catalogue.rules([Layer.CLOCK])
+        if "clock" in rule.needs
+    }
+    assert report.summary.verdict is Verdict.PROBLEMS
+    assert report.summary.exit_code is ExitCode.INTERNAL
+
+
+def test_a_step_that_broke_leaves_its_check_open_and_the_rest_stands() -> None:
+    said = "lkdoctor's join broke: KeyError: 'a'"
+    report = fold(healthy(), run=RUN, target=TARGET, layers=NETWORK, broken={"net.tcp": said})
+    tcp, dns = report.check("net.tcp"), report.check("net.dns")
+    assert tcp is not None
+    assert dns is not None
+    assert (tcp.status, tcp.summary, dns.status) == (Status.ERROR, said, Status.PASS)
+    assert report.summary.not_tested == (said,)
+    assert (report.summary.verdict, report.summary.exit_code) == (
+        Verdict.INCONCLUSIVE,
+        ExitCode.INTERNAL,
+    )
+
+
+def test_what_broke_beside_a_cause_is_told_as_well() -> None:
+    """The check fails for another reason, so it has no place for it."""
+    said = "lkdoctor's rule tcp-timeout broke: KeyError: 'a'"
+    report = fold(refused(), run=RUN, target=TARGET, layers=NETWORK, broken={"net.tcp": said})
+    assert [f.code for f in report.findings] == ["tcp-refused"]
+    assert report.summary.not_tested == (said,)
+    assert report.summary.exit_code is ExitCode.INTERNAL
+
+
+@pytest.mark.parametrize(
+    ("problem", "words"),
+    [
+        (KeyError("a"), "lkdoctor's rule x broke: KeyError: 'a'"),
+        (ValueError(), "lkdoctor's rule x broke: ValueError"),
+        (
+            ExceptionGroup("some", [ExceptionGroup("of", [OSError("a\nb\x1b")])]),
+            "lkdoctor's rule x broke: OSError: a\\x0ab\\x1b",
+        ),
+    ],
+)
+def test_a_fault_of_ours_is_one_line(problem: Exception, words: str) -> None:
+    assert own_fault("rule x", problem) == words
 
 
 def test_a_check_that_breaks_is_our_error() -> None:
@@ -455,7 +512,9 @@ def test_a_check_that_breaks_is_our_error() -> None:
         raise ZeroDivisionError(clock)
 
     got = results([check("a", look=breaks), check("b")])
-    expected = (Status.ERROR, "lkdoctor's check a broke: ZeroDivisionError", None, None)
+    said = got["a"][1]
+    assert said.startswith("lkdoctor's check a broke: ZeroDivisionError: ClockFact(")
+    expected = (Status.ERROR, said, None, None)
     assert got == {"a": expected, "b": (Status.PASS, "fine", None, None)}
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import subprocess
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -205,6 +206,28 @@ def test_a_healthy_server_s_configuration_raises_nothing(version: str, tmp_path:
     assert [f["code"] for f in report["findings"] if f["severity"] != "info"] == []
     assert (report["target"]["server"], ran.code) == (version, 0)
     assert sum("server.config" in c["id"] for c in report["checks"]) == 5
+
+
+def test_what_the_chart_renders_raises_nothing(tmp_path: Path) -> None:
+    """The real server runs with it as the chart starts it, and not without."""
+    if find_server(NEWEST) is None:
+        needs.missing(f"needs a real livekit-server {NEWEST}: make servers")
+    of_the_chart = {"turn": {"secretName": "wards-turn", "loadBalancerAnnotations": {}}}
+    with livekit_server(
+        NEWEST, keys={KEY: SECRET}, config=of_the_chart, options=["--disable-strict-config"]
+    ) as server:
+        text = f"port: {server.port}\nkeys: {{{KEY}: {SECRET}}}\n"
+        values = "replicaCount: 1\nlivekit:\n" + textwrap.indent(text, "  ")
+        rendered = text + f"turn: {json.dumps(of_the_chart['turn'])}\n"
+        seen = {}
+        for name, written in (("values.yaml", values), ("config.yaml", rendered)):
+            (tmp_path / name).write_text(written)
+            ran = lkdoctor(
+                "diagnose", "--server-config", name, "-o", "json", cwd=tmp_path, env=real(server)
+            )
+            told = [f["code"] for f in ran.json()["findings"] if f["severity"] != "info"]
+            seen[name] = (ran.code, told)
+    assert seen == {"values.yaml": (0, []), "config.yaml": (0, [])}
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import pytest
 from lkdoctor.diagnosis.fold import fold
 from lkdoctor.diagnosis.rehearsal import left_out
 from lkdoctor.facts import Facts
-from lkdoctor.facts.rehearsal import Outcome, RehearsalFact, SdkEnd, Step, StepResult, loss
+from lkdoctor.facts.rehearsal import Outcome, RehearsalFact, SdkEnd, Step, StepResult, Stopped, loss
 from lkdoctor.findings import Layer
-from lkdoctor.report.model import Report, RunInfo, TargetInfo
+from lkdoctor.report.model import Report, RunInfo, SkipReason, TargetInfo
 from lkdoctor.rules.examples import healthy
 from lkdoctor.rules.media import FINE, checked
 from lkdoctor.rules.rehearsal import CHECKS, RULES, played, stopped
@@ -51,7 +51,8 @@ def lossy(source: str, lost: int) -> RehearsalFact:
 def test_a_booking_that_went_well_has_no_cause() -> None:
     shown = report(played())
     assert shown.findings == ()
-    assert [(c.id, str(c.status)) for c in shown.checks] == [(c.id, "pass") for c in CHECKS]
+    played_here = [c.id for c in CHECKS if c.id != "rehearsal.alone"]
+    assert [(c.id, str(c.status)) for c in shown.checks] == [(i, "pass") for i in played_here]
 
 
 def test_who_rehearses_nothing_hears_nothing_of_it() -> None:
@@ -198,6 +199,48 @@ def test_steps_that_the_sdk_did_not_live_to_play_wait_for_the_one_at_which_it_en
         },
     }
     assert int(shown.summary.exit_code) == 1
+
+
+@pytest.mark.parametrize(
+    ("how", "label", "fixes"),
+    [
+        pytest.param(
+            Stopped(Step.DATA, "carl", taken=True),
+            "came in under an identity of the booking",
+            1,
+            id="under an identity of ours",
+        ),
+        pytest.param(Stopped(Step.DATA, "gwen"), "came in", 2, id="under another"),
+        pytest.param(
+            Stopped(Step.DATA, detail="no answer"), "list of participants", 2, id="cannot be seen"
+        ),
+    ],
+)
+@pytest.mark.parametrize("rounds_before", [0, 1])
+def test_what_was_not_played_to_disturb_nobody_cannot_be_told(
+    how: Stopped, label: str, fixes: int, rounds_before: int
+) -> None:
+    fact = stopped(Step.DATA, Outcome.NOT_REACHED)._replace(in_place=True, stopped=how)
+    fact = fact._replace(rounds=(*played().rounds * rounds_before, *fact.rounds))
+    facts = healthy()._replace(rehearsal=fact)
+    skipped = left_out(facts)
+    shown = fold(facts, run=RUN, target=TargetInfo(), layers=(Layer.MEDIA,), skipped=skipped)
+    (finding,) = shown.findings
+    assert (finding.code, finding.evidence[0].label) == ("rehearsal-somebody-came", label)
+    assert len(finding.fix) == fixes
+    states = {c.id: (str(c.status), c.skip_reason) for c in shown.checks if "rehearsal" in c.id}
+    assert states["rehearsal.alone"] == ("warn", None)
+    assert states["rehearsal.receiving"] == ("pass", None)
+    for step in (Step.DATA, Step.PERMISSIONS, Step.LEAVING):
+        assert states[f"rehearsal.{step}"] == ("skip", SkipReason.INTERRUPTED)
+    assert int(shown.summary.exit_code) == 3
+
+
+def test_in_place_where_nobody_came_it_is_said() -> None:
+    shown = report(played()._replace(in_place=True))
+    check = shown.check("rehearsal.alone")
+    assert check is not None
+    assert (str(check.status), check.summary, shown.findings) == ("pass", "nobody else came in", ())
 
 
 def test_a_step_that_was_reached_in_some_rounds_says_in_how_many() -> None:

@@ -5,6 +5,7 @@ from judged import causes, report, status, the_finding
 
 from lkdoctor.config.server_schema import schema
 from lkdoctor.facts import Facts
+from lkdoctor.facts.app import AppFact, ServerImage
 from lkdoctor.facts.network import Family, NetworkFact, Resolved, TcpConnected, TcpRefused
 from lkdoctor.facts.server_config import (
     Flaw,
@@ -319,6 +320,87 @@ def test_variables_alone_are_asked_about_keys_and_media() -> None:
     fact = ServerConfigFact("", keys=(KEY,), variables=(variable("NODE_IP", "203.0.113.9"),))
     ids = {c.id for c in report(example(fact)).checks if "config" in c.id}
     assert ids == {"server.config.keys", "server.config.media"}
+
+
+NEAR = unknown("rtc.use_externl_ip", "rtc.use_external_ip")
+ALIEN = unknown("some_new_thing")
+NEWER = unknown("rtc.enable_warp")
+IMAGE = "docker-compose.yml:4"
+
+
+def with_image(facts: Facts, *versions: str) -> Facts:
+    images = tuple(ServerImage(IMAGE, version) for version in versions)
+    return facts._replace(app=AppFact(".", server_images=images))
+
+
+def refused(facts: Facts) -> Facts:
+    tcp = (TcpRefused("203.0.113.10", 443, 1.0),)
+    dns = Resolved(("203.0.113.10",), 1.0)
+    return facts._replace(network=NetworkFact("rtc.example.com", 443, Family.ANY, dns, tcp))
+
+
+@pytest.mark.parametrize(
+    ("flaw", "facts", "expected"),
+    [
+        pytest.param(NEAR, "1.13.5", ("error", "certain"), id="this server was asked"),
+        pytest.param(NEWER, "1.13.5", ("error", "certain"), id="and is older than the key"),
+        pytest.param(ALIEN, "1.12.3", ("error", "certain"), id="between two that refuse it"),
+        pytest.param(NEAR, "", ("error", "likely"), id="a slip, and no version"),
+        pytest.param(ALIEN, "", ("warning", "likely"), id="like none, and no version"),
+        pytest.param(NEWER, "", ("warning", "hint"), id="newer, and no version"),
+        pytest.param(NEAR, "1.13.11", ("error", "likely"), id="a slip, and a newer server"),
+        pytest.param(ALIEN, "1.13.11", ("warning", "hint"), id="like none, and a newer server"),
+        pytest.param(NEWER, "1.14.0", ("warning", "hint"), id="newer, and so is the server"),
+        pytest.param(ALIEN, "0.9.0", ("warning", "hint"), id="a server older than all on record"),
+    ],
+)
+def test_an_unknown_key_is_certain_only_for_a_version_on_record(
+    flaw: Flaw, facts: str, expected: tuple[str, str]
+) -> None:
+    written = with_fact(flaws=(flaw,))
+    asked = running(written, facts) if facts else before_the_server(written)
+    finding = the_finding(asked)
+    assert (finding.code, finding.severity, finding.confidence) == ("env-config-strict", *expected)
+    known = expected[1] == "certain"
+    assert (finding.title == f"The server does not know the key {flaw.path}") is known
+    assert ("The server that answers runs" in finding.cause) is known
+
+
+def test_a_compose_file_names_the_version() -> None:
+    written = before_the_server(with_fact(flaws=(ALIEN,)))
+    finding = the_finding(with_image(written, "1.9.12", "1.9.12"))
+    assert (finding.severity, finding.confidence) == (Severity.ERROR, Confidence.CERTAIN)
+    assert (finding.evidence[-1].label, finding.evidence[-1].observed) == (
+        f"livekit-server's image ({IMAGE})",
+        "1.9.12",
+    )
+    assert "runs" not in finding.cause
+    two = the_finding(with_image(written, "1.9.12", "1.13.5"))
+    assert two.severity is Severity.WARNING
+
+
+def test_a_server_that_does_not_answer_is_no_newer_one() -> None:
+    """An unknown key and a port that nobody listens on go together."""
+    told = report(refused(before_the_server(with_fact(flaws=(ALIEN,))))).findings
+    finding = next(f for f in told if f.code == "env-config-strict")
+    assert (finding.severity, finding.confidence) == (Severity.ERROR, Confidence.LIKELY)
+
+
+def test_a_chart_lets_unknown_keys_pass() -> None:
+    finding = the_finding(with_fact(flaws=(NEAR,), chart=True))
+    assert finding.title == "The server passes over the key rtc.use_externl_ip"
+    assert (finding.severity, finding.confidence) == (Severity.WARNING, Confidence.LIKELY)
+    wrong = Flaw(FlawKind.WRONG_TYPE, "port", "x:1", "a whole number, not a text", "", EVERY)
+    assert the_finding(with_fact(flaws=(wrong,), chart=True)).severity is Severity.ERROR
+
+
+def test_a_chart_brings_turn_s_certificate_port_and_perhaps_the_keys() -> None:
+    inside = {"turn__enabled": "true", "turn__domain": "turn.example.com", "turn__tls_port": "5349"}
+    assert causes(before_the_server(example(FINE._replace(chart=True), **inside))) == []
+    bare = before_the_server(example(FINE, **inside))
+    assert set(causes(bare)) == {"turn-domain-cert", "turn-tls-443-hardcoded"}
+    finding = the_finding(before_the_server(with_fact(keys=(), chart=True)))
+    assert (finding.severity, finding.confidence) == (Severity.WARNING, Confidence.HINT)
 
 
 def test_what_a_server_on_record_would_say_is_likely_until_its_version_is_known() -> None:

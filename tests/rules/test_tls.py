@@ -1,5 +1,7 @@
 """TLS: a certificate that does not hold, a port that does not speak it, a URL that does not fit."""
 
+from typing import Any
+
 import pytest
 from judged import broken, causes, only, report, status, the_finding
 
@@ -270,6 +272,61 @@ def test_the_fix_of_wss_to_a_plain_port(kind: HostKind, first: str) -> None:
     snippet = finding.fix[0].snippet
     assert snippet is not None
     assert snippet.body == first
+
+
+def with_authority(attempt: TlsAttempt, ca_file: str | None = "own root.pem") -> Facts:
+    facts = stopped(attempt)
+    return facts._replace(tls=facts.tls._replace(ca_file=ca_file) if facts.tls else None)
+
+
+SIGNED_BY_NOBODY = TlsDistrusted(Distrust.UNKNOWN_ISSUER, "no issuer", 9.0, CERTIFICATE, sent=2)
+
+
+def test_what_is_expected_of_the_issuer_follows_the_authority_that_was_given() -> None:
+    own = the_finding(with_authority(SIGNED_BY_NOBODY))
+    expected = "an authority of own root.pem, or one that this machine knows"
+    assert [e.expected for e in own.evidence] == [f"a chain to {expected}", expected, None]
+    assert "no authority of own root.pem" in own.cause
+    assert own.fix[0].command == "openssl x509 -noout -subject -issuer -in 'own root.pem'"
+    assert all("--ca-file" not in (step.command or "") for step in own.fix)
+    none = the_finding(with_authority(SIGNED_BY_NOBODY, None))
+    assert none.evidence[1].expected == "an authority that this machine knows"
+    assert none.fix[-1].command == "lkdoctor ws-probe --ca-file root.pem"
+
+
+@pytest.mark.parametrize("ca_file", [None, "root.pem"])
+def test_an_expired_certificate_s_issuer_is_not_in_question(ca_file: str | None) -> None:
+    old = CERTIFICATE._replace(not_before=NOON - 92 * DAY, not_after=NOON - DAY)
+    attempt = TlsDistrusted(Distrust.EXPIRED, "certificate has expired", 9.0, old)
+    finding = the_finding(with_authority(attempt, ca_file))
+    assert finding.code == "tls-expired"
+    assert [e.expected for e in finding.evidence if e.label == "issued by"] == [None]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        pytest.param({}, "Its root is trusted here, so", id="trusted by this machine"),
+        pytest.param({"ca_file": "r.pem"}, "Its root is trusted here by --ca-file", id="by a file"),
+        pytest.param({"insecure": True}, "Nobody looked at it here (--insecure)", id="unlooked at"),
+    ],
+)
+def test_who_trusts_an_inspecting_product_s_certificate(
+    changes: dict[str, Any], words: str
+) -> None:
+    theirs = CERTIFICATE._replace(issuer="CN=Zscaler Intermediate Root CA")
+    attempt = TlsEstablished("TLSv1.3", "", 9.0, "insecure" not in changes, theirs)
+    assert words in the_finding(broken("tls", attempt=attempt, **changes)).cause
+
+
+def test_a_certificate_that_nobody_checked_is_not_said_to_work() -> None:
+    ending = CERTIFICATE._replace(not_before=NOON - 60 * DAY, not_after=NOON + DAY)
+    checked, unchecked = (
+        the_finding(broken("tls", attempt=TlsEstablished("TLSv1.3", "", 9.0, verified, ending)))
+        for verified in (True, False)
+    )
+    assert checked.cause.startswith("The certificate works")
+    assert "works" not in unchecked.cause
 
 
 def test_port_7880_without_a_plain_answer_is_likely() -> None:

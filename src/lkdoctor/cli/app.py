@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 
 from lkdoctor.cli import misuse
 from lkdoctor.cli.streams import discard
-from lkdoctor.errors import UsageError, exhausted
+from lkdoctor.errors import UsageError, exhausted, leaf
 from lkdoctor.redact import safe, screened, visible
 
 COMMANDS: Final = {
@@ -213,7 +213,7 @@ def _misused(error: Exception) -> int | None:
 
 def _at_its_limit(error: Exception) -> int | None:
     """Say what this machine has run out of; None for any other exception."""
-    words = exhausted(error)
+    words = exhausted(leaf(error))
     if words is None:
         return None
     _complain(
@@ -236,9 +236,10 @@ def _known_to(context: Any) -> list[str]:
 def _own_fault(error: Exception) -> int:
     import traceback
 
-    where = traceback.extract_tb(error.__traceback__)[-1]
+    problem = leaf(error)
+    where = traceback.extract_tb(problem.__traceback__)[-1]
     _complain(
-        f"lkdoctor broke: {type(error).__name__}: {safe(str(error), 500)}",
+        f"lkdoctor broke: {type(problem).__name__}: {safe(str(problem), 500)}",
         f"  in {os.path.basename(where.filename)}:{where.lineno} ({where.name})",  # noqa: PTH119 - pathlib is not loaded here
         "  This is our fault. Please report it with the command that you ran: lkdoctor --version",
     )

@@ -10,7 +10,7 @@ from lkdoctor.cli.streams import Streams
 from lkdoctor.errors import UsageError
 from lkdoctor.report.findings import brief, without_commands
 from lkdoctor.report.layout import Canvas, Line, line
-from lkdoctor.report.model import ExitCode, Report
+from lkdoctor.report.model import ExitCode, Report, Status
 
 
 def show(
@@ -43,6 +43,11 @@ def show(
             streams.result_text(plain.render(report))
         case _:
             for_machines(report, streams, options.format, begun=begun)
+    if report.summary.exit_code is ExitCode.INTERNAL:
+        told = dict.fromkeys(c.summary for c in report.checks if c.status is Status.ERROR)
+        streams.note(line(words) for words in told)
+        words = "This is our fault. Please report it with the command that you ran."
+        streams.note([line(words)])
     return report.summary.exit_code
 
 

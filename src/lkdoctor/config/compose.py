@@ -1,4 +1,4 @@
-"""What a compose file publishes of a livekit-server's ports; bounded, and never more than the text.
+"""What a compose file says of a livekit-server: its version and the ports that are published; bounded, and never more than the text.
 
 Entries that hold a variable are passed over: what it will be is not in the file.
 """
@@ -15,6 +15,7 @@ MAX_PORTS: Final = 100
 
 _FILE: Final = re.compile(r"(?:docker-)?compose(?:[.-][\w.-]+)?\.ya?ml")
 _IMAGE: Final = re.compile(r"livekit/livekit-server\b")
+_VERSION: Final = re.compile(r"livekit/livekit-server:v?(\d{1,4}\.\d{1,4}\.\d{1,4})(?=$|@)")
 _SHORT: Final = re.compile(
     r"(?:(?:\[[0-9A-Fa-f:.]+\]|\d+\.\d+\.\d+\.\d+|localhost):)?"
     r"(?:(?P<host>\d{1,5}(?:-\d{1,5})?)?:)?(?P<container>\d{1,5}(?:-\d{1,5})?)(?:/(?P<protocol>\w+))?"
@@ -53,19 +54,36 @@ def published(text: str) -> tuple[Published, ...]:
     Raises:
         YamlError: it is not YAML.
     """
-    if not _IMAGE.search(text):
-        return ()
     found: list[Published] = []
-    services = _at(server_yaml.read(text), "services")
-    for _, service in services.pairs if services is not None else ():
-        image, network = _at(service, "image"), _at(service, "network_mode")
-        if image is None or not _IMAGE.search(image.text):
-            continue
+    for service in _servers(text):
+        network = _at(service, "network_mode")
         if network is not None and network.text == "host":
             continue  # its ports are the host's own, and `ports` is ignored
         ports = _at(service, "ports")
         found += [p for item in (ports.items if ports else ()) for p in _entry(item)]
     return tuple(found[:MAX_PORTS])
+
+
+def images(text: str) -> tuple[tuple[int, str], ...]:
+    """Line and version of livekit-server's images that are named with a whole version.
+
+    Raises:
+        YamlError: it is not YAML.
+    """
+    named = [image for service in _servers(text) if (image := _at(service, "image")) is not None]
+    found = [(image.line, match[1]) for image in named if (match := _VERSION.search(image.text))]
+    return tuple(found[:MAX_PORTS])
+
+
+def _servers(text: str) -> Iterator[Node]:
+    """The services that run livekit-server's image."""
+    if not _IMAGE.search(text):
+        return
+    services = _at(server_yaml.read(text), "services")
+    for _, service in services.pairs if services is not None else ():
+        image = _at(service, "image")
+        if image is not None and _IMAGE.search(image.text):
+            yield service
 
 
 def _at(node: Node | None, name: str) -> Node | None:

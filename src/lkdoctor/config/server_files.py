@@ -8,6 +8,7 @@ from typing import IO, Final, NamedTuple
 
 from lkdoctor.config import server_yaml
 from lkdoctor.config.resolve import Resolution, Value
+from lkdoctor.config.server_schema import CHART
 from lkdoctor.config.server_yaml import Node, Shape, YamlError
 from lkdoctor.config.sources import MAX_FILE, read_named
 from lkdoctor.errors import UsageError
@@ -40,6 +41,9 @@ class ServerFiles(NamedTuple):
     """Why ``LIVEKIT_CONFIG`` is no configuration."""
     key_file: KeyFile | None = None
     variables: tuple[Value, ...] = ()
+    chart: bool = False
+    """LiveKit's Helm chart starts the server: it lets unknown keys pass, and has TURN's certificate
+    in variables."""
 
 
 def load(
@@ -99,7 +103,55 @@ def _file(name: str, directory: Path, stdin: IO[bytes] | None) -> ServerFiles:
             f"{OPTION}: {shown}{':' if root is not None else ' '}{what}",
             advice=["name a livekit-server's YAML, which reads: port: 7880"],
         )
-    return ServerFiles(shown, root)
+    return _of_kubernetes(shown, root)
+
+
+def _of_kubernetes(label: str, root: Node) -> ServerFiles:
+    """The server's own part of a chart's values or of a ConfigMap; all else as it is."""
+    inner, values = _config_map(root) or root, False
+    livekit = _at(inner, "livekit")
+    if livekit is not None and _is_config(livekit) and not any(map(_own_section, inner.pairs)):
+        inner, values = livekit, True
+    turn = _at(inner, "turn")
+    rendered = any(f"turn.{key.text}" in CHART for key, _ in (turn.pairs if turn else ()))
+    return ServerFiles(label, inner, chart=values or rendered)
+
+
+def _config_map(root: Node) -> Node | None:
+    """The configuration that stands as a text in a ConfigMap."""
+    kind, data = _at(root, "kind"), _at(root, "data")
+    if kind is None or kind.text != "ConfigMap":
+        return None
+    for _, value in data.pairs if data is not None else ():
+        try:
+            inner = server_yaml.read(value.text) if value.shape is Shape.SCALAR else None
+        except YamlError:
+            continue
+        if inner is not None and _is_config(inner):
+            # A block begins in the line below its key, where its indicator stands.
+            return server_yaml.moved(inner, value.line)
+    return None
+
+
+def _at(node: Node | None, name: str) -> Node | None:
+    for key, value in node.pairs if node is not None else ():
+        if key.text == name:
+            return value
+    return None
+
+
+def _is_config(node: Node) -> bool:
+    return node.shape is Shape.MAPPING and any(map(_own_section, node.pairs))
+
+
+_SECTIONS: Final = frozenset(
+    {"port", "keys", "key_file", "rtc", "turn", "room", "redis", "webhook"}
+)
+"""Top-level keys of a livekit-server that a chart's values do not have beside ``livekit:``."""
+
+
+def _own_section(pair: tuple[Node, Node]) -> bool:
+    return pair[0].text in _SECTIONS
 
 
 def _of_stdin(stdin: IO[bytes] | None) -> str:
@@ -124,7 +176,7 @@ def _variable(body: Value) -> ServerFiles:
         return ServerFiles(label, problem=f"not YAML: {problem}")
     if root is None or root.shape is not Shape.MAPPING:
         return ServerFiles(label, problem="no mapping")
-    return ServerFiles(label, root)
+    return _of_kubernetes(label, root)
 
 
 def _key_file(root: Node | None) -> str | None:

@@ -40,6 +40,36 @@ def schema() -> Schema:
     return Schema(versions, keys)
 
 
+NEWER: Final = frozenset(
+    {
+        "signal_message_size_limit", "max_api_request_body_size", "rtc.enable_warp",
+        "turn.per_user_relay_allocation_limit",
+    }
+)  # fmt: skip
+"""What servers know that are newer than the newest on record (livekit/livekit#4743, #4757, #4649, #4744)."""
+
+CHART: Final = frozenset(
+    {
+        "turn.secretName", "turn.loadBalancerAnnotations", "turn.loadBalancerType", "turn.serviceType",
+    }
+)  # fmt: skip
+"""What LiveKit's Helm chart reads of its ``livekit:`` and hands on to the server all the same."""
+
+
+def speaking_for(version: str) -> tuple[str, ...]:
+    """The versions on record between which this one lies; none where it is older or newer than all."""
+    number = numbers(version)
+    older = [v for v in schema().versions if numbers(v) <= number]
+    newer = [v for v in schema().versions if numbers(v) >= number]
+    return tuple(dict.fromkeys((older[-1], newer[0]))) if number and older and newer else ()
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """``1.13.5`` and ``v1.13.5`` as numbers that compare; empty where there is none."""
+    parts = version.removeprefix("v").partition("-")[0].split(".")[:3]
+    return tuple(map(int, parts)) if all(part.isdecimal() for part in parts) else ()
+
+
 _COTURN: Final = frozenset(
     {
         "host", "hostname", "server", "port", "protocol", "transport", "username", "user",

@@ -39,6 +39,15 @@ class Node(NamedTuple):
     depth: int = 1
 
 
+def moved(node: Node, lines: int) -> Node:
+    """The same value, so many lines further down: a text within another."""
+    return node._replace(
+        line=node.line + lines,
+        items=tuple(moved(item, lines) for item in node.items),
+        pairs=tuple((moved(key, lines), moved(value, lines)) for key, value in node.pairs),
+    )
+
+
 class YamlError(Exception):
     """The text is not YAML, or more than can be meant; says where."""
 

@@ -63,6 +63,7 @@ async def diagnose(case: Case, request: Request, clock: Clock, listen: Listener 
         ),
         target=case.info(),
         skipped={**observed.skipped, **plan.skipped},
+        broken=observed.broken,
         durations=observed.durations,
         fail_on_warnings=request.fail_on_warnings,
         not_tested=not_tested,

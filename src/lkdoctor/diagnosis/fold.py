@@ -8,10 +8,10 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from lkdoctor import __version__, catalogue
-from lkdoctor.errors import InternalError
+from lkdoctor.errors import InternalError, leaf
 from lkdoctor.facts import Facts
 from lkdoctor.findings import Confidence, Finding, Layer, Severity
-from lkdoctor.redact import screened
+from lkdoctor.redact import safe, screened
 from lkdoctor.report.model import (
     CheckResult,
     Counts,
@@ -53,6 +53,7 @@ def fold(
     layers: Iterable[Layer] = catalogue.LAYERS,
     also: Iterable[tuple[Layer, str]] = (),
     skipped: Mapping[str, Skip] | None = None,
+    broken: Mapping[str, str] | None = None,
     durations: Mapping[str, float] | None = None,
     fail_on_warnings: bool = False,
     not_tested: tuple[str, ...] = (),
@@ -66,6 +67,7 @@ def fold(
         layers: whose checks and rules take part.
         also: codes of other layers that answer a check of these.
         skipped: checks that were not asked although their layer takes part.
+        broken: our own faults while looking, by the check that they leave open (see `own_fault`).
         durations: milliseconds a check took, by its id.
         fail_on_warnings: ``--fail-on warn``.
         not_tested: what the run says nothing about, in words.
@@ -73,29 +75,36 @@ def fold(
     # The regions of LiveKit Cloud are looked at on request alone, and are no gap otherwise.
     layers = tuple(x for x in layers if x is not Layer.CLOUD or facts.cloud is not None)
     found: list[Finding] = []
-    broken: dict[str, str] = {}
+    faults = list((broken or {}).items())
     explains: dict[str, tuple[str, ...]] = {}
     for rule in (*catalogue.rules(layers), *catalogue.named(also)):
         explains[rule.code] = rule.explains
         try:
             found += rule.findings(facts)
         except Exception as error:  # noqa: BLE001 - one broken rule must not silence the others
-            broken[rule.check] = _own_fault(f"rule {rule.code}", error)
+            faults.append((rule.check, own_fault(f"rule {rule.code}", error)))
     deselected = {
         check for check, skip in (skipped or {}).items() if skip.reason is SkipReason.DESELECTED
     }
-    found = [_repeatable(f, facts) for f in found if f.check not in deselected]
+    found = [_repeatable(f, facts, faults) for f in found if f.check not in deselected]
     checks = tuple(catalogue.checks(layers))
     stand = {check.id for check in checks if check.stands}
     causes, folded = _folded(sorted(found, key=_order), explains, stand)
-    judged = _Judged(facts, tuple(found), broken, skipped or {}, durations or {})
+    judged = _Judged(facts, tuple(found), dict(faults), skipped or {}, durations or {})
     results = judged.results(judged.those_asked(checks))
+    # Said here, too, as a check that fails for another reason has no place for it.
+    not_tested = (*not_tested, *dict.fromkeys(screened(words) for _, words in faults))
     return Report(
         tool=this_tool(),
         run=run,
         target=_with_server(target, facts),
         summary=_summary(
-            results, causes, run, fail_on_warnings=fail_on_warnings, not_tested=not_tested
+            results,
+            causes,
+            run,
+            fail_on_warnings=fail_on_warnings,
+            not_tested=not_tested,
+            broken=bool(faults),
         ),
         findings=causes,
         folded=folded,
@@ -104,17 +113,21 @@ def fold(
     )
 
 
-def _repeatable(finding: Finding, facts: Facts) -> Finding:
+def _repeatable(finding: Finding, facts: Facts, faults: list[tuple[str, str]]) -> Finding:
     """The finding, its network evidence with the commands that show the same."""
     if all(evidence.source not in {"net", "api"} for evidence in finding.evidence):
         return finding
     from lkdoctor.rules.repeat import command  # offline findings do not need it
 
-    seen = (
-        e._replace(repeat=screened(c) if (c := command(e, facts)) else None)
-        for e in finding.evidence
-    )
-    return finding._replace(evidence=tuple(seen))
+    try:
+        seen = tuple(
+            e._replace(repeat=screened(c) if (c := command(e, facts)) else None)
+            for e in finding.evidence
+        )
+    except Exception as error:  # noqa: BLE001 - the finding stands without its commands
+        faults.append((finding.check, own_fault(f"command to repeat {finding.code}", error)))
+        return finding
+    return finding._replace(evidence=seen)
 
 
 def fails(finding: Finding) -> bool:
@@ -246,7 +259,7 @@ class _Judged(NamedTuple):
         try:
             seen = check.see(self.facts)
         except Exception as error:  # noqa: BLE001 - nor must one broken check
-            return Status.ERROR, _own_fault(f"check {check.id}", error), None, None
+            return Status.ERROR, own_fault(f"check {check.id}", error), None, None
         if isinstance(seen, Unsure):
             return Status.UNKNOWN, seen.summary, None, None
         if seen is not None:
@@ -306,8 +319,11 @@ def _words(reason: SkipReason) -> str:
     }[reason]
 
 
-def _own_fault(who: str, error: Exception) -> str:
-    return f"lkdoctor's {who} broke: {type(error).__name__}"
+def own_fault(who: str, error: Exception) -> str:
+    """In a line, what of ours broke, and how."""
+    problem = leaf(error)
+    said = safe(str(problem), 120)
+    return f"lkdoctor's {who} broke: {type(problem).__name__}{f': {said}' if said else ''}"
 
 
 def _summary(
@@ -317,6 +333,7 @@ def _summary(
     *,
     fail_on_warnings: bool,
     not_tested: tuple[str, ...],
+    broken: bool = False,
 ) -> Summary:
     tally = {status: sum(r.status is status for r in results) for status in Status}
     counts = Counts(
@@ -328,10 +345,15 @@ def _summary(
         error=tally[Status.ERROR],
     )
     looked_at = any(result.status is not Status.SKIP for result in results)
-    unsettled = not looked_at or any(
-        result.essential
-        and (result.status in {Status.UNKNOWN, Status.ERROR} or result.skip_reason in _UNSETTLED)
-        for result in results
+    broken = broken or any(result.status is Status.ERROR for result in results)
+    unsettled = (
+        broken
+        or not looked_at
+        or any(
+            result.essential
+            and (result.status is Status.UNKNOWN or result.skip_reason in _UNSETTLED)
+            for result in results
+        )
     )
     warned = any(not fails(cause) and cause.severity is not Severity.INFO for cause in causes)
     if any(fails(cause) for cause in causes):
@@ -343,6 +365,8 @@ def _summary(
         code = ExitCode.WARNINGS if fail_on_warnings else ExitCode.HEALTHY
     else:
         verdict, code = Verdict.HEALTHY, ExitCode.HEALTHY
+    if broken:
+        code = ExitCode.INTERNAL
     if run.interrupted_by == "signal":
         code = ExitCode.INTERRUPTED
     shown = [cause for cause in causes if cause.severity is not Severity.INFO]

@@ -9,8 +9,8 @@ participants leave and the room that was made is removed.
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from lkdoctor import actions, catalogue
 from lkdoctor.booking import Seat
@@ -20,14 +20,15 @@ from lkdoctor.config.target import KeyPair, need_key_pair
 from lkdoctor.diagnosis import case as cases
 from lkdoctor.diagnosis import way
 from lkdoctor.diagnosis.case import Case
+from lkdoctor.diagnosis.company import SHOWS_MARKS, Company, Room, Stop
 from lkdoctor.diagnosis.events import Listener, StepFinished, StepStarted, nobody
-from lkdoctor.diagnosis.fold import Skip, fold
+from lkdoctor.diagnosis.fold import Skip, fold, own_fault
 from lkdoctor.diagnosis.how import How
 from lkdoctor.diagnosis.plan import without_tls
 from lkdoctor.diagnosis.signing import sign
-from lkdoctor.errors import UsageError
+from lkdoctor.errors import UsageError, exhausted, leaf
 from lkdoctor.facts import Facts
-from lkdoctor.facts.api import ApiFact, ParticipantsListed, RoomsListed
+from lkdoctor.facts.api import ApiFact, ParticipantsAnswer, ParticipantsListed, RoomsListed
 from lkdoctor.facts.rehearsal import (
     GOOD,
     Attempt,
@@ -39,12 +40,14 @@ from lkdoctor.facts.rehearsal import (
     SdkEnd,
     Step,
     StepResult,
+    Stopped,
     share_identity,
 )
 from lkdoctor.facts.server import Exchange, HttpAnswer, Silence
 from lkdoctor.facts.signal import (
     CleanUp,
     Joined,
+    LeftAtOnce,
     SignalFact,
     Upgraded,
     Validation,
@@ -59,10 +62,16 @@ from lkdoctor.probes.route import Route, dial
 from lkdoctor.probes.signal import Session
 from lkdoctor.redact import Secret, safe
 from lkdoctor.report.model import Report, RunInfo, SkipReason
+from lkdoctor.wire.twirp import MARK
 from lkdoctor.wire.url import ws_url
 
 if TYPE_CHECKING:
     from lkdoctor.probes.ice import MediaProbe
+
+T = TypeVar("T")
+
+ALONE: Final = "rehearsal.alone"
+"""The check that nobody else came in."""
 
 SOURCES: Final = ("microphone", "camera", "screen_share")
 """What a booking's people publish."""
@@ -91,6 +100,12 @@ LAYERS: Final = (
 
 APART_S: Final = 2.0
 """Seconds to show that two people in two rooms do not meet."""
+
+_TOUCHING_NOBODY: Final = (Step.TOKEN, Step.LEAVING)
+"""Steps that do nothing to anybody else in the room."""
+
+_REPLACED: Final = "DUPLICATE_IDENTITY"
+"""The reason of a Leave: somebody has joined under the same identity."""
 
 _GONE_PAUSES: Final = (0.05, 0.2, 0.5, 1.0, 0.0)
 """Seconds between looks for participants who have left."""
@@ -133,10 +148,18 @@ async def rehearse(
     play = _Play(resolution, script, how, clock, listen)
     started, begun = clock.now(), clock.monotonic()
     interrupted = None
+    broken: dict[str, str] = {}
     try:
         await play.everything()
     except asyncio.CancelledError:
         interrupted = "signal"
+    except UsageError:
+        raise
+    except Exception as problem:
+        if exhausted(leaf(problem)) is not None:
+            raise
+        # What was seen before is worth a report.
+        broken[f"rehearsal.{play.at}"] = own_fault("rehearsal", problem)
     facts = play.facts()
     return fold(
         facts,
@@ -151,6 +174,7 @@ async def rehearse(
         target=play.cases[0].info(),
         layers=LAYERS,
         skipped=left_out(facts),
+        broken=broken,
         fail_on_warnings=script.fail_on_warnings,
         not_tested=(*((f"media: {SIGNAL_ONLY}",) if script.signal_only else ()), *_UNPLAYED),
     )
@@ -179,6 +203,10 @@ def left_out(facts: Facts) -> Mapping[str, Skip]:
         at = f"rehearsal.{rehearsal.sdk_end.step}"
         unplayed = Skip(SkipReason.BLOCKED, at, f"needs {at}")
         skipped |= {f"rehearsal.{step}": unplayed for step in Step if not rehearsal.results(step)}
+    if rehearsal is not None and rehearsal.stopped is not None:
+        unplayed = Skip(SkipReason.INTERRUPTED, ALONE, f"needs {ALONE}")
+        missing = [step for step in Step if not rehearsal.results(step, rehearsal.rounds[-1:])]
+        skipped |= {f"rehearsal.{step}": unplayed for step in missing}
     url = facts.url.result if facts.url is not None else None
     if isinstance(url, ParsedUrl) and not url.secure:
         skipped["tls.handshake"] = without_tls(url)
@@ -254,6 +282,8 @@ class _Play:
         self._copies: Mapping[str, str] = copies
         self.cases: tuple[Case, ...] = tuple(self._case(resolution, actor) for actor in self.actors)
         self._facts: Facts = self.cases[0].facts
+        self.at = Step.TOKEN
+        """The step that was begun last."""
         self.blamed = 0
         """Whose token and signalling the facts show."""
         self.sessions: dict[int, Session] = {}
@@ -261,6 +291,10 @@ class _Play:
         self._rounds: list[Round] = []
         self._clean_ups: list[CleanUp] = []
         self._left: tuple[str, ...] = ()
+        self.company: Company | None = None
+        """Who else is in the booking's own room; none in a copy, whose name nobody else knows."""
+        self._mark = clock.token_hex(8)
+        self._stopped: Stopped | None = None
         self.sids: set[str] = set()
         self.made: dict[str, actions.ThrowAwayRoom] = {}
         """The throw-away rooms that are joined, by name; none in place."""
@@ -317,6 +351,7 @@ class _Play:
         """Play in rooms that are there for it, and gone after it."""
         if self.script.in_place:
             there = await self._people_who_are_there(route)
+            self.company = self._company(route)
             try:
                 await self._play_rounds(route)
             finally:
@@ -351,6 +386,9 @@ class _Play:
                 except SdkEnded as end:
                     self._sdk_end = SdkEnd(playing.step, safe(end.how, 200), end.said)
                     return
+                except Stop as stop:
+                    self._stopped = stop.stopped
+                    return
                 finally:
                     self._rounds.append(Round(playing.players(), watch.ms))
 
@@ -373,7 +411,7 @@ class _Play:
             if not isinstance(people, ParticipantsListed):
                 continue  # the token's own rules say why
             present = [one.identity for one in people.participants]
-            ours = {actor.shown.identity for actor in self.actors}
+            ours = {actor.shown.identity_played for actor in self.actors}
             for identity in present:
                 if identity in ours:
                     raise UsageError(
@@ -391,16 +429,31 @@ class _Play:
                 )
         return exist
 
+    def _company(self, route: Route) -> Company:
+        async def people(name: str) -> ParticipantsAnswer:
+            token = self._sign({"roomAdmin": True, "room": name})
+            return await api.list_participants(route, token, self.deadline(), name)
+
+        rooms = [
+            Room(name, frozenset(a.shown.identity_played for a in self.actors if a.room == name))
+            for name in self._copies.values()
+        ]
+        company = Company(rooms, people, mark=self._mark, beside=self.script.yes)
+        company.sids = self.sids
+        return company
+
     async def _tidy(self, route: Route, there: Mapping[str, bool]) -> None:
         """Take our participants out, and remove a room that was not there before."""
         ask, url = self.ask(route), route.endpoint.url
         for name in self._copies:
             grants = {"roomCreate": True, "roomAdmin": True, "room": name}
             token = self._sign(grants)
-            sids = frozenset(self.sids)
-            self._left += await actions.remove_own(name, sids, url, token, ask)
+            if self.company is not None:
+                ours = self.company.ours
+                self._left += await actions.remove_own(name, ours, url, token, ask)
             if not there.get(name, True):
-                self._clean_ups.append(await actions.remove_if_empty(name, url, token, ask))
+                clean_up = await actions.remove_if_empty(name, url, token, ask)
+                self._clean_ups += [] if clean_up is None else [clean_up]
 
     # ------------------------------------------------------------ small things
 
@@ -414,15 +467,24 @@ class _Play:
         return self._media
 
     def tokens(self) -> list[Secret]:
-        """A token for each, of the booking's grants and nothing else."""
+        """A token for each, of the booking's grants; in place with a mark to know ours again."""
         return [
-            self._sign({**actor.seat.video, "room": actor.room}, identity=actor.identity)
+            self._sign({**actor.seat.video, "room": actor.room}, identity=actor.identity, mark=True)
             for actor in self.actors
         ]
 
-    def _sign(self, video: Mapping[str, object], *, identity: str = "lkdoctor") -> Secret:
-        now = self.clock.now()
-        return sign(self._pair, video, now=now, ttl_s=TOKEN_TTL_S, identity=identity)
+    def _sign(
+        self, video: Mapping[str, object], *, identity: str = "lkdoctor", mark: bool = False
+    ) -> Secret:
+        return sign(
+            self._pair,
+            video,
+            now=self.clock.now(),
+            ttl_s=TOKEN_TTL_S,
+            identity=identity,
+            # In a copy nobody else can be taken for ours.
+            attributes={MARK: self._mark} if mark and self.script.in_place else None,
+        )
 
     def ask(self, route: Route) -> actions.Ask:
         limit = min(self._how.timeout_s, actions.GRACE)
@@ -434,6 +496,7 @@ class _Play:
     @contextlib.asynccontextmanager
     async def step(self, step: Step, words: str) -> AsyncIterator[None]:
         watch = Stopwatch(self.clock)
+        self.at = step
         self._listen(StepStarted(step, words))
         yield
         self._listen(StepFinished(step, watch.ms))
@@ -467,6 +530,7 @@ class _Play:
             clean_ups=tuple(self._clean_ups),
             left_behind=self._left,
             sdk_end=self._sdk_end,
+            stopped=self._stopped,
         )
         blamed = self.cases[self.blamed].facts
         taken = all(_validated(v.answer)[0] is Outcome.OK for v in self.validations.values())
@@ -517,6 +581,7 @@ class _Round:
 
         Raises:
             SdkEnded: what is to play the step has ended.
+            Stop: somebody else has come in.
         """
         try:
             await self._steps()
@@ -563,16 +628,7 @@ class _Round:
         for room in filter(None, rooms):
             room.joining()
         async with self._begin(Step.SIGNALLING, f"joining, {words}"):
-            sessions = await asyncio.gather(
-                *(
-                    signal.join(
-                        *(self._route, token, Whose.GIVEN, self._deadline()),
-                        pings=1,
-                        media=media if number == 0 else None,
-                    )
-                    for number, token in enumerate(self._tokens)
-                )
-            )
+            sessions = await self._during(self._joins(media), joining=True)
         for number, session in enumerate(sessions):
             made = rooms[number]
             if made is not None:
@@ -584,27 +640,49 @@ class _Round:
                 self._play.sessions[number] = session
             if isinstance(session.first, Joined):
                 self._play.sids.add(session.first.participant_sid)
+                self._know(session.first)
             self._blame(number, outcome)
+        for number, session in enumerate(sessions):
+            self._stop_if_replaced(number, _left_by(session))
         return self._all(Step.SIGNALLING)
+
+    async def _joins(self, media: "MediaProbe | None") -> list[Session]:
+        return await asyncio.gather(
+            *(
+                signal.join(
+                    *(self._route, token, Whose.GIVEN, self._deadline()),
+                    pings=1,
+                    media=media if number == 0 else None,
+                )
+                for number, token in enumerate(self._tokens)
+            )
+        )
 
     async def _connection(self, sdk: Sdk) -> bool:
         url = ws_url(self._route.endpoint.url)
+        self.step = Step.CONNECTION
+        await sdk.ready()  # so that nothing takes time between the look at the room and the join
         async with self._begin(Step.CONNECTION, "connecting both for media"):
             relay = self._script.relay
             firsts = [session.first for session in self._play.sessions.values()]
             hopeless = relay and not any(isinstance(f, Joined) and f.turn_urls for f in firsts)
-            answers = await sdk.connect(url, self._tokens, relay=relay, hopeless=hopeless)
+            connecting = sdk.connect(url, self._tokens, relay=relay, hopeless=hopeless)
+            answers = await self._during(connecting, joining=True)
         for number, answer in enumerate(answers):
             self._end(number, Step.CONNECTION, answer.outcome, answer.took_ms, answer.detail)
             self._set(number, turn=answer.turn)
             if answer.sid:
                 self._play.sids.add(answer.sid)
-        return self._all(Step.CONNECTION)
+        connected = self._all(Step.CONNECTION)
+        if self._play.company is not None and not connected:
+            # Whose fault that was: who came in under an identity ended our session.
+            await self._play.company.look(Step.CONNECTION, joining=True)
+        return connected
 
     async def _publishing(self, sdk: Sdk) -> None:
         wanted = [list(actor.shown.sources) for actor in self._actors]
         async with self._begin(Step.PUBLISHING, f"publishing {_words(self._script.sources)}"):
-            answers = await sdk.publish(wanted)
+            answers = await self._during(sdk.publish(wanted))
         for number, answer in enumerate(answers):
             missing = [p for p in answer.publications if p.took_ms is None]
             took = max((p.took_ms or 0.0 for p in answer.publications), default=0.0)
@@ -627,8 +705,9 @@ class _Round:
             sent = [p.source for p in other.publications if p.took_ms is not None]
             expected.append(sent if actor.shown.can_subscribe else [])
         async with self._begin(Step.RECEIVING, "waiting for each other's sound and pictures"):
-            answers = await sdk.receive(expected)
+            answers = await self._during(sdk.receive(expected))
         for number, answer in enumerate(answers):
+            self._stop_if_replaced(number, answer.ended)
             self._set(number, receptions=answer.receptions, path=answer.path, ended=answer.ended)
             missing = [r.source for r in answer.receptions if r.first_frame_ms is None]
             first = max((r.first_frame_ms or 0.0 for r in answer.receptions), default=0.0)
@@ -649,7 +728,7 @@ class _Round:
     async def _data(self, sdk: Sdk) -> None:
         may = [actor.shown.can_publish_data for actor in self._actors]
         async with self._begin(Step.DATA, "sending a message each way"):
-            answers = await sdk.say(may)
+            answers = await self._during(sdk.say(may))
         for number, answer in enumerate(answers):
             if not may[number]:
                 outcome, words = Outcome.LEFT_OUT, "may not send data"
@@ -670,11 +749,11 @@ class _Round:
                 for actor in self._actors
             ]
             if sdk is not None and any(refused):
-                for number, answer in enumerate(await sdk.publish_refused(refused)):
+                for number, answer in enumerate(await self._during(sdk.publish_refused(refused))):
                     tried = (p._replace(allowed=False) for p in answer.publications)
                     both = (*self._players[number].publications, *tried)
                     self._set(number, publications=both)
-            for what in actions.TRIES:
+            for what in actions.HARMLESS if self._script.in_place else actions.TRIES:
                 # The client first: once removed, nobody could be refused anything any more.
                 for number in reversed(range(len(self._actors))):
                     await self._attempt(what, number)
@@ -721,6 +800,7 @@ class _Round:
             answers = await sdk.leave(len(self._actors))
             there = await self._play.still_there(self._route)
         for number, answer in enumerate(answers):
+            self._stop_if_replaced(number, answer.ended)
             outcome = Outcome.TIMEOUT if there[number] else Outcome.OK
             detail = "the server still has the participant" if there[number] else ""
             self._end(number, Step.LEAVING, outcome, answer.took_ms, detail)
@@ -731,7 +811,25 @@ class _Round:
     async def _begin(self, step: Step, words: str) -> AsyncIterator[None]:
         self.step = step
         async with self._play.step(step, self._prefix + words):
+            if self._play.company is not None and step not in _TOUCHING_NOBODY:
+                await self._play.company.look(step)
             yield
+
+    async def _during(self, work: Coroutine[Any, Any, T], *, joining: bool = False) -> T:
+        """Do it, in the booking's own room as long as nobody else comes in."""
+        company = self._play.company
+        return await (work if company is None else company.during(self.step, work, joining=joining))
+
+    def _know(self, first: Joined) -> None:
+        if self._play.company is not None:
+            self._play.company.shows_marks = first.protocol >= SHOWS_MARKS
+
+    def _stop_if_replaced(self, number: int, ended: str) -> None:
+        """Nobody of ours has taken that identity: the real one has come in."""
+        shared = share_identity(actor.shown for actor in self._actors)
+        if self._play.company is not None and ended == _REPLACED and not shared:
+            identity = self._actors[number].shown.identity_played
+            raise Stop(Stopped(self.step, identity, taken=True))
 
     def _deadline(self) -> Deadline:
         return self._play.deadline()
@@ -770,6 +868,13 @@ def _validated(answer: Exchange) -> tuple[Outcome, str]:
         return Outcome.FAILED, f"HTTP {answer.status}: {answer.body}"
     late = answer.problem in {Silence.TIMEOUT, Silence.SLOW}
     return (Outcome.TIMEOUT if late else Outcome.FAILED), str(answer.problem)
+
+
+def _left_by(session: Session) -> str:
+    """The reason of the Leave that ended it; nothing where it was not ended so."""
+    if isinstance(session.first, LeftAtOnce):
+        return session.first.reason
+    return "" if session.cut is None else session.cut.how.removeprefix("leave ")
 
 
 def _joined(session: Session) -> tuple[Outcome, str]:

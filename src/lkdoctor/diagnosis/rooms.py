@@ -270,7 +270,9 @@ def _is_refusal(answer: RoomsAnswer | ParticipantsAnswer | None) -> bool:
 
 
 def with_code(report: Report, code: ExitCode) -> Report:
-    """The report with what the command as a whole came to."""
+    """The report with what the command as a whole came to; a fault of ours stays one."""
+    if report.summary.exit_code is ExitCode.INTERNAL:
+        return report
     return report._replace(summary=report.summary._replace(exit_code=code))
 
 

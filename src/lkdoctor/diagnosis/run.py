@@ -13,10 +13,11 @@ from lkdoctor.clock import Clock
 from lkdoctor.diagnosis import way
 from lkdoctor.diagnosis.case import Case
 from lkdoctor.diagnosis.events import Listener, StepFinished, StepStarted, nobody
-from lkdoctor.diagnosis.fold import Skip
+from lkdoctor.diagnosis.fold import Skip, own_fault
 from lkdoctor.diagnosis.how import How, RtcPath
 from lkdoctor.diagnosis.plan import STEP_OF, Plan, Step, unproven
 from lkdoctor.diagnosis.signing import Signer
+from lkdoctor.errors import UsageError, exhausted, leaf
 from lkdoctor.facts import Facts
 from lkdoctor.facts.api import ApiFact, ForeignAnswer, RoomsAnswer, RoomsListed
 from lkdoctor.facts.clock import ClockFact
@@ -81,6 +82,8 @@ class Observed(NamedTuple):
     """Planned checks that were not reached in time."""
     durations: Mapping[str, float]
     interrupted_by: str | None
+    broken: Mapping[str, str] = {}
+    """Our own faults, by the check that they leave open, or by what else broke."""
 
 
 async def run(
@@ -101,6 +104,10 @@ async def run(
     except asyncio.CancelledError:
         # Ctrl-C: what we have is worth a report. A second one ends the process at once.
         running.interrupted_by = "signal"
+    except UsageError:
+        raise
+    except Exception as problem:  # noqa: BLE001 - what was seen before is worth a report
+        running.broke(Step.ROUTE, "look at the server", problem)
     return running.observed()
 
 
@@ -136,6 +143,7 @@ class _Run:
         self._deadline = Deadline.within(self._clock, seconds)
         self._grace = how.timeout_s - seconds
         self._reached: set[Step] = set()
+        self._broken: dict[str, str] = {}
         self.interrupted_by: str | None = None
         self._network: NetworkFact | None = None
         self._tls: TlsFact | None = None
@@ -167,13 +175,13 @@ class _Run:
             self._finish(Step.ROUTE, watch)
             async with asyncio.TaskGroup() as group:
                 if self._network.through is not None:
-                    group.create_task(self._look_past())
+                    group.create_task(self._kept(None, "look past the proxy", self._look_past()))
                 if not route.ready:
                     self._phases = signal.not_reached(route.phases)
                     await self._look_at_loopback()
                     return
-                for task in self._tasks(route):
-                    group.create_task(task)
+                for step, words, task in self._tasks(route):
+                    group.create_task(self._kept(step, words, task))
             if self._server is not None and self._is_lost():
                 await self._search(route, self._server)
             if self._server is not None and self._key_unknown_nearby():
@@ -181,27 +189,49 @@ class _Run:
                 found = self._server.server._replace(dev_mode=dev_mode)
                 self._server = self._server._replace(server=found)
 
-    def _tasks(self, route: Route) -> Iterator[Coroutine[None, None, None]]:
+    async def _kept(self, step: Step | None, words: str, task: Coroutine[None, None, None]) -> None:
+        """Do it; where it breaks, the others go on, and the report says so."""
+        try:
+            await task
+        except Exception as problem:  # noqa: BLE001 - a fault of ours costs its own step alone
+            self.broke(step, words, problem)
+
+    def broke(self, step: Step | None, words: str, problem: Exception) -> None:
+        """Take down a fault of ours, and which checks it leaves open; None leaves none open.
+
+        Raises:
+            Exception: the same, where this machine has run out of something.
+        """
+        if exhausted(leaf(problem)) is not None:
+            raise problem
+        said = own_fault(words, problem)
+        self._broken |= {check: said for check, of in STEP_OF.items() if of is step} or {
+            words: said
+        }
+
+    def _tasks(
+        self, route: Route
+    ) -> Iterator[tuple[Step | None, str, Coroutine[None, None, None]]]:
         """What is done at the same time once there is somebody to talk to."""
         steps = self._plan.steps
         if Step.JOIN in steps:
             # First, so that the connection that was dialled with is the join's: its phases are
             # then those of one socket, from DNS to the first message.
-            yield self._join(route)
+            yield Step.JOIN, "join", self._join(route)
         if Step.ROOT in steps:
-            yield self._root(route)
+            yield Step.ROOT, "GET /", self._root(route)
         if Step.VALIDATE in steps:
-            yield self._validate(route)
+            yield Step.VALIDATE, "question to /rtc/validate", self._validate(route)
         if Step.UPGRADE in steps:
-            yield self._upgrade(route)
+            yield Step.UPGRADE, "upgrade", self._upgrade(route)
         if Step.API in steps:
-            yield self._ask_api(route)
+            yield Step.API, "question to the server API", self._ask_api(route)
         if self._how.all_addresses:
-            yield self._each_address()
+            yield None, "look at every address", self._each_address()
         if self._how.follow_regions:
-            yield self._follow_regions(route)
+            yield None, "look at the regions", self._follow_regions(route)
         if self._how.repeat > 1 and Step.VALIDATE in steps:
-            yield self._validate_again(route)
+            yield None, "repeated question", self._validate_again(route)
 
     async def _look_past(self) -> None:
         """What clients find that do not honour the proxy."""
@@ -441,7 +471,7 @@ class _Run:
             if not was_there and signer is not None and room:
                 self._clean_up = await self._remove_if_empty(route, signer, room)
 
-    async def _remove_if_empty(self, route: Route, signer: Signer, room: str) -> CleanUp:
+    async def _remove_if_empty(self, route: Route, signer: Signer, room: str) -> CleanUp | None:
         """Remove a room that was not there before the join, unless somebody has come meanwhile."""
         ask = way.asking(route, self._clock, actions.GRACE)
         token = signer.sign({"roomCreate": True, "roomAdmin": True, "room": room})
@@ -452,7 +482,7 @@ class _Run:
     ) -> Session:
         path = CLASSIC_PATH if self._how.path is RtcPath.RTC else V1_PATH
         pings, hold = self._how.pings, self._how.hold_s
-        media = self._media_probe(route)
+        media = self._looking_at_media(route)
         session = await signal.join(
             route,
             token,
@@ -482,12 +512,16 @@ class _Run:
             self._session = session  # the first that failed stays
         return session
 
-    def _media_probe(self, route: Route) -> "MediaProbe | None":
+    def _looking_at_media(self, route: Route) -> "signal.Media | None":
         """What looks at media while a session is open; of several, the first."""
         if Step.MEDIA not in self._plan.steps or self._media is not None:
             return None
-        self._media = way.looking_at_media(route, self._clock)
-        return self._media
+        media = self._media = way.looking_at_media(route, self._clock)
+
+        async def look(talk: signal.Talk, deadline: Deadline) -> None:
+            await self._kept(Step.MEDIA, "look at media", media(talk, deadline))
+
+        return look
 
     async def _ask_api(self, route: Route) -> None:
         if not await self._may_send():
@@ -608,7 +642,7 @@ class _Run:
             media=self._media.fact if self._media else None,
         )
         skipped = {**self._without_session(), **self._unreached()}
-        return Observed(facts, skipped, _durations(facts), self.interrupted_by)
+        return Observed(facts, skipped, _durations(facts), self.interrupted_by, self._broken)
 
     def _without_session(self) -> dict[str, Skip]:
         """What was to be looked at from an open session, where there was none."""

@@ -17,6 +17,7 @@ def sign(
     ttl_s: float,
     identity: str = "lkdoctor",
     room_config: Mapping[str, object] | None = None,
+    attributes: Mapping[str, str] | None = None,
 ) -> Secret:
     """A token that allows this.
 
@@ -27,9 +28,12 @@ def sign(
         ttl_s: for so many seconds.
         identity: whose token it is.
         room_config: of the room that a join with it makes.
+        attributes: of the participant.
     """
     return mint(
-        TokenRequest(identity=identity, video=video, room_config=room_config),
+        TokenRequest(
+            identity=identity, video=video, room_config=room_config, attributes=attributes
+        ),
         api_key=pair.api_key.value,
         secret=pair.api_secret.value,
         now=now,

@@ -58,6 +58,8 @@ class ParticipantInfo(NamedTuple):
     tracks: tuple[TrackInfo, ...] = ()
     is_publisher: bool = False
     region: str = ""
+    mark: str = ""
+    """The attribute ``lkdoctor``, which only a rehearsal's participants carry."""
 
 
 class TwirpError(NamedTuple):

@@ -81,6 +81,14 @@ class PublishedPort(NamedTuple):
         return self.first <= last and first <= self.last
 
 
+class ServerImage(NamedTuple):
+    """A livekit-server's image that a compose file names with its version."""
+
+    origin: str
+    """``deploy/docker-compose.yml:4``"""
+    version: str
+
+
 class Reason(StrEnum):
     """What kept something from being read."""
 
@@ -117,6 +125,7 @@ class AppFact(NamedTuple):
     """Whether source in Go, PHP or Ruby seems to make ``https`` of ``wss`` itself."""
     cleartext: tuple[Cleartext, ...] = ()
     published: tuple[PublishedPort, ...] = ()
+    server_images: tuple[ServerImage, ...] = ()
     tracked: int | None = None
     """Files that git tracks there; None: not a git work tree, or its index could not be read."""
     secret_searched: bool = False

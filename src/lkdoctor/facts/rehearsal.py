@@ -274,6 +274,19 @@ class SdkEnd(NamedTuple):
     """Its last words on standard error, safe to show."""
 
 
+class Stopped(NamedTuple):
+    """Why a rehearsal in the booking's own room was not played to its end: to disturb nobody."""
+
+    step: Step
+    """What was to be played, or was being played."""
+    identity: str = ""
+    """Who came in; empty where it cannot be seen who is there."""
+    taken: bool = False
+    """Under an identity that the booking gives to one of the two."""
+    detail: str = ""
+    """Why it cannot be seen."""
+
+
 class RehearsalFact(NamedTuple):
     """A rehearsal: who played what, and how it went."""
 
@@ -294,12 +307,14 @@ class RehearsalFact(NamedTuple):
     """Participants of ours whom the server still had at the end."""
     sdk_end: SdkEnd | None = None
     """Why it was not played to its end, where that was the SDK's process."""
+    stopped: Stopped | None = None
+    """The same, where it was somebody else."""
 
-    def results(self, step: Step) -> list[StepResult]:
-        """How the step went for everybody of every round in which it was reached."""
+    def results(self, step: Step, rounds: tuple[Round, ...] | None = None) -> list[StepResult]:
+        """How the step went for everybody of every round in which it was reached, or of these."""
         return [
             result
-            for one in self.rounds
+            for one in (self.rounds if rounds is None else rounds)
             for player in one.players
             if (result := player.step(step)).outcome is not Outcome.NOT_REACHED
         ]

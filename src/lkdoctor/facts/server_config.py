@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from lkdoctor.config import server_yaml
 from lkdoctor.config.server_files import ServerFiles
-from lkdoctor.config.server_schema import nearest, schema
+from lkdoctor.config.server_schema import CHART, nearest, schema
 from lkdoctor.config.server_yaml import Node, Shape, YamlError
 from lkdoctor.config.target import Target
 from lkdoctor.facts.env import Looks, looks_like
@@ -136,6 +136,8 @@ class ServerConfigFact(NamedTuple):
     app_key: str = ""
     """The app's API key, masked; empty where it has none."""
     app_key_origin: str = ""
+    chart: bool = False
+    """LiveKit's Helm chart starts the server: unknown keys pass, TURN's certificate is in variables."""
 
     def entry(self, path: str) -> Entry | None:
         """A setting that is written, unless its value is empty."""
@@ -253,6 +255,7 @@ class _Reader:
             ),
             app_key=_shown_key(own.value) if own is not None else "",
             app_key_origin=own.origin if own is not None else "",
+            chart=found.chart,
         )
 
     def _at(self, node: Node) -> str:
@@ -298,7 +301,7 @@ class _Reader:
             below = f"{pattern}.*" if free else _joined(pattern, name)
             known = schema().kinds(below)
             strangers = [v for v in schema().versions if v in versions and v not in known]
-            if strangers:
+            if strangers and below not in CHART:
                 self._unknown(key, value, pattern, here, strangers)
             if known:
                 self._walk(value, below, here, versions & set(known))

@@ -25,6 +25,7 @@ from lkdoctor.facts.app import (
     Host,
     PublishedPort,
     Reason,
+    ServerImage,
     UnawaitedToken,
     Unread,
 )
@@ -166,6 +167,7 @@ class _Looking:
         self._swaps = False
         self._cleartext: list[Cleartext] = []
         self._published: list[PublishedPort] = []
+        self._images: list[ServerImage] = []
         self._unread: list[Unread] = []
         self._secret_in: list[str] = []
         self._tracked = self._ask_index()
@@ -278,12 +280,16 @@ class _Looking:
 
     def _compose(self, path: str) -> None:
         data = self._data(path, MAX_SOURCE, quiet=True)
+        text = (data or b"").decode("utf-8-sig", "replace")
         try:
-            found = compose.published((data or b"").decode("utf-8-sig", "replace"))
+            found, images = compose.published(text), compose.images(text)
         except YamlError as problem:
             words = f"{problem.problem} (line {problem.line})"
             self._leave(path, safe(words, 120), Reason.BROKEN)
             return
+        self._images += [
+            ServerImage(f"{self._origin(path)}:{line}", version) for line, version in images
+        ]
         self._published += [
             PublishedPort(
                 origin=f"{self._origin(path)}:{port.line}",
@@ -398,6 +404,7 @@ class _Looking:
             swaps_scheme=self._swaps,
             cleartext=tuple(self._cleartext[:MAX_SAID]),
             published=tuple(self._published[: compose.MAX_PORTS]),
+            server_images=tuple(self._images[:MAX_SAID]),
             tracked=None if self._tracked is None else len(self._tracked),
             secret_searched=self._tracked is not None and bool(self._needle),
             secret_in=tuple(sorted(self._secret_in)),

@@ -13,7 +13,7 @@ from lkdoctor.redact import shown
 from lkdoctor.report.findings import commands, word
 from lkdoctor.report.human import verdict
 from lkdoctor.report.layout import Canvas, plain
-from lkdoctor.report.model import Report
+from lkdoctor.report.model import Report, Status
 
 MOST: Final = 10
 """Annotations of one level that GitHub shows for a step; more would push each other out."""
@@ -35,6 +35,8 @@ def annotations(report: Report) -> Iterator[str]:
     left_out = sum(max(0, count - MOST) for count in shown.values())
     if left_out:
         yield f"lkdoctor: {left_out} more findings, of which GitHub shows no annotation\n"
+    for words in dict.fromkeys(c.summary for c in report.checks if c.status is Status.ERROR):
+        yield f"::warning title=lkdoctor::{_escaped(words, _TEXT)}\n"
     # Foreign words stand in it only behind ours, so the line can be no command.
     yield "lkdoctor: " + plain(verdict(report, Canvas(width=None))).replace("\n", "   ").strip()
     yield "\n"

@@ -193,6 +193,8 @@ def told(
     for clean_up in fact.clean_ups:
         became = (clean_up.detail or "removed") if clean_up.removed else "NOT removed"
         yield "room", f"{clean_up.room} {became}"
+    if fact.stopped is not None:
+        yield "stopped", f"at: {NAMES[fact.stopped.step]}"
     if fact.sdk_end is not None:
         yield "SDK's process", f"{fact.sdk_end.how}, at: {NAMES[fact.sdk_end.step]}"
 

@@ -25,6 +25,7 @@ from lkdoctor.facts.rehearsal import (
     SdkEnd,
     Step,
     StepResult,
+    Stopped,
     TurnTry,
     loss,
     share_identity,
@@ -81,7 +82,21 @@ def _check(step: Step, title: str, needs: Step | None = None) -> Check:
     )
 
 
+def _see_alone(rehearsal: RehearsalFact) -> str | None:
+    return "nobody else came in" if rehearsal.in_place else None
+
+
+_ALONE: Final = Check(
+    "rehearsal.alone",
+    Layer.MEDIA,
+    "Nobody of the booking's own room is disturbed",
+    _see_alone,
+    effect=Effect.API_READ,
+    by_option=True,
+)
+
 CHECKS = (
+    _ALONE,
     _check(Step.TOKEN, "The server takes both tokens, for one room and two people"),
     _check(Step.SIGNALLING, "Both may join", Step.TOKEN),
     _check(Step.CONNECTION, "Both get a peer connection", Step.SIGNALLING),
@@ -185,6 +200,35 @@ def _sdk_ended(rehearsal: RehearsalFact) -> Iterator[Judgement]:
         evidence.append(Evidence("its last words", end.said, None, "rehearsal"))
     check = next(check for check in CHECKS if check.id == f"rehearsal.{end.step}")
     yield Judgement(tuple(evidence), check=check)
+
+
+def _somebody_came(rehearsal: RehearsalFact) -> Iterator[Judgement]:
+    stopped = rehearsal.stopped
+    if stopped is None:
+        return
+    at = Evidence("while playing", NAMES[stopped.step], None, "rehearsal")
+    if stopped.identity:
+        label = "came in under an identity of the booking" if stopped.taken else "came in"
+        yield Judgement(
+            (Evidence(label, stopped.identity, "lkdoctor's own two alone", "rehearsal"), at),
+            fix=(_COPY,) if stopped.taken else (_COPY, _BESIDE),
+        )
+        return
+    unseen = Evidence("list of participants", one_line(stopped.detail), "a list", "rehearsal")
+    yield Judgement(
+        (unseen, at),
+        title="It cannot be seen who is in the room",
+        cause="A participant is thrown out by whoever joins under the same identity, so nothing is played "
+        "in a room of which the server API does not say who is in it.",
+        fix=(
+            _COPY,
+            FixStep("See what the server API answers:", command="lkdoctor rooms show ROOM"),
+        ),
+    )
+
+
+_COPY: Final = FixStep("Rehearse in a throw-away copy of the room: leave out --in-place.")
+_BESIDE: Final = FixStep("--yes rehearses beside people, who see and hear it.")
 
 
 # ------------------------------------------------------------------ the way of the media
@@ -773,6 +817,11 @@ def _joined(fact: RehearsalFact, **fields: object) -> Facts:
     return facts._replace(signal=facts.signal._replace(first=first))
 
 
+def _interrupted() -> RehearsalFact:
+    fact = stopped(Step.PUBLISHING, Outcome.NOT_REACHED)._replace(in_place=True)
+    return fact._replace(stopped=Stopped(Step.PUBLISHING, "carl", taken=True))
+
+
 def _without_sdk() -> Facts:
     fact = stopped(Step.PUBLISHING, Outcome.BROKEN_OFF, "the SDK's process ended")
     return _played(fact._replace(sdk_end=SdkEnd(Step.PUBLISHING, "killed by SIGKILL")))
@@ -858,6 +907,23 @@ def _rule(
 _WAYS: Final = FixStep("See which ways of media get through from here:", command="lkdoctor ice")
 
 RULES = (
+    Rule(
+        code="rehearsal-somebody-came",
+        check=_ALONE.id,
+        layer=Layer.MEDIA,
+        severity=Severity.WARNING,
+        confidence=Confidence.CERTAIN,
+        title="Somebody came into the room, and the rehearsal stopped",
+        symptoms=("DUPLICATE_IDENTITY",),
+        cause="While the booking was rehearsed in its own room, somebody else came in. lkdoctor's participants "
+        "left at once, so that nobody is disconnected, muted or disturbed; what was not played is not known.",
+        how="The participants of the room are listed before each step and during it.",
+        fix=(_COPY, _BESIDE),
+        source="livekit-server 1.13.5 pkg/service/roommanager.go (DUPLICATE_IDENTITY), roomservice.go",
+        judge=_somebody_came,
+        sick=lambda: _played(_interrupted()),
+        healthy=lambda: _played(played()._replace(in_place=True)),
+    ),
     _rule(
         "rehearsal-rooms-differ",
         Step.TOKEN,

@@ -4,9 +4,10 @@ import ipaddress
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, assert_never
 
-from lkdoctor.config.server_schema import schema
+from lkdoctor.config.server_schema import NEWER, numbers, schema, speaking_for
 from lkdoctor.facts import Facts
 from lkdoctor.facts.api import ApiFact, RoomsListed
+from lkdoctor.facts.app import AppFact
 from lkdoctor.facts.media import MediaFact
 from lkdoctor.facts.network import NetworkFact, Resolved, TcpConnected, TcpRefused
 from lkdoctor.facts.server_config import (
@@ -51,36 +52,106 @@ def _version(signal: SignalFact | None) -> str:
     return first.server_version if isinstance(first, Joined) else ""
 
 
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".")[:3] if part.isdigit())
-
-
-def _on_record(version: str) -> str:
-    """The newest version on record that is no newer than this one."""
-    older = [v for v in schema().versions if _numbers(v) <= _numbers(version)]
-    return older[-1] if older else schema().versions[0]
-
-
 # ------------------------------------------------------------------ env-config-strict
 
 
 def _strict(
-    server_config: ServerConfigFact, signal: SignalFact | None = None
+    server_config: ServerConfigFact,
+    signal: SignalFact | None = None,
+    app: AppFact | None = None,
+    network: NetworkFact | None = None,
 ) -> Iterator[Judgement]:
     running = _version(signal)
-    newest = schema().versions[-1]
-    asked = _on_record(running) if running else newest
-    flaws = [flaw for flaw in server_config.flaws if asked in flaw.versions]
-    if not flaws:
-        return
-    first = flaws[0]
-    certain = running or any(set(flaw.versions) == set(schema().versions) for flaw in flaws)
-    yield Judgement(
-        tuple(_flaw(flaw) for flaw in flaws[:6]),
-        title=_flaw_title(first),
-        confidence=None if certain else Confidence.LIKELY,
+    whence = _version_named(running, app)
+    version = running or (whence.observed if whence is not None else "")
+    asked = speaking_for(version) or schema().versions[-1:]
+    covered = bool(speaking_for(version))
+    flaws = [flaw for flaw in server_config.flaws if asked[0] in flaw.versions]
+    unknown = [flaw for flaw in flaws if flaw.what is FlawKind.UNKNOWN]
+    if server_config.chart and unknown:
+        yield _passed_over(unknown)
+    elif not covered:
+        down = network is not None and any(isinstance(t, TcpRefused) for t in network.tcp)
+        # A key that resembles none may be one of a newer server; a server that is down is not well.
+        foreign = [f for f in unknown if f.path in NEWER or not (f.near or down)]
+        flaws = [flaw for flaw in flaws if flaw not in foreign]
+        if foreign:
+            yield _perhaps_newer(foreign, version)
+    if server_config.chart:
+        flaws = [flaw for flaw in flaws if flaw not in unknown]
+    if flaws:
+        yield _refused(flaws, asked, whence if covered else None, runs=bool(running))
+
+
+def _refused(
+    flaws: list[Flaw], asked: tuple[str, ...], version: Evidence | None, *, runs: bool
+) -> Judgement:
+    """What keeps a server from starting with this configuration."""
+    known = version is not None
+    return Judgement(
+        (*(_flaw(flaw) for flaw in flaws[:6]), *((version,) if version is not None else ())),
+        title=_flaw_title(flaws[0], known=known),
+        cause=f"{_CAUSE} {_RUNS}" if known and runs else None,
+        confidence=None
+        if any(_is_sure(flaw, asked, known=known) for flaw in flaws)
+        else Confidence.LIKELY,
         fix=tuple(_flaw_fix(flaws)),
-        location=first.location,
+        location=flaws[0].location,
+    )
+
+
+def _is_sure(flaw: Flaw, asked: tuple[str, ...], *, known: bool) -> bool:
+    """Whether this server refuses it: a newer one has more keys, but no other kinds of values."""
+    if known:
+        return set(asked) <= set(flaw.versions)
+    return flaw.what is not FlawKind.UNKNOWN and set(schema().versions) <= set(flaw.versions)
+
+
+def _version_named(running: str, app: AppFact | None) -> Evidence | None:
+    """The server's version as it says it itself, or as the project's compose files do."""
+    if running:
+        return Evidence("server version", one_line(running, 20), None, "join")
+    images = app.server_images if app is not None else ()
+    if len({image.version for image in images}) != 1:
+        return None
+    return Evidence(f"livekit-server's image ({images[0].origin})", images[0].version, None, "app")
+
+
+def _perhaps_newer(flaws: list[Flaw], version: str) -> Judgement:
+    """Keys that only a server newer than those on record can know."""
+    newest = schema().versions[-1]
+    newer = any(flaw.path in NEWER for flaw in flaws)
+    this = f"this one is {version}" if version else "which one this is, is not known here"
+    places = ", ".join(f"{flaw.path} ({flaw.location})" for flaw in flaws[:4])
+    return Judgement(
+        tuple(_flaw(flaw) for flaw in flaws[:6]),
+        title=fitting(f"No server up to {newest} knows the key {flaws[0].path}")
+        or f"A key that no server up to {newest} knows",
+        cause=f"livekit-server up to {newest} ends at once where its YAML holds a key that it does not "
+        f"know, unless it runs with --disable-strict-config. Newer ones {'know' if newer else 'may know'} "
+        f"it; {this}.",
+        severity=Severity.WARNING,
+        confidence=Confidence.HINT if newer or version else Confidence.LIKELY,
+        fix=(
+            FixStep("See which version it is:", command="livekit-server --version"),
+            FixStep(f"Where that is {newest} or older, update it, or take out {places}."),
+        ),
+        location=flaws[0].location,
+    )
+
+
+def _passed_over(flaws: list[Flaw]) -> Judgement:
+    """Unknown keys of a server that the Helm chart starts."""
+    return Judgement(
+        tuple(_flaw(flaw) for flaw in flaws[:6]),
+        title=fitting(f"The server passes over the key {flaws[0].path}")
+        or "The server passes over a key of its configuration",
+        cause="LiveKit's Helm chart starts the server with --disable-strict-config: a key that it does "
+        "not know has no effect, and nothing says so.",
+        severity=Severity.WARNING,
+        confidence=Confidence.LIKELY,
+        fix=tuple(_flaw_fix(flaws))[:-1],
+        location=flaws[0].location,
     )
 
 
@@ -99,10 +170,13 @@ def _flaw(flaw: Flaw) -> Evidence:
             return _seen(flaw.location, flaw.detail, "YAML such as port: 7880")
 
 
-def _flaw_title(flaw: Flaw) -> str | None:
+def _flaw_title(flaw: Flaw, *, known: bool) -> str | None:
     match flaw.what:
-        case FlawKind.UNKNOWN:
+        case FlawKind.UNKNOWN if known:
             return fitting(f"The server does not know the key {flaw.path}")
+        case FlawKind.UNKNOWN:
+            newest = schema().versions[-1]
+            return fitting(f"No server up to {newest} knows the key {flaw.path}")
         case FlawKind.WRONG_TYPE:
             return fitting(f"The server cannot use the value of {flaw.path}")
         case FlawKind.TWICE:
@@ -110,6 +184,16 @@ def _flaw_title(flaw: Flaw) -> str | None:
         case FlawKind.SYNTAX:
             return "LIVEKIT_CONFIG holds no configuration"
 
+
+_CAUSE: Final = (
+    "livekit-server reads its YAML strictly: a key that it does not know, a value of another kind or a "
+    "key that stands twice, and it ends before it listens. Often coturn's settings stand under turn:, "
+    "which configures LiveKit's own TURN server."
+)
+_RUNS: Final = (
+    "The server that answers runs: it was started with another file or with --disable-strict-config, "
+    "or before this one was changed."
+)
 
 _TURN_SERVERS: Final = Snippet(
     "yaml",
@@ -216,7 +300,9 @@ def _no_keys(server_config: ServerConfigFact) -> Iterator[Judgement]:
     yield Judgement(
         (_seen(server_config.key_file or server_config.origin, "no keys", "keys: with one pair"),),
         title="No API key is configured, so the server does not start",
-        confidence=Confidence.LIKELY,
+        # A chart's may come from a secret, too.
+        severity=Severity.WARNING if server_config.chart else None,
+        confidence=Confidence.HINT if server_config.chart else Confidence.LIKELY,
         location=server_config.origin,
     )
 
@@ -601,7 +687,7 @@ def _external_ip(
 ) -> Iterator[Judgement]:
     fact = server_config
     running = _version(signal)
-    if running and _numbers(running) < (1, 6):
+    if running and numbers(running) < (1, 6):
         return  # there node_ip counts
     variable = fact.variable("NODE_IP")
     entry = fact.entry("rtc.node_ip")
@@ -628,7 +714,7 @@ def _variable_ignored(
         variable = server_config.variable(name)
         if variable is None or server_config.variable(right) or server_config.entry(path):
             continue
-        if name == "LIVEKIT_RTC_NODE_IP" and running and _numbers(running) < (1, 10):
+        if name == "LIVEKIT_RTC_NODE_IP" and running and numbers(running) < (1, 10):
             continue
         certain = running or name == "LIVEKIT_RTC_UDP_PORT"
         yield Judgement(
@@ -673,7 +759,8 @@ def _turn_443(server_config: ServerConfigFact, url: UrlFact | None = None) -> It
             ),
             location=fact.where("turn.domain"),
         )
-    elif port != 443 and not fact.yes("turn.external_tls"):
+    elif port != 443 and not fact.yes("turn.external_tls") and not fact.chart:
+        # The chart's own load balancer carries 443 to it.
         yield Judgement(
             (
                 _seen("turn.tls_port", str(port), "443"),
@@ -711,6 +798,8 @@ def _turn_domain(server_config: ServerConfigFact) -> Iterator[Judgement]:
         )
     pairs = (("turn.cert_file", "LIVEKIT_TURN_CERT"), ("turn.key_file", "LIVEKIT_TURN_KEY"))
     missing = [p for p, v in pairs if not fact.text(p) and not fact.variable(v)]
+    if fact.chart:
+        return  # it mounts the certificate, and says where in these variables
     if missing and not fact.yes("turn.external_tls"):
         # Its variables may be set where the server runs.
         yield Judgement(
@@ -747,7 +836,7 @@ def _turn_peer_denied(
 ) -> Iterator[Judgement]:
     fact, entry = server_config, _node_ip(server_config)
     running = _version(signal)
-    if entry is None or not fact.yes("turn.enabled") or (running and _numbers(running) < (1, 12)):
+    if entry is None or not fact.yes("turn.enabled") or (running and numbers(running) < (1, 12)):
         return
     found = addresses(entry.text)
     allowed = fact.items("turn.allow_restricted_peer_cidrs")
@@ -1075,11 +1164,9 @@ RULES: Final = (
             "could not parse config: yaml: unmarshal errors",
             "field host not found in type config.TURNConfig",
         ),
-        cause="livekit-server reads its YAML strictly: a key that it does not know, a value of another "
-        "kind or a key that stands twice, and it ends before it listens. Often coturn's settings stand "
-        "under turn:, which configures LiveKit's own TURN server.",
+        cause=_CAUSE,
         how="Every key and the kind of every value of the YAML is compared with those of livekit-server, "
-        "version by version.",
+        "version by version; certain where this server's version is known and one of those.",
         fix=(
             FixStep("Correct, or take out, the key in the line that is named."),
             FixStep(

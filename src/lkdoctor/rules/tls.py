@@ -87,11 +87,45 @@ def _names(certificate: Certificate | None) -> tuple[Evidence, ...]:
     return (Evidence("certificate for", one_line(named) + more, None, "net"),)
 
 
-def _issuer(certificate: Certificate | None) -> tuple[Evidence, ...]:
+def _issuer(certificate: Certificate | None, expected: str | None = None) -> tuple[Evidence, ...]:
     if certificate is None:
         return ()
     issuer = "itself" if certificate.self_signed else one_line(certificate.issuer)
-    return (Evidence("issued by", issuer, "an authority that this machine knows", "net"),)
+    return (Evidence("issued by", issuer, expected, "net"),)
+
+
+def _known(tls: TlsFact) -> str:
+    """What was asked for of the issuer."""
+    if tls.ca_file is None:
+        return "an authority that this machine knows"
+    return f"an authority of {one_line(tls.ca_file, 60)}, or one that this machine knows"
+
+
+def _chain(tls: TlsFact) -> str:
+    return "a chain to a known authority" if tls.ca_file is None else f"a chain to {_known(tls)}"
+
+
+def _not_of(ca_file: str) -> str:
+    return (
+        f"The certificate leads to no authority of {one_line(ca_file, 60)}, nor to one that this machine "
+        "trusts: the file holds another root, or the server does not send what stands between its "
+        "certificate and that root."
+    )
+
+
+def _other_authority(ca_file: str) -> tuple[FixStep, ...]:
+    """What to do where an authority was given, and it is not the certificate's."""
+    import shlex
+
+    return (
+        FixStep(
+            "See which authority is in that file; it has to be the root that the certificate's chain ends at:",
+            command=f"openssl x509 -noout -subject -issuer -in {shlex.quote(ca_file)}",
+        ),
+        FixStep(
+            "Have the server send the intermediate certificates between its own and that root, too."
+        ),
+    )
 
 
 def _validity(certificate: Certificate | None, clock: ClockFact | None) -> tuple[Evidence, ...]:
@@ -113,14 +147,17 @@ def _untrusted(tls: TlsFact) -> Iterator[Judgement]:
     if attempt is None or _has_no_roots(tls) or _inspector(attempt) or _is_leaf_alone(attempt):
         return  # tls-client-roots-missing, tls-intercepted, tls-incomplete-chain
     proof = (
-        _verification(attempt, "a chain to a known authority"),
-        *_issuer(attempt.certificate),
+        _verification(attempt, _chain(tls)),
+        *_issuer(attempt.certificate, _known(tls)),
         *_names(attempt.certificate),
     )
+    cause = None if tls.ca_file is None else _not_of(tls.ca_file)
+    fix = () if tls.ca_file is None else _other_authority(tls.ca_file)
     if attempt.reason is Distrust.SELF_SIGNED:
-        yield Judgement(proof, title=fitting(f"The certificate of {tls.host} is self-signed"))
+        title = fitting(f"The certificate of {tls.host} is self-signed")
+        yield Judgement(proof, title=title, cause=cause, fix=fix)
     elif attempt.reason is Distrust.UNKNOWN_ISSUER:
-        yield Judgement(proof)
+        yield Judgement(proof, cause=cause, fix=fix)
     else:
         yield Judgement(
             proof,
@@ -145,10 +182,10 @@ def _roots_missing(tls: TlsFact) -> Iterator[Judgement]:
     places = ", ".join(one_line(place, 60) for place in tls.roots_at) or "the system's store"
     yield Judgement(
         (
-            _verification(attempt, "a chain to a known authority"),
+            _verification(attempt, _chain(tls)),
             Evidence("authorities known here", "none", "about 140", "env"),
             Evidence("looked for in", places, None, "env"),
-            *_issuer(attempt.certificate),
+            *_issuer(attempt.certificate, _known(tls)),
         )
     )
 
@@ -173,9 +210,9 @@ def _incomplete_chain(tls: TlsFact) -> Iterator[Judgement]:
         return
     yield Judgement(
         (
-            _verification(attempt, "a chain to a known authority"),
+            _verification(attempt, _chain(tls)),
             Evidence("certificates sent", "1, the server's own", "2 or more", "net"),
-            *_issuer(attempt.certificate),
+            *_issuer(attempt.certificate, _known(tls)),
             Evidence(
                 "the issuer's is at", one_line(attempt.certificate.issuer_at), "sent along", "net"
             ),
@@ -211,17 +248,19 @@ def _intercepted(tls: TlsFact) -> Iterator[Judgement]:
     certificate = getattr(attempt, "certificate", None)
     trusted = isinstance(attempt, TlsEstablished)
     verification = (
-        (_verification(attempt, "a chain to a known authority"),)
-        if isinstance(attempt, TlsDistrusted)
-        else ()
+        (_verification(attempt, _chain(tls)),) if isinstance(attempt, TlsDistrusted) else ()
+    )
+    whose = " by --ca-file" if tls.ca_file else ""
+    believed = (
+        "Nobody looked at it here (--insecure); clients do."
+        if tls.insecure
+        else f"Its root is trusted here{whose}, so signalling may work; media may not."
     )
     yield Judgement(
-        (*verification, *_issuer(certificate), *_names(certificate)),
+        (*verification, *_issuer(certificate, "the server's own authority"), *_names(certificate)),
         title=fitting(f"{name} stands between this machine and LiveKit"),
         severity=Severity.WARNING if trusted else None,
-        cause=f"{_INTERCEPTED} Its root is trusted here, so signalling may work; media may not."
-        if trusted
-        else None,
+        cause=f"{_INTERCEPTED} {believed}" if trusted else None,
     )
 
 
@@ -296,7 +335,12 @@ def _expires_soon(tls: TlsFact, clock: ClockFact) -> Iterator[Judgement]:
     notice = min(7 * _DAY, (certificate.not_after - certificate.not_before) / 6)
     if 0 <= left < notice:
         yield Judgement(
-            _validity(certificate, clock), title=f"The certificate ends in {_span(left)}"
+            _validity(certificate, clock),
+            title=f"The certificate ends in {_span(left)}",
+            cause=None
+            if attempt.verified
+            else "By now it should have been renewed; nobody can connect once it has ended. Whether it is "
+            "good for clients today was not checked (--insecure).",
         )
 
 

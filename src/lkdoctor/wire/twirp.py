@@ -32,6 +32,9 @@ from lkdoctor.wire.url import authority
 MAX_ANSWER: Final = 8 * 1024 * 1024
 """Bytes of an answer: about 8000 rooms."""
 
+MARK: Final = "lkdoctor"
+"""The attribute by which a rehearsal knows its own participants again."""
+
 _MAX_NAME: Final = 512
 """LiveKit allows 256 bytes of room name and identity."""
 
@@ -80,6 +83,15 @@ def done(answer: http.Answer | NoAnswer, exchange: Exchange) -> TwirpError | For
     return None if isinstance(said, dict) else said
 
 
+def why(problem: TwirpError | ForeignAnswer) -> str:
+    """Why a call did not do its work, in one line that is safe to show."""
+    if isinstance(problem, TwirpError):
+        return f"{problem.code}: {problem.msg}"
+    if isinstance(problem.exchange, NoAnswer):
+        return f"{problem.exchange.problem}: {problem.exchange.detail}"
+    return safe(f"HTTP {problem.exchange.status}: {problem.exchange.body}", 300)
+
+
 def _said(
     answer: http.Answer | NoAnswer, exchange: Exchange, holds: str | None = None
 ) -> dict[str, Any] | TwirpError | ForeignAnswer:
@@ -117,7 +129,7 @@ def _room(room: dict[str, Any]) -> RoomInfo:
 
 
 def _participant(one: dict[str, Any]) -> ParticipantInfo:
-    permission = one.get("permission")
+    permission, attributes = one.get("permission"), one.get("attributes")
     return ParticipantInfo(
         identity=_text(one, "identity"),
         name=_text(one, "name"),
@@ -129,6 +141,7 @@ def _participant(one: dict[str, Any]) -> ParticipantInfo:
         tracks=tuple(_track(track) for track in _objects(one.get("tracks"))),
         is_publisher=one.get("is_publisher") is True,
         region=_text(one, "region"),
+        mark=_text(attributes, MARK) if isinstance(attributes, dict) else "",
     )
 
 
