@@ -128,6 +128,22 @@ def test_every_module_says_what_it_is(module: str) -> None:
     assert re.search(r"[.:;,\"]$|\.\"\"\"$", first[1].strip()), first[1]
 
 
+RAISES = {
+    r"\.(?:exists|is_dir|is_file|is_symlink|is_mount)\(\)": "lkdoctor.places, whose answers raise nothing",
+    r"\bint\([^()]*\) if .*\.is(?:digit|decimal)\(": "lkdoctor.digits.number: int refuses what isdigit takes",
+}
+
+
+@pytest.mark.parametrize("module", modules())
+def test_no_module_asks_what_may_raise(module: str) -> None:
+    text = (SOURCE / module).read_text(encoding="utf-8")
+    for pattern, instead in RAISES.items():
+        if module.startswith("sandbox/"):  # shares nothing with the rest
+            continue
+        found = re.search(pattern, text)
+        assert found is None, f"{found[0]}: use {instead}"
+
+
 @pytest.mark.parametrize("name", lkdoctor.__all__)
 def test_every_public_name_is_there_and_documented(name: str) -> None:
     value = getattr(lkdoctor, name)

@@ -17,7 +17,7 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from lkdoctor import names
+from lkdoctor import digits, names
 from lkdoctor.errors import UsageError
 from lkdoctor.tokens import grants
 
@@ -121,7 +121,7 @@ def _pattern(booking: Mapping[str, object], origin: str) -> str | None:
         raise UsageError(f"{origin}: booking.id_pattern is not a text", advice=advice)
     try:
         re.compile(value)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         message = f"{origin}: booking.id_pattern is not a regular expression: {error}"
         raise UsageError(message, advice=advice) from None
     return value
@@ -180,10 +180,10 @@ def why_not(rules: BookingRules, value: str) -> str | None:
         return None
     expression, words = pattern
     reasons = []
-    fixed = re.search(r"\{(\d+)\}$", expression)
+    fixed = re.search(r"\{([0-9]+)\}$", expression)
     if fixed and expression.startswith("[") and expression.count("]") == 1:
         wrong = sorted({c for c in value if not re.fullmatch(expression[: fixed.start()], c)})
-        if len(value) != int(fixed[1]):
+        if len(value) != digits.number(fixed[1]):
             reasons.append(f"it has {len(value)} characters, not {fixed[1]}")
         if wrong:
             shown = " ".join(repr(c) for c in wrong[:5])

@@ -191,8 +191,8 @@ def test_what_is_no_log(data: bytes, advice: str, shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        pytest.param(["--log", "absent.log"], "cannot read absent.log", id="no such file"),
-        pytest.param(["--log", "."], "cannot read .", id="a folder"),
+        pytest.param(["--log", "absent.log"], "--log absent.log: no such file", id="no such file"),
+        pytest.param(["--log", "."], "--log .: is a directory", id="a folder"),
         pytest.param(["tls-expired", "--log", "-"], "exclude each other", id="a code and a log"),
         pytest.param(["--log", "-", "--save", "x"], "no report to save", id="nothing to save"),
     ],

@@ -27,7 +27,7 @@ def test_a_file_is_its_owner_s_alone(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as failed:
         files.write(tmp_path / "absent" / "a", "")
-    expected = f"cannot write {tmp_path / 'absent' / 'a'}: No such file or directory"
+    expected = f"cannot write {tmp_path / 'absent' / 'a'}: no such folder"
     assert failed.value.message == expected
 
 

@@ -92,7 +92,7 @@ def test_a_saved_report_is_its_owner_s_alone(tmp_path: Path) -> None:
 def test_a_report_that_cannot_be_saved_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as failed:
         shown(REFUSED, OutputOptions(save=tmp_path / "absent" / "report.json"))
-    expected = f"cannot write {tmp_path / 'absent' / 'report.json'}: No such file or directory"
+    expected = f"cannot write {tmp_path / 'absent' / 'report.json'}: no such folder"
     assert failed.value.message == expected
 
 

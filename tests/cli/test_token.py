@@ -345,7 +345,7 @@ def test_a_file_is_read_as_any_shell_writes_it(shell: Shell, encoding: str) -> N
 
 
 def test_missing_files_and_variables_are_usage_errors(shell: Shell) -> None:
-    assert "No such file" in shell("token", "decode", "@nowhere").err
+    assert "@FILE no.where: no such file" in shell("token", "decode", "@no.where").err
     assert "NOWHERE is not set" in shell("token", "decode", "--from-env", "NOWHERE").err
 
 

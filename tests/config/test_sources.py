@@ -205,10 +205,10 @@ def test_a_secret_from_a_file_or_standard_input(tmp_path: Path) -> None:
             "standard input cannot hold both the secret and the token",
             id="standard input twice",
         ),
-        pytest.param(Given(token_file="none"), "--token-file none: no such file", id="no file"),
+        pytest.param(Given(token_file="./no"), "--token-file ./no: no such file", id="no file"),
         pytest.param(Given(token_file="."), "--token-file .: is a directory", id="a directory"),
         pytest.param(
-            Given(token_file="a\0b"), "--token-file a\\x00b: not the name of a file", id="a NUL"
+            Given(token_file="a.\0b"), "--token-file a.\\x00b: not the name of a file", id="a NUL"
         ),
         pytest.param(Given(token_file="-"), "--token-file -: empty", id="nothing piped"),
         pytest.param(

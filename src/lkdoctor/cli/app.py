@@ -152,6 +152,7 @@ def root(
 def run(arguments: list[str]) -> int:
     """Run a command line and return its exit code; nothing is ever raised."""
     _open_what_is_closed()
+    _forget_a_key_log_that_cannot_be()
     if "_LKDOCTOR_COMPLETE" in os.environ:
         # Typer does this by itself only where it also adds options for it.
         from typer.completion import completion_init  # type: ignore[attr-defined]  # not declared
@@ -194,6 +195,22 @@ def _open_what_is_closed() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - as long as the process
+
+
+def _forget_a_key_log_that_cannot_be() -> None:
+    """Go on without ``SSLKEYLOGFILE`` where it cannot be written, as curl and browsers do.
+
+    Python's ssl raises where a context is made, which libraries do when they are imported.
+    """
+    name = os.environ.get("SSLKEYLOGFILE")
+    if not name:
+        return
+    try:
+        open(name, "ab").close()  # noqa: PTH123 - pathlib is not loaded here
+    except (OSError, ValueError) as error:
+        del os.environ["SSLKEYLOGFILE"]
+        reason = getattr(error, "strerror", None) or str(error)
+        _complain(f"note: SSLKEYLOGFILE is ignored: it cannot be written ({reason})")
 
 
 def _misused(error: Exception) -> int | None:

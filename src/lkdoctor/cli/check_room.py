@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 import typer
 
+from lkdoctor import places
 from lkdoctor.cli.app import subcommand
 from lkdoctor.cli.options import FailOn, OutputOptions, command
 from lkdoctor.cli.output import show
@@ -91,7 +92,7 @@ def _given(names: list[str], streams: Streams) -> Iterator[str]:
 def _against_template(names: tuple[str, ...], of: NameOf) -> Iterator[tuple[str, str | None]]:
     """Each name, and why it does not fit the project's template where there is one."""
     directory = here()
-    if not any((directory / file).exists() for file in PROJECT_FILES):
+    if not any(places.exists(directory / file) for file in PROJECT_FILES):
         yield from ((name, None) for name in names)
         return
     from lkdoctor import booking

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -19,7 +19,7 @@ from lkdoctor.cli.options import (
 )
 from lkdoctor.cli.output import repeatable, show, show_plan
 from lkdoctor.cli.running import carry_out
-from lkdoctor.cli.streams import Streams
+from lkdoctor.cli.streams import Streams, decoded
 from lkdoctor.clock import SystemClock
 from lkdoctor.config.target import need_url
 from lkdoctor.diagnosis import case as cases
@@ -28,6 +28,9 @@ from lkdoctor.errors import UsageError
 from lkdoctor.report import human
 from lkdoctor.report.layout import Canvas, Line
 from lkdoctor.report.model import ExitCode, Report
+
+MAX_REPORT: Final = 4 * 1024 * 1024
+"""Bytes of a report that is read; what we write has a tenth of them."""
 
 app = subcommand()
 
@@ -189,11 +192,15 @@ def _judged_again(path: Path, streams: Streams, *, fail_on_warnings: bool) -> Re
 def _read(path: Path, streams: Streams) -> object:
     import json
 
+    from lkdoctor.config.named_files import read_named
+
+    text = (
+        streams.read("a report", MAX_REPORT)
+        if str(path) == "-"
+        else decoded(read_named(str(path), "--from", MAX_REPORT))
+    )
     try:
-        text = streams.read("a report") if str(path) == "-" else path.read_text(encoding="utf-8")
         document: object = json.loads(text)
-    except OSError as error:
-        raise UsageError(f"--from {path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise UsageError(f"--from {path}: not JSON ({error})") from error
     return document

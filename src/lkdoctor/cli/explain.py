@@ -2,7 +2,6 @@
 
 import difflib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -206,13 +205,13 @@ def _chunks(name: str, streams: Streams) -> Iterator[bytes]:
     if name == "-":
         yield from _looked_at(streams.pieces("a log", _CHUNK), name)
         return
-    path = Path(name)
-    try:
-        with path.open("rb") as file:
+    from lkdoctor.config.named_files import open_named, problem_of, refusal
+
+    with open_named(name, "--log") as file:
+        try:
             yield from _looked_at(iter(lambda: file.read(_CHUNK), b""), name)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a file name"
-        raise UsageError(f"--log: cannot read {name}: {reason}") from error
+        except OSError as error:
+            raise refusal(name, "--log", problem_of(error)) from None
 
 
 def _looked_at(pieces: Iterator[bytes], name: str) -> Iterator[bytes]:

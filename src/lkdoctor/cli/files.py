@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from lkdoctor.config.named_files import problem_of, refusal
 from lkdoctor.errors import UsageError
 
 
@@ -16,8 +17,15 @@ def write(path: Path, text: str) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        problem = (
+            "no such folder"
+            if isinstance(error, FileNotFoundError)
+            else "permission denied"
+            if isinstance(error, PermissionError)
+            else problem_of(error)
+        )
+        raise refusal(str(path), "cannot write", problem) from None
 
 
 def write_early_end(path: Path, command: str, error: Exception) -> None:

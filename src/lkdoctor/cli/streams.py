@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self, TextIO
 
+from lkdoctor import digits
 from lkdoctor.errors import UsageError
 from lkdoctor.redact import Secret, screened
 from lkdoctor.report.layout import Canvas, Line, plain, spelt
@@ -200,9 +201,9 @@ def _colored(stream: TextIO, choice: ColorChoice, env: Mapping[str, str]) -> boo
 
 
 def _width(stream: TextIO, env: Mapping[str, str]) -> int | None:
-    columns = env.get("COLUMNS", "")
-    if columns.isdigit() and 0 < int(columns) < 100_000:
-        return int(columns)
+    columns = digits.number(env.get("COLUMNS", ""))
+    if columns is not None and 0 < columns < 100_000:
+        return columns
     if not _is_terminal(stream):
         return None
     try:

@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -437,13 +436,9 @@ def _variable(name: str, resolution: "Resolution") -> tuple[str, str]:
 
 
 def _file(name: str) -> str:
-    try:
-        with Path(name).open("rb") as file:
-            data = file.read(MAX_FILE * 2 + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"{safe(name, 200)}: {reason}") from None
-    return decoded(data)
+    from lkdoctor.config.named_files import read_named
+
+    return decoded(read_named(name, "@FILE", MAX_FILE * 2, holds_secret=True))
 
 
 # ------------------------------------------------------------------ compare

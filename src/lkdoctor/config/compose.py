@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from lkdoctor import digits
 from lkdoctor.config import server_yaml
 from lkdoctor.config.server_yaml import Node, Shape
 
@@ -111,10 +112,10 @@ def _entry(item: Node) -> Iterator[Published]:
 
 def _ports(text: str) -> tuple[int, int] | None:
     first, _, last = text.partition("-")
-    if not first.isascii() or not first.isdigit() or not (last or first).isdigit():
+    lowest, highest = digits.number(first), digits.number(last or first)
+    if lowest is None or highest is None or not 0 < lowest <= highest < 65536:
         return None
-    ports = int(first), int(last or first)
-    return ports if 0 < ports[0] <= ports[1] < 65536 else None
+    return lowest, highest
 
 
 def _range(ports: tuple[int, int]) -> str:

@@ -14,20 +14,16 @@
 needed, as PyYAML takes longer to load than all else that an offline command does.
 """
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
+from lkdoctor.config import server_yaml
+from lkdoctor.config.server_yaml import Node, Shape, YamlError
 from lkdoctor.redact import Secret, safe
-
-if TYPE_CHECKING:
-    import yaml
 
 FILE: Final = ".livekit/cli-config.yaml"
 """Within the user's home directory."""
 
 MAX_PROJECTS: Final = 1000
-
-
-_NULL: Final = "tag:yaml.org,2002:null"
 
 
 class LkProject(NamedTuple):
@@ -62,31 +58,25 @@ def parse(text: str) -> LkConfig:
     Raises:
         UnreadableError: it is not YAML, or not a mapping with a list of projects.
     """
-    import yaml
-
     try:
-        # Nodes, not values: an alias stays one node, so no document can grow.
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f"line {mark.line + 1}: " if mark else ""
-        raise UnreadableError(f"{where}not YAML ({safe(error.problem or '', 100)})") from None
-    except (yaml.YAMLError, RecursionError) as error:
-        raise UnreadableError(f"not YAML ({type(error).__name__})") from None
-    if root is None:
+        root = server_yaml.read(text)
+    except YamlError as error:
+        problem = safe(error.problem, 100)
+        raise UnreadableError(f"line {error.line}: not YAML ({problem})") from None
+    if root is None or _is_null(root):
         return LkConfig()
     members = _members(root, "the file")
     listed = members.get("projects")
-    if listed is None or listed.tag == _NULL:
+    if listed is None or _is_null(listed):
         return LkConfig()
-    if not isinstance(listed, yaml.SequenceNode):
-        raise UnreadableError(f"line {_line(listed)}: projects is not a list")
-    projects = tuple(_project(node) for node in listed.value[:MAX_PROJECTS])
+    if listed.shape is not Shape.LIST:
+        raise UnreadableError(f"line {listed.line}: projects is not a list")
+    projects = tuple(_project(node) for node in listed.items[:MAX_PROJECTS])
     default = members.get("default_project")
     return LkConfig(projects, (_scalar(default) or None) if default is not None else None)
 
 
-def _project(node: "yaml.Node") -> LkProject:
+def _project(node: Node) -> LkProject:
     members = _members(node, "a project")
     texts = {
         key: _scalar(members[key]) or None
@@ -99,26 +89,20 @@ def _project(node: "yaml.Node") -> LkProject:
         url=texts.get("url"),
         api_key=texts.get("api_key"),
         api_secret=Secret(secret) if secret else None,
-        line=_line(node),
+        line=node.line,
     )
 
 
-def _members(node: "yaml.Node", what: str) -> dict[str, "yaml.Node"]:
-    import yaml
-
-    if not isinstance(node, yaml.MappingNode):
-        raise UnreadableError(f"line {_line(node)}: {what} is not a mapping")
-    return {_scalar(key): value for key, value in node.value}
+def _members(node: Node, what: str) -> dict[str, Node]:
+    if node.shape is not Shape.MAPPING:
+        raise UnreadableError(f"line {node.line}: {what} is not a mapping")
+    return {_scalar(key): value for key, value in node.pairs}
 
 
-def _scalar(node: "yaml.Node") -> str:
+def _scalar(node: Node) -> str:
     """A scalar's text as it is written, a number's too; empty for anything else and for null."""
-    import yaml
-
-    if not isinstance(node, yaml.ScalarNode) or node.tag == _NULL:
-        return ""
-    return str(node.value)
+    return "" if node.shape is not Shape.SCALAR or _is_null(node) else node.text
 
 
-def _line(node: "yaml.Node") -> int:
-    return int(node.start_mark.line) + 1
+def _is_null(node: Node) -> bool:
+    return node.shape is Shape.SCALAR and server_yaml.resolved(node) is None

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
+MAX_VALUES: Final = 1_500_000
+"""Values of a JSON document: lock files of the largest workspaces have a fifth of that."""
 MAX_PACKAGES: Final = 200
 """Of one file; a workspace repeats a name for each of its members."""
 
@@ -464,6 +466,8 @@ def _lines(text: str) -> Iterable[tuple[int, str]]:
 def _json_object(text: str) -> dict[str, Any]:
     import json
 
+    if sum(map(text.count, ",[{")) > MAX_VALUES:
+        raise ManifestError(f"more than {MAX_VALUES} values")
     try:
         document = json.loads(text)
     except ValueError as error:

@@ -29,6 +29,9 @@ from lkdoctor.spelling import distance
 KEYS: Final = ("project", "booking", "roles", "projects")
 PROJECT_KEYS: Final = ("url", "api_key", "api_secret_env")
 
+MAX_PROJECTS: Final = 100
+"""Of each the line is looked for."""
+
 _SECRET_KEYS: Final = frozenset({"api_secret", "secret", "token", "api_secret_value"})
 
 
@@ -89,9 +92,15 @@ def parse_project(text: str, origin: str, *, within: tuple[str, ...] = ()) -> Pr
 
     try:
         table: object = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:
+        # Of a number with thousands of digits Python's own words lead nowhere.
+        own = isinstance(error, tomllib.TOMLDecodeError | RecursionError)
+        problem = safe(str(error), 200) if own else "a number has too many digits"
         raise UsageError(
-            f"{origin}: not TOML: {safe(str(error), 200)}",
+            f"{origin}: not TOML: {problem}",
             advice=["see https://toml.io for the format; texts stand in quotes"],
         ) from None
     for name in within:
@@ -118,6 +127,10 @@ class _Reader(NamedTuple):
         projects = table.get("projects", {})
         if not isinstance(projects, Mapping):
             raise self.mistake("projects", "is not a table", "write [projects.NAME] on a line")
+        if len(projects) > MAX_PROJECTS:
+            raise self.mistake(
+                "projects", f"has more than {MAX_PROJECTS} entries", "leave some out"
+            )
         project = Project(
             origin=self.origin,
             table=table,
@@ -159,7 +172,7 @@ class _Reader(NamedTuple):
                 line_of="api_secret_env",
             )
         line = self.line(
-            rf"^\s*\[\s*{re.escape(self.prefix)}projects\s*\.\s*[\"']?{re.escape(name)}"
+            rf"^[ \t]*\[[ \t]*{re.escape(self.prefix)}projects[ \t]*\.[ \t]*[\"']?{re.escape(name)}"
         )
         return ProjectEntry(
             name=name,
@@ -184,7 +197,7 @@ class _Reader(NamedTuple):
     ) -> UsageError:
         # TOML's parser keeps no line numbers: the first line that begins with the key is meant.
         key = re.escape(line_of or name.rpartition(".")[2])
-        line = self.line(rf"^\s*(?:\[.*\b{key}\b|[\"']?{key}[\"']?\s*[.=])")
+        line = self.line(rf"^[ \t]*(?:\[.*\b{key}\b|[\"']?{key}[\"']?[ \t]*[.=])")
         place = f"{self.origin}:{line}" if line else self.origin
         return UsageError(f"{place}: {self.prefix}{name} {problem}", advice=[advice])
 
@@ -192,9 +205,7 @@ class _Reader(NamedTuple):
         match = re.search(pattern, self.text, re.MULTILINE)
         if match is None:
             return None
-        # Blanks at the start of the match may hold line ends.
-        start = match.start() + len(match[0]) - len(match[0].lstrip())
-        return self.text.count("\n", 0, start) + 1
+        return self.text.count("\n", 0, match.start()) + 1
 
 
 def _did_you_mean(word: str, names: Iterable[str]) -> str | None:

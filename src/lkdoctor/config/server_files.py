@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Final, NamedTuple
 
+from lkdoctor import places
 from lkdoctor.config import server_yaml
 from lkdoctor.config.resolve import Resolution, Value
 from lkdoctor.config.server_schema import CHART
 from lkdoctor.config.server_yaml import Node, Shape, YamlError
-from lkdoctor.config.sources import MAX_FILE, read_named
+from lkdoctor.config.sources import MAX_FILE, named_text
 from lkdoctor.errors import UsageError
 from lkdoctor.redact import safe
 
@@ -89,7 +90,7 @@ def load(
 
 def _file(name: str, directory: Path, stdin: IO[bytes] | None) -> ServerFiles:
     shown = "standard input" if name == "-" else safe(name, 200)
-    text = _of_stdin(stdin) if name == "-" else read_named(directory / name, f"{OPTION} {shown}")
+    text = _of_stdin(stdin) if name == "-" else named_text(name, OPTION, directory)
     try:
         root = server_yaml.read(text)
     except YamlError as error:
@@ -193,10 +194,10 @@ def _read_key_file(name: str, environ: Mapping[str, str], directory: Path) -> Ke
     )
     try:
         place = directory / Path(path).expanduser()
-        if not place.is_file():
+        if not places.is_file(place):
             return KeyFile(name)
         mode = place.stat().st_mode & 0o777
-        text = read_named(place, "key_file")
+        text = named_text(str(place), "key_file", directory)
     except (OSError, RuntimeError, ValueError, UsageError):
         return KeyFile(name)  # the server's user may read it although this one may not
     # Windows has no such bits.

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Final, NamedTuple
 
+from lkdoctor import digits
 from lkdoctor.spelling import distance
 
 FILE: Final = "server_schema.json"
@@ -67,7 +68,8 @@ def speaking_for(version: str) -> tuple[str, ...]:
 def numbers(version: str) -> tuple[int, ...]:
     """``1.13.5`` and ``v1.13.5`` as numbers that compare; empty where there is none."""
     parts = version.removeprefix("v").partition("-")[0].split(".")[:3]
-    return tuple(map(int, parts)) if all(part.isdecimal() for part in parts) else ()
+    found = tuple(n for part in parts if (n := digits.number(part)) is not None)
+    return found if len(found) == len(parts) else ()
 
 
 _COTURN: Final = frozenset(

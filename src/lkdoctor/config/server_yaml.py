@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
+from lkdoctor import digits
+
 MAX_DEPTH: Final = 64
 MAX_NODES: Final = 50_000
 """Nodes of a document, those counted again that an alias repeats."""
@@ -296,9 +298,10 @@ def is_ports(text: str) -> bool:
     parts = text.split("-")
     if len(parts) == 1:
         return bool(re.fullmatch(r"[+-]?\d+", text))
-    numbers = [part.strip(" ") for part in parts]
-    fine = len(numbers) == 2 and all(re.fullmatch(r"\d+", number) for number in numbers)
-    return fine and int(numbers[1]) > int(numbers[0])
+    if len(parts) != 2:
+        return False
+    lowest, highest = (digits.number(part.strip(" ")) for part in parts)
+    return lowest is not None and highest is not None and highest > lowest
 
 
 def is_addresses(text: str) -> bool:

@@ -5,6 +5,7 @@ is bounded; what is not about LiveKit is forgotten at once.
 """
 
 import contextlib
+import functools
 import re
 import stat
 import sys
@@ -12,6 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
+from lkdoctor import places
+from lkdoctor.config.named_files import problem_of, read_named, size_of
 from lkdoctor.config.resolve import (
     SERVER_NAMES,
     Kind,
@@ -36,11 +39,16 @@ FOLDER_FILES: Final = (".env.local", ".env")
 """What frameworks read in the working directory, strongest first."""
 
 MAX_FILE: Final = 1024 * 1024
+MAX_LINES: Final = 2000
+"""Lines of a .env file: python-dotenv takes its time for each."""
+MAX_TOML: Final = 256 * 1024
+MAX_KEYS: Final = 32
+"""Keys of one name in TOML (``a.b.c``): its parser keeps each beginning of a name."""
 MAX_VALUE: Final = 64 * 1024
 """Characters of one value after interpolation: a few lines could otherwise fill the memory."""
 MAX_VALUES: Final = 4 * 1024 * 1024
 """Characters of all values of a file after interpolation."""
-MAX_REFERENCES: Final = 100
+MAX_REFERENCES: Final = 20
 """``${…}`` in one value: python-dotenv looks for the end of each anew."""
 MAX_BLANKS: Final = 256
 """Blanks in a row: python-dotenv looks at them once for each, so a million take an hour."""
@@ -227,12 +235,7 @@ def _read_secret(name: str, option: str, stdin: IO[bytes] | None) -> str:
     if name == "-":
         data = (stdin or sys.stdin.buffer).read(MAX_VALUE + 1)
     else:
-        try:
-            with Path(name).open("rb") as file:
-                data = file.read(MAX_VALUE + 1)
-        except (OSError, ValueError) as error:
-            problem = "is a directory" if Path(name).is_dir() else _os_problem(error)
-            raise UsageError(f"{option} {safe(name, 200)}: {problem}") from None
+        data = read_named(name, option, MAX_VALUE, holds_secret=True)
     if len(data) > MAX_VALUE:
         raise UsageError(f"{option} {safe(name, 200)}: larger than {MAX_VALUE // 1024} KiB")
     try:
@@ -278,7 +281,7 @@ def find_container(environ: Mapping[str, str], root: Path = Path("/")) -> str | 
     if environ.get("KUBERNETES_SERVICE_HOST"):
         return "KUBERNETES_SERVICE_HOST is set"
     for mark in (".dockerenv", "run/.containerenv"):
-        if (root / mark).exists():
+        if places.exists(root / mark):
             return f"/{mark} exists"
     try:
         with (root / "proc/1/cgroup").open("rb") as file:
@@ -310,11 +313,18 @@ def read_env_file(path: Path, label: str, kind: Kind, environ: Mapping[str, str]
 
 def _file(path: Path, name: str, kind: Kind, seen: dict[str, str], *, base: Path) -> Source:
     label = safe(name, 200)
-    try:
-        text = _read_text(base / path, named=kind is Kind.NAMED_FILE)
-        if text is None:
+    if kind is Kind.NAMED_FILE:
+        data = read_named(str(path), "--env-file", MAX_FILE, base=base)
+    else:
+        try:
+            found = _read_unnamed(base / path, MAX_FILE)
+        except _ProblemError as problem:
+            return Source(label, kind, problem=str(problem))
+        if found is None:
             return Source(label, kind, found=False)
-        values, unread, everything, server = _parse(text, label, seen)
+        data = found
+    try:
+        values, unread, everything, server = _parse(_decoded(data), label, seen)
     except _ProblemError as problem:
         if kind is Kind.NAMED_FILE:
             raise UsageError(f"--env-file {label}: {problem}") from None
@@ -324,13 +334,8 @@ def _file(path: Path, name: str, kind: Kind, seen: dict[str, str], *, base: Path
     return Source(label, kind, values, unread_lines=unread, server=server)
 
 
-def _read_text(path: Path, *, named: bool) -> str | None:
-    """The file's text; None where an unnamed one does not exist."""
-    data = _read_bytes(path, named=named)
-    if data is None:
-        return None
-    if len(data) > MAX_FILE:
-        raise _ProblemError(f"larger than {MAX_FILE // 1024 // 1024} MiB")
+def _decoded(data: bytes) -> str:
+    """The text of a file's bytes."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -340,27 +345,35 @@ def _read_text(path: Path, *, named: bool) -> str | None:
     return text
 
 
-def _read_bytes(path: Path, *, named: bool) -> bytes | None:
+def _read_unnamed(path: Path, limit: int) -> bytes | None:
+    """The bytes of a file that nobody named; None where it is not there, or cannot be seen."""
     try:
-        if not named:
-            mode = path.stat().st_mode
-            if (path / "pyvenv.cfg").exists():  # a virtual environment that is called .env
-                return None
-            # A pipe in the working directory could keep us waiting for ever; a named one is meant.
-            if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-                raise _ProblemError("is not a regular file; name it with --env-file to read it")
-        with path.open("rb") as file:
-            return file.read(MAX_FILE + 1)
-    except (FileNotFoundError, NotADirectoryError):
-        if named:
-            raise _ProblemError("no such file") from None
-        if path.is_symlink():
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        if places.is_link(path):
             raise _ProblemError("is a link to a file that does not exist") from None
         return None
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+    except (NotADirectoryError, PermissionError):  # its folder may not be searched: not by us
+        return None
+    except (OSError, ValueError) as error:
+        raise _ProblemError(problem_of(error)) from None
+    if places.exists(path / "pyvenv.cfg"):  # a virtual environment that is called .env
+        return None
+    # A pipe in the working directory could keep us waiting for ever; a named one is meant.
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise _ProblemError("is not a regular file; name it with --env-file to read it")
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except FileNotFoundError:  # gone meanwhile
+        return None
+    except OSError as error:
         # Windows says "permission denied" of a directory.
-        problem = "is a directory" if path.is_dir() else _os_problem(error)
+        problem = "is a directory" if stat.S_ISDIR(mode) else problem_of(error)
         raise _ProblemError(problem) from None
+    if len(data) > limit:
+        raise _ProblemError(f"larger than {size_of(limit)}")
+    return data
 
 
 def _parse(
@@ -369,6 +382,8 @@ def _parse(
     """Values (last line first), lines not read, all that the file sets, a server's variables."""
     import io
 
+    if max(text.count("\n"), text.count("\r")) > MAX_LINES:
+        raise _ProblemError(f"more than {MAX_LINES} lines")
     mark = text.startswith("\ufeff")
     # Older releases of python-dotenv take the mark for a part of the first name.
     bindings = _dotenv("parser").parse_stream(io.StringIO(text.removeprefix("\ufeff"), newline=""))
@@ -402,6 +417,7 @@ def _parse(
     return tuple(reversed(values)), tuple(unread), texts, tuple(reversed(server))
 
 
+@functools.cache
 def _dotenv(name: str) -> Any:
     """A module of python-dotenv.
 
@@ -507,16 +523,6 @@ def _writing(original: str, parsed: str, made: _Made, *, mark: bool) -> Writing:
     )
 
 
-def _os_problem(error: Exception) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "no such file"
-    if isinstance(error, ValueError):
-        return "not the name of a file"
-    if isinstance(error, PermissionError):
-        return "may not be read (permission denied)"
-    return safe(getattr(error, "strerror", None) or str(error), 200)
-
-
 def _encoding_problem(data: bytes, error: UnicodeDecodeError) -> str:
     if data[:2] in {b"\xff\xfe", b"\xfe\xff"} or b"\0" in data[:64]:
         return "is UTF-16, as PowerShell's > writes it; save it as UTF-8"
@@ -524,21 +530,22 @@ def _encoding_problem(data: bytes, error: UnicodeDecodeError) -> str:
     return f"line {line}: is not UTF-8 (byte 0x{data[error.start]:02x}); save it as UTF-8"
 
 
-def read_named(path: Path, label: str) -> str:
+def named_text(name: str, label: str, base: Path) -> str:
     """The text of a file that the user named.
 
     Args:
-        path: the file.
-        label: how to speak of it: ``--server-config livekit.yaml``.
+        name: the file.
+        label: what it stood behind: ``--server-config``.
+        base: where a relative name begins.
 
     Raises:
         UsageError: it cannot be read; says why.
     """
+    data = read_named(name, label, MAX_FILE, base=base)
     try:
-        text = _read_text(path, named=True)
+        return _decoded(data).removeprefix("\ufeff")
     except _ProblemError as problem:
-        raise UsageError(f"{label}: {problem}") from None
-    return (text or "").removeprefix("\ufeff")
+        raise UsageError(f"{label} {safe(name, 200)}: {problem}") from None
 
 
 # ------------------------------------------------------------------ the project file
@@ -555,10 +562,15 @@ def read_project(directory: Path) -> "Project":
     return _find_project(directory) or Project()
 
 
+_KEY: Final = r"(?:[A-Za-z0-9_-]+|\"[^\"\n]*\"|'[^'\n]*')"
+_MANY_KEYS: Final = rf"{_KEY}(?:[ \t]*\.[ \t]*{_KEY}){{{MAX_KEYS},}}"
+
+
 def _find_project(directory: Path) -> "Project | None":
     for name, within in (("lkdoctor.toml", ()), ("pyproject.toml", ("tool", "lkdoctor"))):
         try:
-            text = _read_text(directory / name, named=False)
+            data = _read_unnamed(directory / name, MAX_TOML)
+            text = None if data is None else _decoded(data)
         except _ProblemError as problem:
             if within:  # another tool's file: not ours to complain about
                 continue
@@ -566,6 +578,10 @@ def _find_project(directory: Path) -> "Project | None":
         # Reading TOML takes time that a command without such a table need not spend.
         if text is None or (within and "lkdoctor" not in text):
             continue
+        if re.search(_MANY_KEYS, text):
+            if within:
+                continue
+            raise UsageError(f"{name}: a name of more than {MAX_KEYS} keys")
         from lkdoctor.config.project import parse_project
 
         project = parse_project(text.removeprefix("\ufeff"), name, within=within)
@@ -612,8 +628,8 @@ def _lk(home: Path | None) -> "LkConfig":
     from lkdoctor.config.lk import FILE, LkConfig, UnreadableError, parse
 
     try:
-        text = None if home is None else _read_text(home / FILE, named=False)
-        return LkConfig() if text is None else parse(text)
+        data = None if home is None else _read_unnamed(home / FILE, MAX_FILE)
+        return LkConfig() if data is None else parse(_decoded(data))
     except (_ProblemError, UnreadableError) as problem:
         raise UsageError(f"~/{FILE}: {problem}", advice=["see: lk project list"]) from None
 
@@ -622,7 +638,7 @@ def _lk_default(home: Path | None) -> Source | None:
     """The project that lk would use; None where it has none."""
     from lkdoctor.config.lk import FILE
 
-    if home is None or not (home / FILE).exists():
+    if home is None or not places.exists(home / FILE):
         return None
     try:
         found = _lk(home).project(None)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from lkdoctor import places
 from lkdoctor.config import compose, frameworks, javascript, manifests
 from lkdoctor.config.frameworks import Framework
 from lkdoctor.config.manifests import ManifestError, Package
@@ -332,7 +333,7 @@ class _Looking:
         place = Path(self._root)
         for part in folder.split("/"):
             place /= part
-            if part and place.is_symlink():
+            if part and places.is_link(place):
                 return False
         return True
 

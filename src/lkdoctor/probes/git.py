@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from lkdoctor import places
 from lkdoctor.config import git_index
 from lkdoctor.config.git_index import GitIndexError
 from lkdoctor.probes.files import TooLargeError, read, words
@@ -60,10 +61,9 @@ def _repositories(folder: Path) -> Iterator[tuple[Path, str]]:
     """The work trees that the folder is in, the innermost first, each with its repository."""
     for top in (folder, *folder.parents):
         repository = f"{top}/.git"
-        # os.path's and os's, as Path's raise where a folder may not be searched.
         if not os.path.lexists(repository):
             continue
-        if not os.path.isdir(repository):  # noqa: PTH112
+        if not places.is_folder(repository):
             # A linked work tree's, or a submodule's.
             pointer = re.fullmatch(rb"gitdir: ([^\n\0]+?)[\r\n]*", read(repository, _MAX_POINTER))
             if pointer is None:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from lkdoctor.config.named_files import open_named
 from lkdoctor.errors import UsageError
 from lkdoctor.facts.server import HttpAnswer, NoAnswer
 from lkdoctor.facts.tls import (
@@ -71,6 +72,7 @@ def context(
     if web:
         made.set_alpn_protocols(["http/1.1"])
     if ca_file is not None:
+        open_named(ca_file, "--ca-file").close()
         try:
             made.load_verify_locations(ca_file)
         except (OSError, ssl.SSLError) as problem:

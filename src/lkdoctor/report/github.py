@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from lkdoctor import digits
 from lkdoctor.findings import Evidence, Finding, FixStep, Severity
 from lkdoctor.redact import shown
 from lkdoctor.report.findings import commands, word
@@ -69,7 +70,7 @@ def summary(report: Report) -> Iterator[str]:
 def _annotation(level: str, finding: Finding) -> str:
     properties = {"title": f"lkdoctor {finding.code}"}
     file, _, row = (finding.location or "").rpartition(":")
-    if file and row.isdecimal():
+    if file and digits.number(row) is not None:
         properties = {"file": file, "line": row, **properties}
     told = [finding.title, *(f"- {_seen(evidence)}" for evidence in finding.evidence)]
     for number, step in enumerate(finding.fix, start=1):

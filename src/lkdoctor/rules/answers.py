@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple, assert_never
 
+from lkdoctor import digits
 from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer, ServerFact, Silence
 from lkdoctor.facts.signal import (
     Joined,
@@ -164,8 +165,9 @@ V1_SINCE: Final = (1, 9, 10)
 
 def version_of(text: str) -> tuple[int, ...] | None:
     """A server's version in numbers, as it says it in a join response."""
-    parts = text.partition("-")[0].split(".")
-    return tuple(map(int, parts)) if all(part.isdecimal() for part in parts) else None
+    parts = [digits.number(part) for part in text.partition("-")[0].split(".")]
+    numbers = tuple(part for part in parts if part is not None)
+    return numbers if len(numbers) == len(parts) else None
 
 
 def is_html(answer: HttpAnswer) -> bool:

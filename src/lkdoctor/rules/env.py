@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from lkdoctor import digits
 from lkdoctor.config.resolve import CANONICAL, FOLDER, Kind, Meaning
 from lkdoctor.facts.env import (
     ALTERING,
@@ -956,7 +957,7 @@ def _cloud_url_beside(env: EnvFact, key: Variable) -> Variable | None:
 def _place_of(variable: Variable) -> str:
     """The file, or the environment, without the line."""
     name, colon, line = variable.origin.rpartition(":")
-    return name if colon and line.isdigit() else variable.origin
+    return name if colon and digits.number(line) is not None else variable.origin
 
 
 # env-file-precedence

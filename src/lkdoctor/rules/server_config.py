@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, assert_never
 
+from lkdoctor import digits
 from lkdoctor.config.server_schema import NEWER, numbers, schema, speaking_for
 from lkdoctor.facts import Facts
 from lkdoctor.facts.api import ApiFact, RoomsListed
@@ -416,12 +417,11 @@ def _udp_port(fact: ServerConfigFact) -> _Port | None:
     text = variable.text if variable else fact.text("rtc.udp_port")
     where = f"UDP_PORT ({variable.origin})" if variable else fact.where("rtc.udp_port")
     first, dash, last = text.replace(" ", "").partition("-")
-    if not first.removeprefix("+").isdecimal() or len(first) > 9 or (dash and not last.isdecimal()):
+    lowest = digits.number(first.removeprefix("+"))
+    highest = digits.number(last) if dash else lowest
+    if not lowest or highest is None:
         return None
-    number = int(first)
-    return (
-        _Port("rtc.udp_port", number, int(last[:9]) if dash else number, where) if number else None
-    )
+    return _Port("rtc.udp_port", lowest, highest, where)
 
 
 def _ice_range(fact: ServerConfigFact) -> _Port | None:

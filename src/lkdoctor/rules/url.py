@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from lkdoctor import digits
 from lkdoctor.facts.url import HostKind, ParsedUrl, UnusableUrl, UrlFact, UrlProblem
 from lkdoctor.findings import Confidence, Evidence, FixStep, Layer, Severity, Snippet
 from lkdoctor.rules.base import Check, Judgement, Rule
@@ -17,7 +18,7 @@ if TYPE_CHECKING:  # check-env judges without these layers and does not pay for 
 
 def _location(url: UrlFact) -> str | None:
     file, colon, line = url.origin.rpartition(":")
-    in_file = bool(file and colon) and line.isdecimal() and not file.startswith("-")
+    in_file = bool(file and colon) and digits.number(line) is not None and not file.startswith("-")
     return url.origin if in_file else None
 
 

@@ -6,6 +6,7 @@ answer is made of our own words and of the offer's media lines and mids alone.
 
 from typing import Final, NamedTuple
 
+from lkdoctor import digits
 from lkdoctor.facts.signal import Candidate
 from lkdoctor.redact import Secret, safe
 
@@ -70,13 +71,14 @@ def candidate(line: str) -> Candidate | None:
     """The candidate of a line (RFC 8839 §5.1); None where there is none to read."""
     # candidate:FOUNDATION COMPONENT PROTOCOL PRIORITY ADDRESS PORT typ TYPE …
     words = line[:1024].split()
-    if len(words) < 8 or words[6] != "typ" or not (words[5].isascii() and words[5].isdigit()):
+    port = digits.number(words[5]) if len(words) >= 8 and words[6] == "typ" else None
+    if port is None or port > 65535:
         return None
     rest = dict(zip(words[8::2], words[9::2], strict=False))
     return Candidate(
         protocol=safe(words[2].lower(), 16),
         address=safe(words[4], 256),
-        port=int(words[5][:5]),
+        port=port,
         type=safe(words[7].lower(), 16),
         tcp_type=safe(rest.get("tcptype", ""), 16),
     )
