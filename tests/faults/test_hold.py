@@ -9,13 +9,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import needs
+import pytest
 from servers import RunningServer
 
+from faults import peers
 from faults.doctor import KEEP, lkdoctor, verdict_on_screen
 from faults.test_faults import real
 from faults.test_healthy import nothing_found
@@ -99,6 +101,57 @@ def test_the_pings_of_a_client_keep_it_open(tmp_path: Path) -> None:
     report: Any = nothing_found(ran)
     held = report["facts"]["signal"]["held"]
     assert (held["ended"], held["pings"] >= 1) == ("", True)
+
+
+def frozen_after(pongs: int) -> peers.Handler:
+    """Joins, answers so many pings, and then says nothing more, as behind a NAT that has forgotten."""
+
+    def upgrade(connection: socket.socket, request: str) -> None:
+        from livekit.protocol import models, rtc
+
+        joined = rtc.JoinResponse(
+            room=models.Room(sid="RM_1", name="r"),
+            participant=models.ParticipantInfo(sid="PA_1", identity="p"),
+            ping_interval=1,
+            ping_timeout=2,
+            server_version="1.13.5",
+        )
+        said = rtc.SignalResponse(join=joined).SerializeToString()
+        connection.sendall(peers.switching(request) + peers.frame(2, said))
+        for _ in range(pongs):
+            connection.recv(65536)
+            pong = rtc.SignalResponse(pong_resp=rtc.Pong(timestamp=int(time.time() * 1000)))
+            connection.sendall(peers.frame(2, pong.SerializeToString()))
+        peers.silent(connection)
+
+    return peers.like_livekit(upgrade=upgrade)
+
+
+def test_a_server_that_freezes_while_the_session_is_held(tmp_path: Path) -> None:
+    env = {
+        "LIVEKIT_API_KEY": "APIfrozen",
+        "LIVEKIT_API_SECRET": "made-up-for-a-test-of-frozen-ones",
+    }
+    with peers.peer(frozen_after(pongs=4)) as port:
+        env["LIVEKIT_URL"] = f"ws://127.0.0.1:{port}"
+        told = lkdoctor("ws-probe", "--hold", "3", "-o", "json", cwd=tmp_path, env=env)
+        shown = lkdoctor("ws-probe", "--hold", "3", cwd=tmp_path, env=env)
+    report = told.json()
+    assert (told.code, report["summary"]["primary"]) == (1, "signal-goes-silent")
+    assert verdict_on_screen(shown.out) == "signal-goes-silent"
+    held = report["facts"]["signal"]["held"]
+    assert (held["ended"], held["pongs"]) == ("silent", 1)
+    assert "silent from" in shown.out
+
+
+@pytest.mark.parametrize("version", ["1.13.5", "1.5.0"])
+def test_a_real_server_answers_to_the_end(
+    version: str, server_of: Callable[[str], RunningServer], tmp_path: Path
+) -> None:
+    ran = lkdoctor("ws-probe", "--hold", "2", "-j", cwd=tmp_path, env=real(server_of(version)))
+    report: Any = nothing_found(ran)
+    held = report["facts"]["signal"]["held"]
+    assert (held["ended"], held["pings"], held["pongs"]) == ("", 1, 1)
 
 
 def test_ctrl_c_ends_what_is_held_and_removes_the_room(

@@ -1,6 +1,7 @@
 """Sessions with raw servers that misbehave, and with real ones."""
 
 import asyncio
+import contextlib
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,7 +11,7 @@ import jwt
 import pytest
 import trustme
 from livekit.protocol import models, rtc
-from probes.peers import Caller, address, peer, soon, timeless
+from probes.peers import Behaviour, Caller, address, peer, soon, timeless
 from servers import NEWEST, RunningServer, livekit_server
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
@@ -27,6 +28,7 @@ from lkdoctor.facts.signal import (
     CleanUp,
     FirstMessageProblem,
     Goodbye,
+    Held,
     Joined,
     LeftAtOnce,
     NoFirstMessage,
@@ -427,6 +429,10 @@ async def test_what_the_servers_token_proves(
     assert len(seen) == looked_at
 
 
+def unmeasured(pings: Pings | None) -> Pings | None:
+    return timeless(pings)
+
+
 @pytest.fixture
 def heard() -> list[str]:
     """What a raw server heard, in order."""
@@ -441,11 +447,81 @@ async def test_a_server_that_answers_no_ping_still_hears_that_we_leave(heard: li
         heard.extend([str(r.WhichOneof("message")) async for r in talker.requests()])
 
     session = await join(serve, soon(0.8))
-    assert session.pings == Pings(1, ())
+    assert unmeasured(session.pings) == Pings(1, (), 0.0)
     assert session.goodbye == Goodbye(
         answered=False, close_code=None, detail="nothing in the time given"
     )
     assert heard == ["ping_req", "leave"]
+
+
+BUSY = rtc.JoinResponse(ping_interval=1, ping_timeout=1)
+BUSY.MergeFrom(JOIN)
+
+
+def ponging(pongs: int, *, late_s: float = 0.0, chatty: bool = False) -> Behaviour:
+    """A server that answers so many pings, each after a while, and then no more."""
+
+    async def serve(caller: Caller) -> None:
+        talker = Talker(caller)
+        await talker.accept()
+        await talker.say(join=BUSY)
+        left = pongs
+        async for request in talker.requests():
+            kind = request.WhichOneof("message")
+            if kind == "leave":
+                await talker.say(leave=rtc.LeaveRequest(reason=models.CLIENT_INITIATED))
+            if kind == "ping_req" and left:
+                left -= 1
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(asyncio.Event().wait(), late_s)
+                await talker.say(pong_resp=rtc.Pong(last_ping_timestamp=1, timestamp=2))
+            if chatty:
+                await talker.say(speakers_changed=rtc.SpeakersChanged())
+
+    return serve
+
+
+async def held(behaviour: Behaviour, seconds: float) -> Held:
+    async with peer(behaviour) as there, dial(Endpoint(there), soon()) as route:
+        session = await signal.join(route, TOKEN, Whose.MINTED, soon(), pings=0, hold_s=seconds)
+    assert session.held is not None
+    return session.held
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "pongs"),
+    [
+        pytest.param(ponging(1), 1, id="frozen after the first ping"),
+        pytest.param(ponging(0), 0, id="frozen from the start"),
+        pytest.param(ponging(1, chatty=True), 1, id="no pongs among other messages"),
+    ],
+)
+async def test_a_session_that_freezes_while_it_is_held(behaviour: Behaviour, pongs: int) -> None:
+    seen = await held(behaviour, 1.5)
+    assert (seen.ended, seen.pongs, seen.pings > pongs) == ("silent", pongs, True)
+    assert seen.lasted_s >= 2.0  # the ping that was given up had its second
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "seconds", "pings"),
+    [
+        pytest.param(ponging(9), 0.1, 1, id="shorter than the first pause"),
+        pytest.param(ponging(9), 1.5, 2, id="quiet"),
+        pytest.param(ponging(9, late_s=0.6), 1.5, 2, id="slow"),
+        pytest.param(ponging(9, chatty=True), 1.5, 2, id="talkative"),
+    ],
+)
+async def test_a_session_that_is_well_while_it_is_held(
+    behaviour: Behaviour, seconds: float, pings: int
+) -> None:
+    seen = await held(behaviour, seconds)
+    assert (seen.ended, seen.pings, seen.pongs) == ("", pings, pings)
+
+
+async def test_a_pong_that_comes_while_we_leave_is_late_and_no_silence() -> None:
+    session = await join(ponging(1, late_s=0.6), soon(0.9))
+    assert session.pings is not None
+    assert (len(session.pings.round_trips_ms), session.pings.waited_ms) == (1, None)
 
 
 @pytest.mark.parametrize(
@@ -471,7 +547,8 @@ async def test_a_session_that_ends_before_we_leave(end: int | None, how: str) ->
 
     session = await join(serve)
     assert session.cut is not None
-    assert (session.cut.how, session.goodbye, session.pings) == (how, None, Pings(1, ()))
+    assert (session.cut.how, session.goodbye) == (how, None)
+    assert unmeasured(session.pings) == Pings(1, (), 0.0)
     assert session.cut.after_ms >= 0
 
 
@@ -489,7 +566,7 @@ async def test_a_server_that_never_stops_talking() -> None:
 
     deadline = soon(2.0)
     session = await join(serve, deadline)
-    assert session.pings == Pings(1, ())
+    assert unmeasured(session.pings) == Pings(1, (), 0.0)
     assert len(session.candidates) == signal.MAX_CANDIDATES
     assert session.goodbye is not None
     assert not session.goodbye.answered

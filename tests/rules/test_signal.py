@@ -20,6 +20,7 @@ from lkdoctor.facts.signal import (
     Cut,
     FirstMessage,
     FirstMessageProblem,
+    Held,
     LeftAtOnce,
     NoFirstMessage,
     Phase,
@@ -258,6 +259,32 @@ def people(*identities: str) -> ParticipantsListed:
             id="cut off",
         ),
         pytest.param(broken("signal", pings=Pings(3, (24.0,))), [], id="a pong is missing"),
+        pytest.param(
+            broken("signal", pings=Pings(1, (), 4000.0)), ["signal-no-pong"], id="no pong in 4 s"
+        ),
+        pytest.param(
+            broken("signal", pings=Pings(2, (24.0,), 4000.0)), ["signal-no-pong"], id="then no pong"
+        ),
+        pytest.param(broken("signal", pings=Pings(1, (), 400.0)), [], id="too early to tell"),
+        pytest.param(broken("signal", pings=Pings(2, (1900.0,), 2500.0)), [], id="slow pongs"),
+        pytest.param(broken("signal", pings=Pings(1, (5200.0,))), [], id="a late pong"),
+        pytest.param(
+            broken("signal", held=Held(20.0, 26.0, "silent", pings=5, pongs=2, unheard_s=16.0)),
+            ["signal-goes-silent"],
+            id="held, and frozen meanwhile",
+        ),
+        pytest.param(
+            broken(
+                "signal",
+                pings=Pings(1, (), 20_000.0),
+                held=Held(5.0, 20.0, "silent", pings=2, pongs=0, unheard_s=20.0),
+            ),
+            ["signal-no-pong"],
+            id="held, and never a pong",
+        ),
+        pytest.param(
+            broken("signal", held=Held(20.0, 20.4, pings=5, pongs=5)), [], id="held to its end"
+        ),
         pytest.param(broken("signal", pings=Pings(0, ())), [], id="no ping was asked for"),
         pytest.param(broken("signal", pings=None), [], id="no ping was sent"),
         pytest.param(
@@ -675,3 +702,42 @@ def test_every_line_of_a_check_fits() -> None:
             seen = check.see(facts)
             line = getattr(seen, "summary", seen)
             assert line is None or len(line) <= 60
+
+
+@pytest.mark.parametrize(
+    ("pings", "confidence", "title"),
+    [
+        (Pings(1, (), 4000.0), Confidence.LIKELY, "The server does not answer pings"),
+        (Pings(1, (), 15_000.0), Confidence.CERTAIN, "The server does not answer pings"),
+        (Pings(3, (1.0, 1.0), 4000.0), Confidence.LIKELY, "The server stops answering pings"),
+    ],
+)
+def test_a_session_without_pongs_is_one_that_clients_end(
+    pings: Pings, confidence: Confidence, title: str
+) -> None:
+    found = the_finding(broken("signal", pings=pings))
+    assert (found.severity, found.confidence, found.title) == (Severity.ERROR, confidence, title)
+    assert [(e.label, e.expected) for e in found.evidence] == [
+        ("pings", "pongs"),
+        ("the last ping", "within 15 s"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("unheard_s", "title"),
+    [
+        (16.0, "An open session falls silent after 10 s"),
+        (0.2, "The server stops answering pings"),
+    ],
+)
+def test_a_held_session_tells_when_the_last_sign_of_life_was(unheard_s: float, title: str) -> None:
+    held = Held(20.0, 26.0, "silent", pings=5, pongs=2, unheard_s=unheard_s)
+    found = the_finding(broken("signal", held=held))
+    assert (found.severity, found.title) == (Severity.ERROR, title)
+    assert [(e.label, e.observed) for e in found.evidence] == [
+        (
+            "session",
+            f"last message {26 - unheard_s:.1f} s after the join, then none for {unheard_s:.1f} s",
+        ),
+        ("pings", "5 sent, 2 answered"),
+    ]

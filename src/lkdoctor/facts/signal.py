@@ -1,7 +1,7 @@
 """What the signalling endpoint answered: validate, upgrade, first message, pings, leave."""
 
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer
 
@@ -194,7 +194,9 @@ class Pings(NamedTuple):
 
     sent: int
     round_trips_ms: tuple[float, ...]
-    """One for each pong, in order."""
+    """One for each pong, in order; of a late one until it was read."""
+    waited_ms: float | None = None
+    """How long the last ping has been waited for, where it was not answered."""
 
 
 class Cut(NamedTuple):
@@ -215,6 +217,10 @@ class Goodbye(NamedTuple):
     detail: str = ""
 
 
+SILENT: Final = "silent"
+"""How a session ends of which clients say ``ping timeout``."""
+
+
 class Held(NamedTuple):
     """What became of a session that was kept open, with the pings that a client sends."""
 
@@ -222,14 +228,18 @@ class Held(NamedTuple):
     lasted_s: float
     """From the join to the end, or to the moment when we left."""
     ended: str = ""
-    """Who ended it before its time, and how: ``leave SERVER_SHUTDOWN``, ``closed``, ``dropped``;
-    empty where it was still open."""
+    """Who ended it before its time, and how: ``leave SERVER_SHUTDOWN``, ``closed``, ``dropped``,
+    ``silent`` where we did as a client does that gets no pong; empty where it was still open."""
     detail: str = ""
     close_code: int | None = None
     quiet_s: float = 0.0
     """Since anything was last said on it, by either side."""
     pings: int = 0
     """Sent meanwhile."""
+    pongs: int | None = None
+    """Of these answered; None in a report of a version that did not count."""
+    unheard_s: float = 0.0
+    """Since the server last said anything."""
 
 
 class Tally(NamedTuple):

@@ -30,6 +30,10 @@ class Deadline(NamedTuple):
         """So many seconds from now, but not later than this one."""
         return self._replace(ends=min(self.ends, self.clock.monotonic() + seconds))
 
+    def earlier(self, other: Self) -> Self:
+        """That of the two which ends first."""
+        return min(self, other, key=lambda deadline: deadline.ends)
+
     def remaining(self) -> float:
         """Seconds left; 0 when it has passed."""
         return max(0.0, self.ends - self.clock.monotonic())

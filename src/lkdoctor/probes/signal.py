@@ -14,6 +14,7 @@ from lkdoctor.clock import Clock
 from lkdoctor.facts.clock import ClockFact
 from lkdoctor.facts.server import NoAnswer, Silence
 from lkdoctor.facts.signal import (
+    SILENT,
     Candidate,
     Cut,
     FirstMessage,
@@ -55,6 +56,10 @@ GATHERING_SECONDS = 0.1
 """Waited for candidates where the round trip is shorter; their end is announced."""
 
 GOODBYE_SECONDS = 1.0
+
+PING_TIMEOUT = 15
+"""Seconds after which clients give up a session without pongs, where the server names no time."""
+_LONGEST_PATIENCE = 60
 
 ORIGIN = "https://app.example.com"
 """Of a page that there is not; LiveKit answers every origin alike (pkg/service/auth.go)."""
@@ -259,8 +264,12 @@ async def _session(
     if not isinstance(first, Joined):
         return Session(attempt, first, phases)
     talk.joined(incoming)
-    # Half of what is left, so that a server that never answers a ping still hears our goodbye.
-    await talk.ping(stay.pings, deadline.sooner(deadline.remaining() / 2))
+    # Not all that is left, so that a server that never answers a ping still hears our goodbye.
+    left = deadline.remaining()
+    await talk.ping(
+        stay.pings,
+        deadline.sooner(left / 2 if talk.media else max(left / 2, left - 2 * GOODBYE_SECONDS)),
+    )
     if first.subscriber_primary and not talk.complete and talk.cut is None:
         trip = min(talk.round_trips, default=phases[-2].took_ms) / 1000
         await talk.listen(deadline.sooner(max(trip, GATHERING_SECONDS)))
@@ -269,7 +278,7 @@ async def _session(
         await talk.media(talk, deadline.sooner(deadline.remaining() - GOODBYE_SECONDS))
     cut, held = talk.cut, None
     if stay.hold_s and cut is None:
-        held = await talk.hold(stay.hold_s, first.ping_interval_s, deadline.clock)
+        held = await talk.hold(stay.hold_s, first, deadline.clock)
         # What was held comes on top of the time for everything else.
         deadline = deadline._replace(ends=deadline.ends + held.lasted_s)
     over = cut is not None or (held is not None and held.ended)
@@ -278,7 +287,7 @@ async def _session(
         attempt=attempt,
         first=first,
         phases=phases,
-        pings=Pings(talk.sent, tuple(talk.round_trips)),
+        pings=Pings(talk.sent, tuple(talk.round_trips), talk.waited_ms),
         candidates=tuple(talk.candidates),
         cut=cut,
         goodbye=goodbye,
@@ -295,9 +304,12 @@ class Talk:
         self._connection = connection
         self._websocket = websocket
         self._left = False
+        self._clock = clock
         self._since = Stopwatch(clock)
         self.sent = 0
         self.round_trips: list[float] = []
+        self._pinged: Stopwatch | None = None
+        """Since the ping that is not answered yet."""
         self.candidates: dict[Candidate, None] = {}
         self.media: Media | None = None
         """What else is looked at before we leave."""
@@ -329,42 +341,62 @@ class Talk:
             last = round(self.round_trips[-1]) if self.round_trips else 0
             self._websocket.send(signal.ping(now_ms, last))
             self.sent += 1
-            watch = Stopwatch(deadline.clock)
-            pong = await self._until(signal.Pong, deadline)
-            if pong is None:
+            self._pinged = Stopwatch(self._clock)
+            if await self._until(signal.Pong, deadline) is None:
                 return
-            self._ponged(pong, watch.ms, deadline.clock.now())
 
-    async def hold(self, seconds: float, ping_interval_s: int, clock: Clock) -> Held:
-        """Stay as a client does: a ping every so often, and nothing else."""
-        watch, quiet = Stopwatch(clock), Stopwatch(clock)
+    @property
+    def waited_ms(self) -> float | None:
+        """How long the last ping has been waited for; None where it was answered."""
+        return None if self._pinged is None else self._pinged.ms
+
+    async def hold(self, seconds: float, joined: Joined, clock: Clock) -> Held:
+        """Stay as a client does: a ping every so often, and nothing else.
+
+        A client gives up a session whose pings get no answer, and so do we. The last ping is sent
+        at the end of the time, and waited for beyond it: until then nothing shows that the session
+        is still alive.
+        """
+        watch, quiet, heard = Stopwatch(clock), Stopwatch(clock), Stopwatch(clock)
         end = Deadline.within(clock, seconds)
-        interval = max(1, ping_interval_s)
-        pings = 0
-        while end.remaining():
-            incoming, _ = await self.next(end.sooner(interval))
-            if isinstance(incoming, NoMessage):
-                if incoming.problem not in _NOTHING_YET:
-                    return Held(
-                        seconds,
-                        watch.ms / 1000,
-                        str(incoming.problem),
-                        incoming.detail,
-                        incoming.close_code,
-                        quiet.ms / 1000,
-                        pings,
-                    )
-                if end.remaining():
-                    self._websocket.send(signal.ping(int(clock.now() * 1000)))
-                    pings += 1
-            else:
+        interval = min(max(1, joined.ping_interval_s), _LONGEST_PATIENCE)
+        named = joined.ping_timeout_s
+        patience = named if 0 < named <= _LONGEST_PATIENCE else PING_TIMEOUT
+        pings = pongs = 0
+        due = Deadline.within(clock, interval).earlier(end)
+        owed: Deadline | None = None
+        """When the oldest ping that has no answer is given up."""
+
+        def over(how: str = "", detail: str = "", code: int | None = None) -> Held:
+            lasted, silent, unheard = (timer.ms / 1000 for timer in (watch, quiet, heard))
+            return Held(seconds, lasted, how, detail, code, silent, pings, pongs, unheard)
+
+        last = False
+        """The last ping has been sent."""
+        while owed is not None or not last:
+            if owed is not None and not owed.remaining():
+                return over(SILENT)
+            if not last and not due.remaining():
+                last = not end.remaining()
+                self._websocket.send(signal.ping(int(clock.now() * 1000)))
+                quiet.restart()
+                pings += 1
+                due = Deadline.within(clock, interval).earlier(end)
+                owed = owed or Deadline.within(clock, patience)
+            until = due if owed is None else owed if last else owed.earlier(due)
+            incoming, _ = await self.next(until)
+            if isinstance(incoming, Message):
+                heard.restart()
+                quiet.restart()
                 said = self._noted(signal.read(incoming.data))
                 if isinstance(said, LeftAtOnce):
-                    lasted, silent = watch.ms / 1000, quiet.ms / 1000
-                    reason = f"leave {safe(said.reason, 40)}"
-                    return Held(seconds, lasted, reason, "", None, silent, pings)
-            quiet.restart()
-        return Held(seconds, watch.ms / 1000, quiet_s=quiet.ms / 1000, pings=pings)
+                    return over(f"leave {safe(said.reason, 40)}")
+                if isinstance(said, signal.Pong):
+                    pongs += 1
+                    owed = None if pongs >= pings else Deadline.within(clock, patience)
+            elif incoming.problem not in _NOTHING_YET:
+                return over(str(incoming.problem), incoming.detail, incoming.close_code)
+        return over()
 
     async def listen(self, deadline: Deadline) -> None:
         """Collect candidates until there are no more of them."""
@@ -432,6 +464,9 @@ class Talk:
     def _noted(self, message: signal.SignalMessage) -> signal.SignalMessage:
         """Keep what a message says besides what is waited for."""
         match message:
+            case signal.Pong() if self._pinged is not None:
+                self._ponged(message, self._pinged.ms)
+                self._pinged = None
             case signal.Trickled():
                 self._trickled(message)
             case signal.Offered() if self.offered is None:
@@ -453,7 +488,8 @@ class Talk:
         if message.candidate is not None and len(self.candidates) < MAX_CANDIDATES:
             self.candidates[message.candidate] = None
 
-    def _ponged(self, pong: signal.Pong, took_ms: float, local: float) -> None:
+    def _ponged(self, pong: signal.Pong, took_ms: float) -> None:
+        local = self._clock.now()
         if not self.round_trips or took_ms < min(self.round_trips):
             # The server cuts its clock to milliseconds (livekit-server, signalhandler.go).
             server = pong.server_ms / 1000 + 0.0005 + took_ms / 2000

@@ -30,6 +30,7 @@ from lkdoctor.facts.network import (
 )
 from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer, ServerFact
 from lkdoctor.facts.signal import (
+    SILENT,
     Candidate,
     Cut,
     FirstMessage,
@@ -402,8 +403,12 @@ def cut(fact: Cut) -> str:
 def held(seen: Held) -> str:
     """As in ``10.0 s, still open`` or ``2.0 s of 10 s, then dropped``."""
     sent = f", {many(seen.pings, 'ping')} sent" if seen.pings else ""
+    sent += f", {seen.pongs} answered" if seen.pings and seen.pongs is not None else ""
     if not seen.ended:
         return f"{seen.lasted_s:.1f} s, still open{sent}"
+    if seen.ended == SILENT:
+        last = seen.lasted_s - seen.unheard_s
+        return f"silent from {last:.1f} s on: no pong for {seen.unheard_s:.1f} s{sent}"
     quiet = f", {seen.quiet_s:.1f} s after the last message"
     return (
         f"{seen.lasted_s:.1f} s of {seen.asked_s:g} s, then {seen.ended}{_more(seen.detail)}{quiet}"

@@ -6,6 +6,7 @@ from typing import Final, cast
 from lkdoctor.facts import Facts
 from lkdoctor.facts.server import Elsewhere, Exchange, HttpAnswer, ServerFact
 from lkdoctor.facts.signal import (
+    SILENT,
     Held,
     Joined,
     SignalFact,
@@ -165,7 +166,7 @@ _QUIET_S: Final = 1.0
 
 def _idle_cut(signal: SignalFact) -> Iterator[Judgement]:
     held = signal.held
-    if held is None or not held.ended or held.ended.startswith("leave "):
+    if held is None or not held.ended or held.ended.startswith("leave ") or held.ended == SILENT:
         return
     idle = held.quiet_s >= _QUIET_S
     how = one_line(f"{held.ended} after {held.lasted_s:.1f} s")

@@ -14,10 +14,12 @@ from lkdoctor.facts.api import (
 )
 from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer, ServerFact, Silence
 from lkdoctor.facts.signal import (
+    SILENT,
     CleanUp,
     Cut,
     FirstMessage,
     FirstMessageProblem,
+    Held,
     Joined,
     LeftAtOnce,
     NoFirstMessage,
@@ -802,8 +804,59 @@ def _no_pong(signal: SignalFact) -> Iterator[Judgement]:
     pings = signal.pings
     if signal.cut is not None:
         return  # nobody was there any more to answer
-    if pings is not None and pings.sent and not pings.round_trips_ms:
-        yield Judgement((Evidence("pings", f"{pings.sent} sent, 0 answered", "pongs", "net"),))
+    if pings is None or pings.sent <= len(pings.round_trips_ms):
+        return
+    waited, answered = pings.waited_ms, len(pings.round_trips_ms)
+    if waited is None:  # a report of a version that did not measure it
+        if not answered:
+            yield Judgement((Evidence("pings", f"{pings.sent} sent, 0 answered", "pongs", "net"),))
+        return
+    joined = signal.first
+    limit = joined.ping_timeout_s if isinstance(joined, Joined) and joined.ping_timeout_s else 15
+    slowest = max((*pings.round_trips_ms, *(phase.took_ms for phase in signal.phases)), default=0.0)
+    if waited < max(_NO_PONG_MS, 4 * slowest):
+        return  # a slow way, and little time: nothing is known yet
+    yield Judgement(
+        (
+            Evidence("pings", f"{pings.sent} sent, {answered} answered", "pongs", "net"),
+            Evidence("the last ping", f"no pong in {duration(waited)}", f"within {limit} s", "net"),
+        ),
+        title="The server stops answering pings" if answered else None,
+        confidence=Confidence.CERTAIN if waited >= limit * 1000 else None,
+    )
+
+
+_NO_PONG_MS: Final = 1500.0
+"""Waited for a pong before its absence tells anything."""
+
+
+# signal-goes-silent
+
+
+_QUIET_S: Final = 1.0
+"""Less than this since a message, and it is pongs alone that are missing."""
+
+
+def _goes_silent(signal: SignalFact) -> Iterator[Judgement]:
+    held = signal.held
+    if held is None or held.ended != SILENT:
+        return
+    last = held.lasted_s - held.unheard_s
+    answered = f", {held.pongs} answered" if held.pongs is not None else ""
+    yield Judgement(
+        (
+            Evidence(
+                "session",
+                f"last message {last:.1f} s after the join, then none for {held.unheard_s:.1f} s",
+                f"open for {held.asked_s:g} s",
+                "net",
+            ),
+            Evidence("pings", f"{held.pings} sent{answered}", "each answered", "net"),
+        ),
+        title=f"An open session falls silent after {last:.0f} s"
+        if held.unheard_s >= _QUIET_S
+        else "The server stops answering pings",
+    )
 
 
 def _room_left(signal: SignalFact) -> Iterator[Judgement]:
@@ -971,6 +1024,12 @@ def _sick_no_pong() -> Facts:
     facts = healthy()
     signal = facts.signal
     return facts._replace(signal=signal._replace(pings=Pings(3, ())) if signal else None)
+
+
+def _sick_goes_silent() -> Facts:
+    facts = healthy()
+    held = Held(60.0, 26.0, SILENT, "", None, 10.0, pings=5, pongs=2, unheard_s=15.9)
+    return facts._replace(signal=facts.signal._replace(held=held) if facts.signal else None)
 
 
 def _sick_cut_off() -> Facts:
@@ -1548,11 +1607,41 @@ RULES: Final = (
         "one direction is blocked.",
         how="Pings are sent on the open session, and none is answered.",
         fix=(_PROXY_SUSPECT, _SERVER_LOG),
-        source="livekit-server pkg/rtc/participant.go (ping_req, pong_resp)",
+        source="livekit-server pkg/rtc/participant.go (ping_req, pong_resp), client-sdk-js "
+        "src/api/SignalClient.ts (ping timeout)",
         judge=_no_pong,
         example=_sick_no_pong,
-        severity=Severity.WARNING,
-        related=("signal-silent-after-upgrade",),
+        related=("signal-silent-after-upgrade", "signal-goes-silent"),
+        explains=("signal-goes-silent",),
+    ),
+    _wire_rule(
+        "signal-goes-silent",
+        "An open session falls silent",
+        check="signal.ping",
+        symptoms=("ping timeout triggered. last pong received at",),
+        cause="The session was open and well, and from one moment on nothing comes any more, although nobody "
+        "has closed it: a NAT or firewall has forgotten the connection and drops its packets without a "
+        "word, or the server or a proxy has frozen. Clients notice when their pings get no pong, end the "
+        "session and connect anew, again and again.",
+        how="With --hold pings are sent as a client sends them, and the one at the end of the time is waited "
+        "for; none is answered within the server's ping timeout (15 s).",
+        fix=(
+            FixStep(
+                "Measure when it happens, and from another network, too:",
+                command="lkdoctor ws-probe --hold 300",
+            ),
+            FixStep(
+                "Give the NAT, firewall or load balancer on the way a longer time for connections on which "
+                "nothing is said: more than the pause between two pings (5 s), better an hour."
+            ),
+            _SERVER_LOG,
+        ),
+        source="RFC 5382 §5 (a NAT may drop an idle session), client-sdk-js src/api/SignalClient.ts "
+        "(ping timeout)",
+        judge=_goes_silent,
+        example=_sick_goes_silent,
+        confidence=Confidence.CERTAIN,
+        related=("signal-no-pong", "proxy-idle-timeout"),
     ),
     Rule(
         code="signal-test-room-left",
