@@ -12,6 +12,8 @@ from servers import RunningServer
 
 from lkdoctor.actions import (
     HARMLESS,
+    TRIES,
+    Answered,
     Outcome,
     RoomEnd,
     ThrowAwayRoom,
@@ -245,13 +247,51 @@ async def test_what_is_tried_in_a_room_of_the_user_s_changes_nothing_of_anybody_
     server = Server(DONE)
     for what in HARMLESS:
         place = {"room": "r", "identity": "carl", "track": "TR_ours"}
-        assert await attempt(what, address(7880), TOKEN, server.ask, **place) == (True, "200")
+        said_so = await attempt(what, address(7880), TOKEN, server.ask, **place)
+        assert said_so == Answered(permitted=True, answer="200")
     asked = [json.loads(request.partition(b"\r\n\r\n")[2]) for request in server.asked]
     assert asked == [
         {"room": "r", "identity": "carl", "track_sid": "TR_ours", "muted": True},
         {"room": "r", "identity": "carl"},
         {"room_name": "r"},
     ]
+
+
+NO_GRANT = "unauthenticated", "permissions denied"
+
+
+@pytest.mark.parametrize(
+    ("action", "status", "code", "msg", "permitted", "unavailable"),
+    [
+        pytest.param("ListEgress", 401, *NO_GRANT, False, False, id="no grant"),
+        pytest.param(
+            "ListEgress", 500, "internal", "egress not connected", True, True, id="no Redis"
+        ),
+        pytest.param(
+            "ListEgress", 500, "internal", "Internal service panic", None, True, id="no Redis, 1.8"
+        ),
+        pytest.param(
+            "UpdateParticipant",
+            503,
+            "unavailable",
+            "no response from servers",
+            None,
+            False,
+            id="busy",
+        ),
+        pytest.param(
+            "MutePublishedTrack", 404, "not_found", "track is not found", True, False, id="track"
+        ),
+    ],
+)
+async def test_what_an_answer_says_of_a_grant(  # noqa: PLR0917 - a row of the table
+    action: str, status: int, code: str, msg: str, permitted: bool | None, unavailable: bool
+) -> None:
+    server = Server(said(status, {"code": code, "msg": msg}))
+    what = next(one for one in TRIES if one.action == action)
+    place = {"room": "r", "identity": "carl", "track": "TR_ours"}
+    answered = await attempt(what, address(7880), TOKEN, server.ask, **place)
+    assert answered == Answered(permitted, f"{status} {code}: {msg}", unavailable)
 
 
 async def test_what_is_asked() -> None:

@@ -299,10 +299,12 @@ class Try(NamedTuple):
     needs_track: bool = False
 
 
+_EGRESS: Final = "Egress"
+
 TRIES: Final = (
     Try("MutePublishedTrack", "roomAdmin", needs_track=True),
     Try("UpdateParticipant", "roomAdmin"),
-    Try("ListEgress", "roomRecord", service="Egress"),
+    Try("ListEgress", "roomRecord", service=_EGRESS),
     Try("RemoveParticipant", "roomAdmin"),
 )
 """What the people of a booking are held to, removing last: nobody is there to be muted then."""
@@ -317,10 +319,21 @@ _NO_EGRESS: Final = "egress not connected"
 """The grant was found sufficient, and no egress service runs (livekit-server, egress.go)."""
 
 
+class Answered(NamedTuple):
+    """What the server said to an attempt."""
+
+    permitted: bool | None
+    """None: it cannot be told from the answer."""
+    answer: str
+    """In short, safe to show."""
+    unavailable: bool = False
+    """It failed in a service that the server lacks, not for want of a grant."""
+
+
 async def attempt(
     what: Try, url: ParsedUrl, token: Secret, ask: Ask, *, room: str, identity: str, track: str
-) -> tuple[bool | None, str]:
-    """Ask for it with a participant's own token; whether it was permitted, and the answer.
+) -> Answered:
+    """Ask for it with a participant's own token.
 
     An UpdateParticipant says nothing that is to be changed: the server looks at the grants all the
     same, and it could meet somebody else who has come in under that identity.
@@ -345,17 +358,20 @@ async def attempt(
     request = twirp.call(url, what.action, arguments, token, service=what.service)
     problem = await _done(ask, request)
     if problem is None:
-        return True, "200"
+        return Answered(permitted=True, answer="200")
     if isinstance(problem, TwirpError):
         said = f"{problem.status} {problem.code}: {problem.msg}"
         if problem.code in _DENIED:
-            return False, said
+            return Answered(permitted=False, answer=said)
+        if what.service == _EGRESS and problem.status >= 500:
+            permitted = True if _NO_EGRESS in problem.msg else None
+            return Answered(permitted, said, unavailable=True)
         # A participant is looked for before the grants are (1.5, RemoveParticipant), a track after.
         beyond = problem.code == "not_found" and "track" in problem.msg.lower()
-        return True if beyond or _NO_EGRESS in problem.msg else None, said
+        return Answered(permitted=True if beyond else None, answer=said)
     exchange = problem.exchange
     refused = isinstance(exchange, HttpAnswer) and exchange.status in {401, 403}
-    return False if refused else None, twirp.why(problem)
+    return Answered(permitted=False if refused else None, answer=twirp.why(problem))
 
 
 async def remove_own(

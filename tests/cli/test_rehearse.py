@@ -17,6 +17,7 @@ from typing import Any, Self
 import pytest
 import servers
 from faults.doctor import Ran, lkdoctor
+from faults.test_faults import redis
 from livekit import api
 from livekit.api.room_service import RoomService
 from servers import RunningServer, livekit_server
@@ -80,9 +81,13 @@ def outcomes(report: dict[str, Any], player: int) -> dict[str, str]:
 
 
 def causes(report: dict[str, Any]) -> list[str]:
-    """The codes of the findings, without those that a busy machine adds to any booking."""
+    """The codes of the findings, without those that a busy machine adds to any booking.
+
+    Nor with what is the matter with a server of the tests: it has no Redis, and cannot record.
+    """
     codes = [finding["code"] for finding in report["findings"]]
-    return [code for code in codes if code not in {"rehearsal-slow", "rehearsal-poor-path"}]
+    always = {"rehearsal-slow", "rehearsal-poor-path", "rehearsal-no-recording"}
+    return [code for code in codes if code not in always]
 
 
 def test_a_booking_that_works(real_server: RunningServer, tmp_path: Path) -> None:
@@ -93,8 +98,9 @@ def test_a_booking_that_works(real_server: RunningServer, tmp_path: Path) -> Non
         ("provider", "ada", "booking-b1"),
         ("client", "carl", "booking-b1"),
     ]
-    for number in (0, 1):
-        assert outcomes(report, number) == dict.fromkeys(STEPS, "ok")
+    well = dict.fromkeys(STEPS, "ok")
+    assert outcomes(report, 0) == {**well, "permissions": "partly"}, "no Redis, no recordings"
+    assert outcomes(report, 1) == well
     for player in fact["rounds"][0]["players"]:
         seen = {r["source"]: r for r in player["receptions"]}
         assert set(seen) == {"microphone", "camera", "screen_share"}
@@ -248,6 +254,39 @@ def test_how_long_an_identity_may_be_is_what_it_is(
     status, report = played(real_server, tmp_path, *people, "--signal-only")
     assert status == code
     assert outcomes(report, 0)["token"] == ("ok" if code == 0 else "failed")
+
+
+def recordings(server: RunningServer, folder: Path, roles: str) -> tuple[list[str], list[str]]:
+    """The causes that have to do with recording, and how both fared with their permissions."""
+    (folder / "lkdoctor.toml").write_text(roles)
+    code, report = played(server, folder, *BOOKING, "--signal-only")
+    assert code == 0
+    codes = [finding["code"] for finding in report["findings"]]
+    return codes, [outcomes(report, number)["permissions"] for number in (0, 1)]
+
+
+def test_a_recording_that_is_allowed_and_cannot_be_made_is_told(
+    each_real_server: RunningServer, tmp_path: Path
+) -> None:
+    able = "[roles.provider]\nroomAdmin = true\nroomRecord = true"
+    codes, fared = recordings(each_real_server, tmp_path, able)
+    assert (codes, fared) == (["rehearsal-no-recording"], ["partly", "ok"])
+
+
+def test_who_need_not_record_is_told_nothing_of_it(
+    real_server: RunningServer, tmp_path: Path
+) -> None:
+    unable = "[roles.provider]\nroomAdmin = true"
+    assert recordings(real_server, tmp_path, unable) == ([], ["ok", "ok"])
+
+
+def test_where_recordings_are_kept_track_of_they_can_be_made(tmp_path: Path) -> None:
+    able = "[roles.provider]\nroomAdmin = true\nroomRecord = true"
+    with (
+        redis(tmp_path) as (port, _),
+        livekit_server(config={"redis": {"address": f"127.0.0.1:{port}"}}) as server,
+    ):
+        assert recordings(server, tmp_path, able) == ([], ["ok", "ok"])
 
 
 def test_data_that_may_not_be_sent_is_a_warning(real_server: RunningServer, tmp_path: Path) -> None:

@@ -179,6 +179,12 @@ def rehearsed(**changes: Any) -> tuple[int, dict[str, Any], str]:
     return code, json.loads(out), rooms
 
 
+def found(report: dict[str, Any]) -> list[str]:
+    """The codes of the findings; that a server without Redis cannot record is no matter of these."""
+    codes = [finding["code"] for finding in report["findings"]]
+    return [code for code in codes if code != "rehearsal-no-recording"]
+
+
 def step_of(report: dict[str, Any], outcome: str) -> str:
     """The first step that ended so for anybody."""
     first = report["facts"]["rehearsal"]["rounds"][0]
@@ -285,7 +291,7 @@ def test_a_relay_that_works_carries_the_booking() -> None:
         config={"rtc": {"turn_servers": [TURN]}},
         turn=turnserver("right"),
     )
-    assert (status, report["findings"]) == (0, [])
+    assert (status, found(report)) == (0, [])
     players = report["facts"]["rehearsal"]["rounds"][0]["players"]
     way = ("relay", "udp", f"turn:{HERE}:3478?transport=udp")
     paths = [player["path"] for player in players]
@@ -318,13 +324,13 @@ def test_turn_over_tcp_gets_out_of_a_strict_network(tmp_path: Path) -> None:
     report = json.loads(done.stdout)
     paths = [player["path"] for player in report["facts"]["rehearsal"]["rounds"][0]["players"]]
     assert [(p["local_type"], p["protocol"]) for p in paths] == [("relay", "tcp")] * 2
-    assert (done.returncode, [f["severity"] for f in report["findings"]]) == (0, [])
+    assert (done.returncode, found(report)) == (0, [])
 
 
 @needs_a_host
 def test_a_closed_udp_port_is_made_up_for_by_tcp() -> None:
     status, report, _ = rehearsed(rules=NO_UDP, options=PATIENT)
-    assert (status, report["findings"]) == (0, [])
+    assert (status, found(report)) == (0, [])
     players = report["facts"]["rehearsal"]["rounds"][0]["players"]
     assert [player["path"]["protocol"] for player in players] == ["tcp", "tcp"]
 
@@ -333,21 +339,21 @@ def test_a_closed_udp_port_is_made_up_for_by_tcp() -> None:
 def test_a_way_that_opens_late_makes_a_booking_slow() -> None:
     # Two seconds for the look at its ways, and then more than five for the connection.
     status, report, _ = rehearsed(rules=CLOSED, opens_after=12, options=["--timeout", "60"])
-    assert (status, [f["code"] for f in report["findings"]]) == (0, ["rehearsal-slow"])
+    assert (status, found(report)) == (0, ["rehearsal-slow"])
 
 
 @needs_a_host
 def test_a_narrow_way_carries_sound_alone() -> None:
-    found = []
+    codes = []
     for options in ((), ("--audio-only",)):
         _, report, _ = rehearsed(rules=NARROW, options=["--seconds", "4", *PATIENT, *options])
-        found.append([f["code"] for f in report["findings"]])
-    assert found == [["rehearsal-poor-path"], []]
+        codes.append(found(report))
+    assert codes == [["rehearsal-poor-path"], []]
 
 
 @needs_a_host
 def test_a_poor_connection_is_told_with_what_it_would_carry() -> None:
     _, report, _ = rehearsed(rules=LOSSY, options=["--seconds", "4", *PATIENT])
-    found = next(f for f in report["findings"] if f["code"] == "rehearsal-poor-path")
-    assert found["severity"] == "warning"
-    assert found["evidence"][-1]["label"] == "sound alone"
+    poor = next(f for f in report["findings"] if f["code"] == "rehearsal-poor-path")
+    assert poor["severity"] == "warning"
+    assert poor["evidence"][-1]["label"] == "sound alone"

@@ -772,6 +772,9 @@ class _Round:
                 if not p.allowed and p.took_ms is not None
             ]
             outcome = Outcome.FAILED if wrong else Outcome.OK
+            vain = [f"{a.action}: {a.answer}" for a in player.attempts if a.in_vain]
+            if vain and not wrong:
+                outcome, wrong = Outcome.PARTLY, vain
             self._end(number, Step.PERMISSIONS, outcome, watch.ms, "; ".join(wrong))
 
     async def _attempt(self, what: actions.Try, number: int) -> None:
@@ -783,7 +786,7 @@ class _Round:
         track = next(iter(self._tracks[1 - number]), "")
         if what.needs_track and not track:
             track = "TR_none"  # whether it may be done is decided before it is looked for
-        permitted, answer = await actions.attempt(
+        said = await actions.attempt(
             what,
             self._route.endpoint.url,
             self._tokens[number],
@@ -792,7 +795,14 @@ class _Round:
             identity=other.identity,
             track=track,
         )
-        tried = Attempt(what.action, what.grant, granted, permitted, safe(answer, 200))
+        tried = Attempt(
+            what.action,
+            what.grant,
+            granted,
+            said.permitted,
+            safe(said.answer, 200),
+            said.unavailable,
+        )
         self._set(number, attempts=(*self._players[number].attempts, tried))
 
     async def _leaving(self, sdk: Sdk) -> None:

@@ -58,13 +58,18 @@ class Outcome(StrEnum):
     """It was not answered in the time given."""
     LEFT_OUT = "left_out"
     """Nobody asked for it, or the role may not do it."""
+    PARTLY = "partly"
+    """All is allowed that should be, and the server lacks what some of it takes."""
     NOT_REACHED = "not_reached"
     """A step before it did not succeed."""
     BROKEN_OFF = "broken_off"
     """Whoever plays it ended in the middle of it; nothing is known of the step itself."""
 
 
-GOOD = (Outcome.OK, Outcome.LEFT_OUT)
+DONE = (Outcome.OK, Outcome.PARTLY)
+"""Outcomes of a step that was played, and was allowed."""
+
+GOOD = (*DONE, Outcome.LEFT_OUT)
 """Outcomes after which the next step is played."""
 
 BAD = (Outcome.FAILED, Outcome.TIMEOUT)
@@ -188,6 +193,13 @@ class Attempt(NamedTuple):
     """What the server said; None: it cannot be told from the answer."""
     answer: str
     """The answer in short, safe to show."""
+    unavailable: bool = False
+    """What would do it is not there: an error of the server's own, and not for want of a grant."""
+
+    @property
+    def in_vain(self) -> bool:
+        """Whether the role may do it, and nobody can."""
+        return self.granted and self.unavailable
 
 
 class Player(NamedTuple):

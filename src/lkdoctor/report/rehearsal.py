@@ -5,6 +5,7 @@ from typing import Final
 
 from lkdoctor.facts.media import MediaFact
 from lkdoctor.facts.rehearsal import (
+    DONE,
     GOOD,
     NAMES,
     MediaPath,
@@ -40,6 +41,7 @@ from lkdoctor.report.model import Report
 
 _STYLES: Final = {
     Outcome.OK: Style.PASS,
+    Outcome.PARTLY: Style.WARN,
     Outcome.FAILED: Style.FAIL,
     Outcome.TIMEOUT: Style.FAIL,
     Outcome.BROKEN_OFF: Style.FAIL,
@@ -151,14 +153,17 @@ def _cell(fact: RehearsalFact, number: int, step: Step) -> tuple[Style, str]:
     """One participant's way through one step, over all rounds."""
     results = [one.players[number].step(step) for one in fact.rounds]
     bad = _bad(results)
-    took = sorted(r.took_ms for r in results if r.outcome is Outcome.OK)
+    took = sorted(r.took_ms for r in results if r.outcome in DONE)
+    partly = any(r.outcome is Outcome.PARTLY for r in results)
     if len(results) > 1 and (took or bad):
-        style = Style.FAIL if bad else Style.PASS
+        style = Style.FAIL if bad else Style.WARN if partly else Style.PASS
         middle = f", {milliseconds(percentile(took, 50))}" if took else ""
         return style, f"{len(took)} of {len(results)}{middle}"
     result = (bad or results)[0]
     if result.outcome is Outcome.OK:
         return Style.PASS, milliseconds(result.took_ms)
+    if result.outcome is Outcome.PARTLY:
+        return Style.WARN, f"{milliseconds(result.took_ms)}, not all"
     return _STYLES[result.outcome], _WORDS[result.outcome]
 
 
@@ -310,13 +315,15 @@ def _spoken(report: Report, *, verbose: int) -> Iterator[Line]:
 
 def _said(fact: RehearsalFact, number: int, step: Step) -> str:
     results = [one.players[number].step(step) for one in fact.rounds]
-    good = [r for r in results if r.outcome is Outcome.OK]
+    good = [r for r in results if r.outcome in DONE]
     bad = _bad(results)
+    partly = next((r.detail for r in results if r.outcome is Outcome.PARTLY), "")
     if bad:
         rounds = f" in {len(bad)} of {len(results)} rounds" if len(results) > 1 else ""
         why = f", {bad[0].detail}" if bad[0].detail else ""
         return f"{_WORDS[bad[0].outcome]}{rounds}{why}"
     if good:
-        return f"passed, {spoken_milliseconds(max(r.took_ms for r in good))}"
+        took = spoken_milliseconds(max(r.took_ms for r in good))
+        return f"allowed, and not all possible, {took}, {partly}" if partly else f"passed, {took}"
     why = f", {results[0].detail}" if results[0].detail else ""
     return f"{_WORDS[results[0].outcome]}{why}"

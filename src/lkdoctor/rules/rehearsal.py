@@ -582,6 +582,27 @@ def _grant_ignored(rehearsal: RehearsalFact, api: ApiFact | None = None) -> Iter
         yield Judgement(tuple(seen))
 
 
+def _no_recording(rehearsal: RehearsalFact) -> Iterator[Judgement]:
+    found = dict.fromkeys(
+        (who, tried)
+        for who, player in _players(rehearsal)
+        for tried in player.attempts
+        if tried.in_vain
+    )
+    if not found:
+        return
+    people = " and ".join(dict.fromkeys(f"the {who.role}" for who, _ in found))
+    yield Judgement(
+        tuple(
+            Evidence(f"{tried.action} by the {who.role}", tried.answer, "200", "rehearsal")
+            for who, tried in found
+        ),
+        title=f"{people[0].upper()}{people[1:]} may record, and this server cannot",
+        # The server's own word for it; any other error may pass.
+        confidence=None if any(t.permitted for _, t in found) else Confidence.LIKELY,
+    )
+
+
 # ------------------------------------------------------------------ how well
 
 
@@ -848,6 +869,19 @@ def _ignored() -> RehearsalFact:
     tried = tuple(a._replace(permitted=True, answer="200") for a in client.attempts)
     return fact._replace(
         rounds=(fact.rounds[0]._replace(players=(provider, client._replace(attempts=tried))),)
+    )
+
+
+def _in_vain() -> RehearsalFact:
+    fact = _wrong(Step.PERMISSIONS, Outcome.PARTLY, "ListEgress: 500")
+    provider, client = fact.rounds[0].players
+    answer = "500 internal: egress not connected (redis required)"
+    tried = tuple(
+        a._replace(answer=answer, unavailable=True) if a.action == "ListEgress" else a
+        for a in provider.attempts
+    )
+    return fact._replace(
+        rounds=(fact.rounds[0]._replace(players=(provider._replace(attempts=tried), client)),)
     )
 
 
@@ -1393,6 +1427,31 @@ RULES = (
         source="livekit-server 1.13.5 pkg/service/auth.go",
         judge=_grant_ignored,
         sick=lambda: _played(_ignored()),
+    ),
+    _rule(
+        "rehearsal-no-recording",
+        Step.PERMISSIONS,
+        "Recording is allowed, and this server cannot record",
+        symptoms=("egress not connected (redis required)", "no response from servers"),
+        cause="The role has roomRecord, and the server takes that; but recordings are made by LiveKit's "
+        "egress service, which finds its work over Redis, and the server answers that it is not connected "
+        "to it. Whoever starts a recording waits for half a minute, and gets an error.",
+        how="Who has roomRecord asks for the list of egress with the own token: the answer is an error of the "
+        "server's own (5xx), not one for want of a grant.",
+        fix=(
+            FixStep(
+                "Where calls are recorded, connect the server and an egress service by Redis:",
+                snippet=Snippet("yaml", "redis:\n  address: 127.0.0.1:6379"),
+            ),
+            FixStep(
+                "Where nobody records, take the grant from the role:",
+                snippet=_toml("provider", "roomAdmin = true", "roomRecord = false"),
+            ),
+        ),
+        source="livekit-server 1.13.5 pkg/service/egress.go (ErrEgressNotConnected), 1.5 to 1.13 measured",
+        judge=_no_recording,
+        sick=lambda: _played(_in_vain()),
+        severity=Severity.WARNING,
     ),
     _rule(
         "rehearsal-slow",
