@@ -178,6 +178,13 @@ def test_the_traceback_is_there_for_who_asks_and_is_clean_too() -> None:
     assert "Vb7Xq2Lw" not in done.stderr
 
 
+def test_a_broken_pipe_that_is_not_the_output_s_is_our_bug() -> None:
+    """Typer would take it for a reader who has left, and the run for a healthy one."""
+    done = broken("BrokenPipeError(32, 'Broken pipe')")
+    assert done.returncode == 5
+    assert done.stderr.startswith("lkdoctor broke: BrokenPipeError: [Errno 32] Broken pipe\n")
+
+
 @pytest.mark.parametrize(
     ("what", "code"),
     [
@@ -185,7 +192,6 @@ def test_the_traceback_is_there_for_who_asks_and_is_clean_too() -> None:
         pytest.param("EOFError", 130, id="Ctrl-D at a question"),
         pytest.param("SystemExit(3)", 3, id="exit"),
         pytest.param("SystemExit", 0, id="exit without a code"),
-        pytest.param("BrokenPipeError", 0, id="no reader"),
     ],
 )
 def test_other_ends_say_nothing(what: str, code: int) -> None:

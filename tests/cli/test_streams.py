@@ -1,17 +1,19 @@
 """The terminal policy: who gets colour, glyphs, a width and a live line."""
 
 import contextlib
+import functools
 import io
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
+from lkdoctor.cli.options import OutputFormat
 from lkdoctor.cli.streams import ColorChoice, Streams
 from lkdoctor.errors import UsageError
 from lkdoctor.redact import Secret
@@ -241,21 +243,36 @@ def lkdoctor(*arguments: str, **settings: Any) -> subprocess.CompletedProcess[by
     )
 
 
-@pytest.fixture
-def closed_reader() -> Any:
-    """The writing end of a pipe that nobody reads any more."""
-    reading, writing = os.pipe()
-    os.close(reading)
-    yield writing
-    os.close(writing)
+@contextlib.contextmanager
+def taking_nothing(what: str) -> Iterator[dict[str, int]]:
+    """The streams named, as ``stdout+stderr pipe``, without a reader or on a full disk."""
+    named, kind = what.split(" ")
+    if kind == "full":
+        writing = os.open("/dev/full", os.O_WRONLY)
+    else:
+        reading, writing = os.pipe()
+        os.close(reading)
+    try:
+        yield dict.fromkeys(named.split("+"), writing)
+    finally:
+        os.close(writing)
 
 
 @pytest.mark.parametrize(
-    "command", [["explain"], ["schema"], ["--help"], ["explain", "-o", "json"]]
+    "command",
+    [
+        ["explain"],
+        ["explain", "--color", "always"],
+        ["explain", "-o", "json"],
+        ["schema"],
+        ["--help"],
+        ["check-room", "booking-1"],
+    ],
 )
-def test_a_reader_that_leaves_ends_it_quietly(command: list[str], closed_reader: int) -> None:
+def test_a_reader_that_leaves_ends_it_quietly(command: list[str]) -> None:
     """What ``lkdoctor explain | head -1`` comes to."""
-    done = lkdoctor(*command, stdout=closed_reader, stderr=subprocess.PIPE)
+    with taking_nothing("stdout pipe") as nowhere:
+        done = lkdoctor(*command, **nowhere, stderr=subprocess.PIPE)
     assert (done.returncode, done.stderr) == (0, b"")
 
 
@@ -278,6 +295,66 @@ def test_an_answer_that_cannot_be_written_is_an_error(command: list[str]) -> Non
         done = lkdoctor(*command, stdout=full, stderr=subprocess.PIPE)
     expected = b"Error: cannot write the answer: No space left on device\n"
     assert (done.returncode, done.stderr) == (2, expected)
+
+
+FAILING: Final = {
+    **{
+        f"diagnose {' '.join(how)}": ["diagnose", "--url", "ws://127.0.0.1:9", *how]
+        for how in (
+            *(["-o", form] for form in OutputFormat),
+            ["--color", "always"],
+            ["--accessible"],
+            ["-q"],
+            ["-vv"],
+        )
+    },
+    "ws-probe": ["ws-probe", "--url", "ws://127.0.0.1:9"],
+    "check-room": ["check-room", "undefined"],
+    "token decode": ["token", "decode", "garbage"],
+    "token decode --all": ["token", "decode", "--all"],
+    "explain --log": ["explain", "--log", "-"],
+    "usage": ["diagnose", "--no-such-option"],
+}
+"""Runs that end with something else than 0."""
+
+
+def run_of(name: str, **streams: int) -> subprocess.CompletedProcess[bytes]:
+    """One of them; what no other stream is named for is read."""
+    captured = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return lkdoctor(*FAILING[name], input=LOG, **(captured | streams))
+
+
+read_run_of: Final = functools.cache(run_of)
+
+LOG: Final = b"livekit: could not establish pc connection\ninvalid token: token is expired\n" * 3000
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize(
+    "lost", ["stdout pipe", "stderr pipe", "stdout+stderr pipe", "stdout full", "stderr full"]
+)
+@pytest.mark.parametrize("name", FAILING)
+def test_a_failed_run_stays_failed_whoever_reads_of_it(name: str, lost: str) -> None:
+    """What ``set -o pipefail; lkdoctor diagnose | head -1`` comes to."""
+    read = read_run_of(name)
+    with taking_nothing(lost) as nowhere:
+        unread = run_of(name, **nowhere)
+    assert unread.returncode == read.returncode != 0
+    told = unread.stderr or b""
+    assert b"lkdoctor broke" not in told
+    assert b"Traceback" not in told
+    assert b"Exception ignored" not in told
+    assert (b"cannot write the answer" in told) is (lost == "stdout full" and bool(read.stdout))
+
+
+@POSIX
+def test_tokens_without_an_end_end_with_their_reader() -> None:
+    command = 'yes garbage | "$0" -m lkdoctor token decode --all | head -1; echo ${PIPESTATUS[1]}'
+    done = subprocess.run(
+        ["bash", "-c", command, sys.executable], capture_output=True, timeout=60, check=False
+    )
+    assert done.stdout.splitlines()[1:] == [b"1"]
+    assert done.stderr == b""
 
 
 def on_terminal(

@@ -7,13 +7,13 @@ import contextlib
 import errno
 import os
 import sys
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TextIO
 
 import typer
 from typer.core import TyperGroup
 
 from lkdoctor.cli import misuse
-from lkdoctor.cli.streams import discard
+from lkdoctor.cli.streams import give_up, going_on, unwritten
 from lkdoctor.errors import UsageError, exhausted, leaf
 from lkdoctor.redact import safe, screened, visible
 
@@ -158,33 +158,63 @@ def run(arguments: list[str]) -> int:
         from typer.completion import completion_init  # type: ignore[attr-defined]  # not declared
 
         completion_init()
-    stdout = sys.stdout
+    stdout, stderr = sys.stdout, sys.stderr
     misuse.begin(arguments)
     try:
         code = app(arguments, prog_name="lkdoctor", standalone_mode=False)
-        sys.stdout.flush()
     except SystemExit as end:
-        if sys.stdout is not stdout:  # how Typer marks that the reader of the pipe has left
-            sys.stdout = stdout
-            discard(stdout)
-            return 0
         code = end.code
+        if sys.stdout is not stdout:  # Typer takes every broken pipe for that of the output
+            sys.stdout, sys.stderr = stdout, stderr
+            broken = end.__context__
+            if not isinstance(broken, OSError) or not (_left(stdout) or _left(stderr)):
+                return _own_fault(broken or end)
+            give_up(stdout, broken)
+            code = 0
     except UsageError as error:
         said = (f"Error: {error.message}", *(f"  {advice}" for advice in error.advice))
         _complain(*map(misuse.concealed, said))
         return 2
-    except BrokenPipeError:
-        discard(stdout)
-        return 0
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except Exception as error:  # noqa: BLE001 - the one place where our own bug becomes a line
         if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EIO, errno.EFBIG}:
-            discard(stdout)
-            _complain(f"Error: cannot write the answer: {error.strerror}")
-            return 2
+            give_up(stdout, error)
+            return _delivered(stdout, 0)
         return _misused(error) or _at_its_limit(error) or _own_fault(error)
-    return code if isinstance(code, int) else 0
+    with going_on(stdout):
+        stdout.flush()
+    return _delivered(stdout, code if isinstance(code, int) else 0)
+
+
+def _left(stream: TextIO) -> bool:
+    """Whether the reader of a pipe has left; True where that cannot be told."""
+    import select
+
+    if not hasattr(select, "poll"):
+        return True
+    look = select.poll()
+    try:
+        look.register(stream, 0)
+    except (OSError, ValueError):  # closed, or not a real stream
+        return False
+    return bool(look.poll(0))
+
+
+def _delivered(stdout: TextIO, code: int) -> int:
+    """The exit code of a run whose answer perhaps could not be written.
+
+    A reader that leaves has what it wanted; a failed run stays failed, whoever reads of it.
+    """
+    error = unwritten(stdout)
+    # Windows has no other number for a pipe whose reader has left.
+    left = isinstance(error, BrokenPipeError) or (
+        sys.platform == "win32" and error is not None and error.errno == errno.EINVAL
+    )
+    if error is None or left:
+        return code
+    _complain(f"Error: cannot write the answer: {error.strerror}")
+    return code or 2
 
 
 def _open_what_is_closed() -> None:
@@ -250,7 +280,7 @@ def _known_to(context: Any) -> list[str]:
     return words
 
 
-def _own_fault(error: Exception) -> int:
+def _own_fault(error: BaseException) -> int:
     import traceback
 
     problem = leaf(error)
@@ -266,7 +296,7 @@ def _own_fault(error: Exception) -> int:
 
 
 def _complain(*lines: str) -> None:
-    with contextlib.suppress(OSError, ValueError, AttributeError):  # nobody listens any more
+    with contextlib.suppress(ValueError, AttributeError), going_on(sys.stderr):
         for text in lines:
             # Typer indents with tabs. An advice may be a snippet of several lines; nothing else in it may act.
             shown = "\n".join(visible(row.expandtabs(2)) for row in screened(text).split("\n"))

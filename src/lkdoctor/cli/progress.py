@@ -1,10 +1,9 @@
 """What is going on, on standard error: one live line on a terminal, else hardly anything."""
 
-import contextlib
 from types import TracebackType
 from typing import Self
 
-from lkdoctor.cli.streams import Streams
+from lkdoctor.cli.streams import Streams, going_on
 from lkdoctor.clock import Clock, SystemClock
 from lkdoctor.diagnosis.events import Event, StepStarted
 from lkdoctor.redact import safe
@@ -60,6 +59,6 @@ class Progress:
             self._said = now
 
     def _write(self, text: str) -> None:
-        with contextlib.suppress(OSError):  # nobody watches any more
+        with going_on(self._streams.err):
             self._streams.err.write(text)
             self._streams.err.flush()

@@ -300,7 +300,7 @@ def _agreed(agreed: Sequence["View"], streams: Streams) -> bool:
     try:
         return _agrees(agreed, streams)
     except KeyboardInterrupt:
-        streams.err.write("\n")
+        streams.note([BLANK])
         return False
 
 

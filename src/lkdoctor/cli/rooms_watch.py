@@ -54,14 +54,18 @@ def watch(
     """
     changes = _Changes(first, streams, output, clock)
     with Interruption() as interruption:
-        interruption.run(_forever(look, changes, every_s))
+        interruption.run(_until_nobody_reads(look, changes, streams, every_s))
+    if streams.unread:
+        return first.summary.exit_code
     changes.end()
     return ExitCode.INTERRUPTED
 
 
-async def _forever(look: Look, changes: "_Changes", every_s: float) -> None:
+async def _until_nobody_reads(
+    look: Look, changes: "_Changes", streams: Streams, every_s: float
+) -> None:
     try:
-        while True:
+        while not streams.unread:
             await asyncio.sleep(every_s)
             changes.tell(await look())
     except asyncio.CancelledError:

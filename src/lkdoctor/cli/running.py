@@ -1,6 +1,5 @@
 """Carries a diagnosis out in front of its user: what is going on, Ctrl-C, and then the report."""
 
-import contextlib
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, NamedTuple
 
@@ -179,6 +178,4 @@ class Events:
         )
 
     def _write(self, event: str, **members: Any) -> None:
-        # A reader who has left is met again at the end; until then the run has to clean up.
-        with contextlib.suppress(OSError):
-            self._streams.result_document(self._line(event, **members))
+        self._streams.result_document(self._line(event, **members))

@@ -134,7 +134,8 @@ async def _serve(running: "Sandbox", streams: Streams) -> None:
             else:
                 streams.result([line(row)])
         streams.note([BLANK, line("then: lkdoctor diagnose"), line("Ctrl-C ends the sandbox")])
-        await asyncio.Event().wait()
+        if not streams.unread:
+            await asyncio.Event().wait()
 
 
 def _unavailable(port: int, error: OSError) -> UsageError:

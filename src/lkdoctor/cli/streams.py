@@ -1,17 +1,20 @@
 """Standard input, output and error: looked up once, handed on.
 
 No other module asks what the terminal is like. Everything written passes `redact.screened`,
-except JSON, whose values already have, and the token that a person asked to mint (`reveal`).
+except JSON, whose values already have, and the token that a person asked to mint (`reveal`). A
+reader that leaves, or a full disk, ends no run: what is done gets done, and its exit code stands
+(`unwritten` tells of it afterwards).
 """
 
 import contextlib
 import io
 import os
 import sys
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Self, TextIO
+from typing import TYPE_CHECKING, Final, NamedTuple, Self, TextIO
 
 from lkdoctor import digits
 from lkdoctor.errors import UsageError
@@ -92,13 +95,11 @@ class Streams(NamedTuple):
 
     def result_text(self, text: str) -> None:
         """The answer in lines that a program reads."""
-        self.out.write(screened(text))
-        self.out.flush()
+        _put(self.out, screened(text))
 
     def result_document(self, document: "Document") -> None:
         """The answer as JSON, which is clean and stays as it was written."""
-        self.out.write(document)
-        self.out.flush()
+        _put(self.out, document)
 
     def note(self, lines: Iterable[Line]) -> None:
         """What accompanies the answer, on standard error."""
@@ -106,8 +107,12 @@ class Streams(NamedTuple):
 
     def reveal(self, token: Secret) -> None:
         """The token that a person asked to mint, alone on standard output."""
-        self.out.write(token.reveal() + "\n")
-        self.out.flush()
+        _put(self.out, token.reveal() + "\n")
+
+    @property
+    def unread(self) -> bool:
+        """Whether nobody takes the answer any more: what goes on without an end may end."""
+        return unwritten(self.out) is not None
 
     @property
     def may_ask(self) -> bool:
@@ -116,9 +121,9 @@ class Streams(NamedTuple):
 
     def asks(self, question: str) -> bool:
         """Whether the person at the terminal says yes; nothing but yes is one."""
-        self.err.write(f"{screened(question)} [y/N] ")
-        self.err.flush()
-        return self.stdin.readline().strip().lower() in {"y", "yes"}
+        _put(self.err, f"{screened(question)} [y/N] ")
+        # A question that could not be shown was answered by nobody.
+        return unwritten(self.err) is None and self.stdin.readline().strip().lower() in {"y", "yes"}
 
     def read(self, what: str, limit: int = 16 * 1024 * 1024) -> str:
         """All of standard input, saying on a terminal what is expected there.
@@ -127,7 +132,7 @@ class Streams(NamedTuple):
             UsageError: nothing came, or more than ``limit`` characters.
         """
         if _is_terminal(self.stdin):
-            self.err.write(f"reading {what} from standard input, end with Ctrl-D\n")
+            _put(self.err, f"reading {what} from standard input, end with Ctrl-D\n")
         buffer = getattr(self.stdin, "buffer", None)
         text = self.stdin.read(limit + 1) if buffer is None else decoded(buffer.read(limit + 1))
         if len(text) > limit:
@@ -137,7 +142,7 @@ class Streams(NamedTuple):
     def pieces(self, what: str, size: int) -> Iterator[bytes]:
         """Standard input as it comes, in pieces of at most so many bytes."""
         if _is_terminal(self.stdin):
-            self.err.write(f"reading {what} from standard input, end with Ctrl-D\n")
+            _put(self.err, f"reading {what} from standard input, end with Ctrl-D\n")
         buffer = getattr(self.stdin, "buffer", None)
         if buffer is None:
             yield from iter(lambda: self.stdin.read(size).encode("utf-8", "replace"), b"")
@@ -151,12 +156,6 @@ def decoded(data: bytes) -> str:
     """The text of a file or pipe: UTF-8, or UTF-16 with its mark, as PowerShell's > writes it."""
     utf16 = data[:2] in {b"\xff\xfe", b"\xfe\xff"}
     return data.decode("utf-16" if utf16 else "utf-8-sig", "replace")
-
-
-def discard(stream: TextIO) -> None:
-    """Let what the interpreter flushes at its end go nowhere."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def here() -> Path:
@@ -173,14 +172,47 @@ def here() -> Path:
         ) from error
 
 
-def _write(stream: TextIO, lines: Iterable[Line], *, color: bool) -> None:
-    if color:
-        from lkdoctor.report.terminal import draw
+_unwritten: Final = weakref.WeakKeyDictionary[TextIO, OSError]()
 
-        draw(lines, stream, attributes=_is_terminal(stream))
-    else:
-        stream.write(plain(lines))
-    stream.flush()
+
+def unwritten(stream: TextIO) -> OSError | None:
+    """Why not all could be written there; None where it was."""
+    return _unwritten.get(stream)
+
+
+@contextlib.contextmanager
+def going_on(stream: TextIO) -> Iterator[None]:
+    """Go on where the stream takes no more: from then on what is written leads nowhere."""
+    try:
+        yield
+    except OSError as error:
+        give_up(stream, error)
+
+
+def give_up(stream: TextIO, error: OSError) -> None:
+    """Let what is written to the stream lead nowhere, and remember why."""
+    _unwritten.setdefault(stream, error)
+    # What is still in the stream's buffer, too, which the interpreter flushes at its end.
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _put(stream: TextIO, text: str) -> None:
+    with going_on(stream):
+        stream.write(text)
+        stream.flush()
+
+
+def _write(stream: TextIO, lines: Iterable[Line], *, color: bool) -> None:
+    if not color:
+        _put(stream, plain(lines))
+        return
+    from lkdoctor.report.terminal import draw
+
+    rows = list(lines)  # what goes wrong in making them is no fault of the stream's
+    with going_on(stream):
+        draw(rows, stream, attributes=_is_terminal(stream))
+        stream.flush()
 
 
 def _is_terminal(stream: TextIO) -> bool:

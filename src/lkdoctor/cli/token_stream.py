@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from types import FunctionType
 from typing import Any, Final, NamedTuple, cast
 
-from lkdoctor.cli.streams import Streams
+from lkdoctor.cli.streams import Streams, give_up, going_on
 from lkdoctor.facts.clock import ClockFact
 from lkdoctor.facts.token import TokenFact
 from lkdoctor.findings import Confidence, Severity
@@ -38,10 +38,15 @@ def decode_lines(streams: Streams, ring: Keyring, clock: ClockFact) -> ExitCode:
             continue
         usable, result = verdicts.of(number, text)
         fine = fine and usable
-        streams.out.write(result)
-        if number % FLUSH_EVERY == 0:
-            streams.out.flush()
-    streams.out.flush()
+        try:
+            streams.out.write(result)
+            if number % FLUSH_EVERY == 0:
+                streams.out.flush()
+        except OSError as error:  # nobody reads them, and the tokens may never end
+            give_up(streams.out, error)
+            break
+    with going_on(streams.out):
+        streams.out.flush()
     return ExitCode.HEALTHY if fine else ExitCode.PROBLEM
 
 

@@ -81,7 +81,12 @@ def console_for(stream: TextIO) -> "Console":
     """A console that decides nothing by itself: whoever calls has already decided."""
     from rich.console import Console
 
-    return Console(
+    class Ours(Console):
+        def on_broken_pipe(self) -> None:
+            """Leave it to the caller: Rich would end the process."""
+            raise  # noqa: PLE0704 - called where the exception is being handled
+
+    return Ours(
         file=stream,
         force_terminal=True,
         color_system="standard",
