@@ -157,6 +157,13 @@ def test_a_booking_that_works(real_server: RunningServer, tmp_path: Path) -> Non
             id="canSubscribe false",
         ),
         pytest.param(
+            "[roles.client]\nhidden = true",
+            BOOKING,
+            "rehearsal-hidden",
+            "receiving",
+            id="hidden from the other",
+        ),
+        pytest.param(
             '[booking]\nidentity = "{booking}"',
             BOOKING,
             "rehearsal-identity-shared",
@@ -305,6 +312,18 @@ def test_a_role_that_is_there_to_watch_is_no_fault(
     assert (status, causes(report), outcomes(report, 1)["publishing"]) == (0, [], "left_out")
     tried = report["facts"]["rehearsal"]["rounds"][0]["players"][1]["publications"]
     assert [(p["allowed"], p["took_ms"]) for p in tried] == [(False, None)] * 3
+
+
+def test_the_ways_of_media_are_looked_at_by_who_may_subscribe(
+    real_server: RunningServer, tmp_path: Path
+) -> None:
+    """To somebody else the server makes no offer, and nothing could be said of its addresses."""
+    (tmp_path / "lkdoctor.toml").write_text("[roles.supervisor]\ncanSubscribe = false")
+    people = ("--room", "booking-w", "--as", "supervisor:sue", "--as", "client:carl")
+    done = rehearse(real_server, tmp_path, *people, *SHORT)
+    (row,) = [row for row in done.out.splitlines() if "would carry it" in row]
+    assert row.split()[3] in {"UDP", "TCP"}
+    assert (done.code, "UDP, TCP" in done.out.partition("not offered")[2]) == (0, False)
 
 
 def test_what_the_server_does_not_take_is_named_by_the_rules_of_all_commands(

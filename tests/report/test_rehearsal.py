@@ -6,13 +6,13 @@ import pytest
 from report.screens import CANVASES, RUN, TARGET, same_screen
 
 from lkdoctor.diagnosis.fold import fold
-from lkdoctor.facts.media import MediaFact, Relay
+from lkdoctor.facts.media import MediaFact, Negotiation, Relay
 from lkdoctor.facts.rehearsal import MediaPath, RehearsalFact, Step, TurnTry
 from lkdoctor.findings import Layer
 from lkdoctor.report import rehearsal
 from lkdoctor.report.layout import Canvas, cells, plain, spelt
 from lkdoctor.report.model import Report
-from lkdoctor.report.rehearsal import path, percentile
+from lkdoctor.report.rehearsal import path, percentile, told
 from lkdoctor.rules.examples import healthy
 from lkdoctor.rules.media import FINE, SILENT, STUN_SERVER, checked, ice_server
 from lkdoctor.rules.rehearsal import played, stopped
@@ -96,6 +96,53 @@ def test_the_ways_that_would_carry_a_booking_are_told() -> None:
         "not offered         TURN/TCP",
         "elsewhere           It would get through wherever web pages do: TURN/TLS on port 443 relays.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("negotiation", "words"),
+    [
+        pytest.param(
+            Negotiation.NO_OFFER,
+            "UDP, others not tried: the server made no offer of media",
+            id="no offer",
+        ),
+        pytest.param(
+            Negotiation.CUT,
+            "UDP, others not tried: the session ended before the server's offer",
+            id="cut",
+        ),
+    ],
+)
+def test_ways_that_were_not_tried_are_not_said_to_be_missing(
+    negotiation: Negotiation, words: str
+) -> None:
+    ways = FINE._replace(negotiation=negotiation, candidates=(), servers=())
+    rows = dict(told(played(), ways))
+    assert rows["would carry it"] == words
+    assert {"not offered", "does not work", "elsewhere"}.isdisjoint(rows)
+
+
+def test_a_way_that_carried_it_works_whatever_a_check_of_it_came_to() -> None:
+    silent = (checked("udp", "203.0.113.10", SILENT), checked("tcp", "203.0.113.10"))
+    rows = dict(told(played(), FINE._replace(candidates=silent, servers=())))
+    assert rows["would carry it"] == "UDP, TCP 24 ms"
+    assert "does not work" not in rows
+
+
+def test_where_neither_may_subscribe_no_way_is_tried() -> None:
+    fact = played()
+    deaf = tuple(who._replace(can_subscribe=False) for who in fact.participants)
+    rows = dict(told(fact._replace(participants=deaf)))
+    expected = "not tried: neither may subscribe, so the server offers nothing"
+    assert rows["would carry it"] == expected
+
+
+def test_a_booking_whose_grants_are_at_fault_did_not_go_well() -> None:
+    fact = played()
+    provider, client = fact.participants
+    denied = fact._replace(participants=(provider, client._replace(sources=())))
+    text = drawn(shown(denied), Canvas(width=80))
+    assert text.splitlines()[-1].startswith("PROBLEMS   1 of 1 round went as the grants say")
 
 
 def test_where_all_has_to_be_relayed_only_relays_are_told() -> None:

@@ -73,6 +73,10 @@ def test_who_rehearses_nothing_hears_nothing_of_it() -> None:
         pytest.param(
             with_people(1, sources=("microphone", "camera")), [], id="no screen share is a choice"
         ),
+        pytest.param(with_people(1, hidden=True), ["rehearsal-hidden"], id="hidden"),
+        pytest.param(
+            with_people(1, role="supervisor", hidden=True), [], id="who watches is hidden"
+        ),
         pytest.param(with_people(1, role="supervisor", sources=()), [], id="a role that watches"),
         pytest.param(
             with_people(1, role="supervisor", room_admin=True), [], id="a role that moderates"
@@ -91,6 +95,59 @@ def test_who_rehearses_nothing_hears_nothing_of_it() -> None:
 )
 def test_what_is_a_fault_and_what_is_not(fact: RehearsalFact, expected: list[str]) -> None:
     assert codes(fact) == expected
+
+
+@pytest.mark.parametrize(
+    ("number", "fields", "grant", "advice"),
+    [
+        pytest.param(
+            0,
+            {"sources": ()},
+            ("canPublish of the provider", "false"),
+            "canPublish = true",
+            id="none",
+        ),
+        pytest.param(
+            1,
+            {"sources": ("microphone",), "sources_listed": ("microphone",)},
+            ("canPublishSources of the client", "microphone"),
+            'canPublishSources = ["camera", "microphone", "screen_share"]',
+            id="one source",
+        ),
+        pytest.param(
+            1,
+            {"sources": (), "sources_listed": ("screen_share_audio",)},
+            ("canPublishSources of the client", "screen_share_audio"),
+            'canPublishSources = ["camera", "microphone", "screen_share", "screen_share_audio"]',
+            id="another source",
+        ),
+        pytest.param(
+            0,
+            {"can_subscribe": False},
+            ("canSubscribe of the provider", "false"),
+            "canSubscribe = true",
+            id="receiving",
+        ),
+        pytest.param(
+            0,
+            {"can_publish_data": False},
+            ("canPublishData of the provider", "false"),
+            "canPublishData = true",
+            id="data",
+        ),
+        pytest.param(
+            0, {"hidden": True}, ("hidden of the provider", "true"), "hidden = false", id="hidden"
+        ),
+    ],
+)
+def test_the_advice_is_for_the_role_and_the_grant_that_are_meant(
+    number: int, fields: dict[str, Any], grant: tuple[str, str], advice: str
+) -> None:
+    (finding,) = report(with_people(number, **fields)).findings
+    assert (finding.evidence[0].label, finding.evidence[0].observed) == grant
+    snippet = finding.fix[0].snippet
+    assert snippet is not None
+    assert snippet.body == f"[roles.{'client' if number else 'provider'}]\n{advice}"
 
 
 @pytest.mark.parametrize(

@@ -249,10 +249,12 @@ def participant(
         room=safe(seat.room, 512),
         room_played=safe(room_played, 512),
         sources=tuple(s for s in sources if may and (allowed is None or s in allowed)),
+        sources_listed=tuple(safe(s, 40) for s in sorted(allowed or ())) if may else (),
         can_subscribe=video.get("canSubscribe", True) is not False,
         can_publish_data=video.get("canPublishData", True) is not False,  # as `mint` writes it
         room_admin=video.get("roomAdmin") is True,
         room_record=video.get("roomRecord") is True,
+        hidden=video.get("hidden") is True,
         identity_played=safe(identity_played, 512),
     )
 
@@ -457,11 +459,18 @@ class _Play:
 
     # ------------------------------------------------------------ small things
 
+    @property
+    def looks(self) -> int | None:
+        """From whose session the ways of media are looked at: the server offers who may subscribe."""
+        may = (number for number, actor in enumerate(self.actors) if actor.shown.can_subscribe)
+        return next(may, None)
+
     def looking_at_media(self, route: Route) -> "MediaProbe | None":
-        """What looks at the ways of media from a session of the first participant, once."""
+        """What looks at the ways of media from a session of one participant, once."""
         # The other one would end that session.
         shared = share_identity(actor.shown for actor in self.actors)
-        if self.script.signal_only or shared or self._media is not None:
+        unasked = self.script.signal_only or shared or self.looks is None
+        if unasked or self._media is not None:
             return None
         self._media = way.looking_at_media(route, self.clock)
         return self._media
@@ -652,7 +661,7 @@ class _Round:
                 signal.join(
                     *(self._route, token, Whose.GIVEN, self._deadline()),
                     pings=1,
-                    media=media if number == 0 else None,
+                    media=media if number == self._play.looks else None,
                 )
                 for number, token in enumerate(self._tokens)
             )
@@ -703,7 +712,8 @@ class _Round:
         for number, actor in enumerate(self._actors):
             other = self._players[1 - number]
             sent = [p.source for p in other.publications if p.took_ms is not None]
-            expected.append(sent if actor.shown.can_subscribe else [])
+            shown = actor.shown.can_subscribe and not self._actors[1 - number].shown.hidden
+            expected.append(sent if shown else [])
         async with self._begin(Step.RECEIVING, "waiting for each other's sound and pictures"):
             answers = await self._during(sdk.receive(expected))
         for number, answer in enumerate(answers):
@@ -719,6 +729,8 @@ class _Round:
                 self._end(number, Step.RECEIVING, Outcome.TIMEOUT, first, words)
             elif not answer.receptions:
                 words = "the other one publishes nothing"
+                if self._actors[1 - number].shown.hidden:
+                    words = "the other one is hidden"
                 if not self._actors[number].shown.can_subscribe:
                     words = "may not subscribe"
                 self._end(number, Step.RECEIVING, Outcome.LEFT_OUT, 0.0, words)

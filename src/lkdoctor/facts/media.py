@@ -263,6 +263,14 @@ class Negotiation(StrEnum):
     """The session ended before."""
 
 
+NOT_NEGOTIATED: Final = {
+    Negotiation.NO_OFFER: "the server made no offer of media",
+    Negotiation.UNREADABLE: "the server's offer cannot be read",
+    Negotiation.CUT: "the session ended before the server's offer",
+}
+"""Why nothing is known of the server's candidates."""
+
+
 class MediaFact(NamedTuple):
     """All that was tried on behalf of media."""
 

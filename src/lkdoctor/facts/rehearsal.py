@@ -96,13 +96,17 @@ class Participant(NamedTuple):
     room_played: str
     """The room that was joined: a throw-away copy, or the same."""
     sources: tuple[str, ...] = ()
-    """What may be published: ``microphone``, ``camera``, ``screen_share``."""
+    """What may be published of what is played: ``microphone``, ``camera``, ``screen_share``."""
+    sources_listed: tuple[str, ...] = ()
+    """What canPublishSources names, where that is what limits it; nothing where canPublish does."""
     can_subscribe: bool = True
     can_publish_data: bool = True
     room_admin: bool = False
     """May mute, update and remove others."""
     room_record: bool = False
     """May list and start egress."""
+    hidden: bool = False
+    """Nobody is told of this participant, or of the tracks that it publishes."""
     identity_played: str = ""
     """Under which name that was: of its own in a throw-away copy, or the same."""
 

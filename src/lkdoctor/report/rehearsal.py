@@ -1,9 +1,9 @@
 """A rehearsal as people read it: steps and participants, what was measured, the verdict."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Final
 
-from lkdoctor.facts.media import MediaFact
+from lkdoctor.facts.media import NOT_NEGOTIATED, MediaFact, Negotiation
 from lkdoctor.facts.rehearsal import (
     DONE,
     GOOD,
@@ -37,7 +37,7 @@ from lkdoctor.report.layout import (
     spoken_milliseconds,
     wrap,
 )
-from lkdoctor.report.model import Report
+from lkdoctor.report.model import Report, Verdict
 
 _STYLES: Final = {
     Outcome.OK: Style.PASS,
@@ -97,14 +97,18 @@ def render(report: Report, canvas: Canvas, *, verbose: int = 0) -> Iterator[Line
     if not verbose:  # the body says it, too
         for words in report.summary.not_tested:
             yield from human.marked(Style.SKIP, f"not tested: {words}", canvas)
-    yield from human.verdict(report, canvas, told=_told(fact))
+    yield from human.verdict(report, canvas, told=_told(report))
 
 
-def _told(fact: RehearsalFact | None) -> str | None:
+def _told(report: Report) -> str | None:
+    fact = report.facts.rehearsal
     if fact is None or not fact.rounds:
         return None
     good = sum(one.good for one in fact.rounds)
-    return f"{good} of {many(len(fact.rounds), 'round')} went well"
+    # A booking whose grants are at fault is played as they are.
+    grants = good == len(fact.rounds) and report.summary.verdict is Verdict.PROBLEMS
+    went = "as the grants say" if grants else "well"
+    return f"{good} of {many(len(fact.rounds), 'round')} went {went}"
 
 
 def _people(fact: RehearsalFact, canvas: Canvas) -> Iterator[Line]:
@@ -190,8 +194,11 @@ def told(
     last = next((one for one in reversed(fact.rounds) if one.good), fact.rounds[-1])
     for who, player in zip(fact.participants, last.players, strict=False):
         yield from _of_player(who, player, verbose=verbose)
+    carried = {_name_of(player.path) for player in last.players if player.path is not None}
     if ways is not None:
-        yield from _of_ways(ways, relay_only=fact.relay_only)
+        yield from _of_ways(ways, carried, relay_only=fact.relay_only)
+    elif not (fact.signal_only or any(who.can_subscribe for who in fact.participants)):
+        yield "would carry it", "not tried: neither may subscribe, so the server offers nothing"
     sound = sound_alone(last.players, audio_only=fact.audio_only)
     if sound is not None:
         yield "sound alone", sound.words
@@ -222,13 +229,26 @@ def _of_player(who: Participant, player: Player, *, verbose: int) -> Iterator[tu
         yield f"tried, {who.role}", f"{tried.action}: {tried.answer}"
 
 
-def _of_ways(ways: MediaFact, *, relay_only: bool) -> Iterator[tuple[str, str]]:
+def _name_of(path: MediaPath) -> str:
+    """What `media.paths` calls the way that was taken."""
+    return f"TURN/{path.protocol.upper()}" if path.relayed else path.protocol.upper()
+
+
+def _of_ways(
+    ways: MediaFact, carried: Container[str], *, relay_only: bool
+) -> Iterator[tuple[str, str]]:
     """Over what this booking could go, and what becomes of it on other networks."""
     every = [way for way in media.paths(ways) if not relay_only or way.relayed is not None]
+    working = [way for way in every if way.works or way.name in carried]
+    if ways.negotiation is not Negotiation.ANSWERED:
+        tried = [_way(way) for way in working]
+        untold = f"not tried: {NOT_NEGOTIATED[ways.negotiation]}"
+        yield "would carry it", ", ".join([*tried, f"others {untold}" if tried else untold])
+        return
     for label, found in (
-        ("would carry it", [_way(way) for way in every if way.works] or ["nothing"]),
-        ("does not work", [way.name for way in every if way.offered and not way.works]),
-        ("not offered", [way.name for way in every if not way.offered]),
+        ("would carry it", [_way(way) for way in working] or ["nothing"]),
+        ("does not work", [w.name for w in every if w.offered and w not in working]),
+        ("not offered", [w.name for w in every if not w.offered and w not in working]),
     ):
         if found:
             yield label, ", ".join(found)
@@ -292,7 +312,7 @@ def _rounds(fact: RehearsalFact) -> str:
 
 def _spoken(report: Report, *, verbose: int) -> Iterator[Line]:
     fact = report.facts.rehearsal
-    yield from accessible.verdict(report, _told(fact))
+    yield from accessible.verdict(report, _told(report))
     yield accessible.sentence(f"Target: {report.target.url or 'no URL'}")
     if fact is not None:
         for number, who in enumerate(fact.participants):

@@ -11,6 +11,7 @@ from typing import Final
 
 from lkdoctor.facts import Facts
 from lkdoctor.facts.media import (
+    NOT_NEGOTIATED,
     Checked,
     IceServerSeen,
     Mapped,
@@ -909,13 +910,7 @@ def _turn_no_tcp(media: MediaFact) -> Iterator[Judgement]:
 
 def _look_direct(media: MediaFact) -> str | Unsure:
     if media.negotiation is not Negotiation.ANSWERED:
-        return Unsure(
-            {
-                Negotiation.NO_OFFER: "the server made no offer of media",
-                Negotiation.UNREADABLE: "the server's offer cannot be read",
-                Negotiation.CUT: "the session ended before the server's offer",
-            }[media.negotiation]
-        )
+        return Unsure(NOT_NEGOTIATED[media.negotiation])
     best = [
         f"{protocol.upper()} {found[0].tried.round_trip_ms or 0:.1f} ms"
         for protocol in ("udp", "tcp")

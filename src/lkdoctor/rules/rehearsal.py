@@ -430,14 +430,59 @@ def _publish_denied(rehearsal: RehearsalFact) -> Iterator[Judgement]:
             for p in player.publications
             if p.source in missing and p.took_ms is None
         ]
-        if who.sources:
-            grant = _grant(who, "canPublishSources", ", ".join(who.sources), ", ".join(wanted))
+        if who.sources_listed:
+            listed = ", ".join(who.sources_listed)
+            grant = _grant(who, "canPublishSources", listed, ", ".join(wanted))
         else:
             grant = _grant(who, "canPublish", value=False, expected=True)
         yield Judgement(
             (grant, *dict.fromkeys(tried)),
             title=f"The {who.role} may not publish {' and '.join(missing)}",
+            fix=_sources_fix(who) if who.sources_listed else _publish_fix(who.role),
         )
+
+
+def _publish_fix(role: str) -> tuple[FixStep, ...]:
+    text = "Allow both roles of a booking to publish:"
+    return (FixStep(text, snippet=_toml(role, "canPublish = true")),)
+
+
+def _sources_fix(who: Participant) -> tuple[FixStep, ...]:
+    every = dict.fromkeys(("camera", "microphone", "screen_share", *who.sources_listed))
+    listed = ", ".join(f'"{source}"' for source in every)
+    text = "Name every source, or leave canPublishSources out, which allows all:"
+    return (FixStep(text, snippet=_toml(who.role, f"canPublishSources = [{listed}]")),)
+
+
+def _subscribe_fix(role: str) -> tuple[FixStep, ...]:
+    return (
+        FixStep(
+            "Allow both roles of a booking to receive:", snippet=_toml(role, "canSubscribe = true")
+        ),
+    )
+
+
+def _data_fix(role: str) -> tuple[FixStep, ...]:
+    return (
+        FixStep(
+            "Where the app has a chat or other messages, allow them:",
+            snippet=_toml(role, "canPublishData = true"),
+        ),
+    )
+
+
+def _hidden_fix(role: str) -> tuple[FixStep, ...]:
+    return (FixStep("Show both people to each other:", snippet=_toml(role, "hidden = false")),)
+
+
+def _hidden(rehearsal: RehearsalFact) -> Iterator[Judgement]:
+    for who in rehearsal.participants:
+        if who.role in TALKING and who.hidden:
+            yield Judgement(
+                (_grant(who, "hidden", value=True, expected=False),),
+                title=f"The {who.role} is hidden from the other",
+                fix=_hidden_fix(who.role),
+            )
 
 
 def _subscribe_denied(rehearsal: RehearsalFact) -> Iterator[Judgement]:
@@ -446,6 +491,7 @@ def _subscribe_denied(rehearsal: RehearsalFact) -> Iterator[Judgement]:
             yield Judgement(
                 (_grant(who, "canSubscribe", value=False, expected=True),),
                 title=f"The {who.role} may not receive what the other publishes",
+                fix=_subscribe_fix(who.role),
             )
 
 
@@ -455,6 +501,7 @@ def _data_denied(rehearsal: RehearsalFact) -> Iterator[Judgement]:
             yield Judgement(
                 (_grant(who, "canPublishData", value=False, expected=True),),
                 title=f"The {who.role} may not send data messages",
+                fix=_data_fix(who.role),
             )
 
 
@@ -1209,18 +1256,12 @@ RULES = (
         "say no: it does not answer at all, so the app waits for ever and the other side sees nobody.",
         how="canPublish and canPublishSources of the token are read, and the track is offered all the same: "
         "the server does not answer.",
-        fix=(
-            FixStep(
-                "Allow both roles of a booking to publish:",
-                snippet=_toml("client", "canPublish = true"),
-            ),
-            FixStep(
-                "Where canPublishSources is set, name every source: camera, microphone, screen_share."
-            ),
-        ),
+        fix=_publish_fix(CLIENT),
         source=_PERMISSIONS_SOURCE,
         judge=_publish_denied,
         sick=lambda: _played(_people(1, sources=())),
+        # The same grant, read in the token of one of the two.
+        explains=("token-publish-denied",),
         related=("rehearsal-subscribe-denied",),
     ),
     _rule(
@@ -1280,16 +1321,27 @@ RULES = (
         cause="canSubscribe is false in this role's grants: the participant is connected, and the server "
         "sends nothing of the other's sound and pictures.",
         how="canSubscribe of the token is read.",
-        fix=(
-            FixStep(
-                "Allow both roles of a booking to receive:",
-                snippet=_toml("client", "canSubscribe = true"),
-            ),
-        ),
+        fix=_subscribe_fix(CLIENT),
         source="livekit/protocol auth/grants.go (GetCanSubscribe)",
         judge=_subscribe_denied,
         sick=lambda: _played(_people(1, can_subscribe=False)),
+        explains=("token-subscribe-denied",),
         related=("rehearsal-publish-denied",),
+    ),
+    _rule(
+        "rehearsal-hidden",
+        Step.RECEIVING,
+        "One of the two is hidden from the other",
+        symptoms=("Waiting for the other participant…", "black picture, no sound, no error"),
+        cause="hidden is true in this role's grants: the server tells nobody of this participant. It is in "
+        "the room, sees the other and publishes, and the other one waits as if alone.",
+        how="hidden of the token is read.",
+        fix=_hidden_fix(CLIENT),
+        source="livekit/protocol auth/grants.go (VideoGrant.Hidden); livekit-server 1.13.5 measured",
+        judge=_hidden,
+        sick=lambda: _played(_people(1, hidden=True)),
+        explains=("token-hidden-or-recorder",),
+        related=("token-hidden-or-recorder",),
     ),
     _rule(
         "rehearsal-media-silent",
@@ -1337,12 +1389,7 @@ RULES = (
         cause="canPublishData is false in this role's grants: the SDK sends, and the server drops every "
         "message in silence.",
         how="canPublishData of the token is read, and a message is sent all the same: it does not arrive.",
-        fix=(
-            FixStep(
-                "Where the app has a chat or other messages, allow them:",
-                snippet=_toml("client", "canPublishData = true"),
-            ),
-        ),
+        fix=_data_fix(CLIENT),
         source="livekit-server 1.13.5 pkg/rtc/participant.go (CanPublishData)",
         judge=_data_denied,
         sick=lambda: _played(_people(1, can_publish_data=False)),
