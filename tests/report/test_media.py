@@ -3,7 +3,14 @@
 import pytest
 
 from lkdoctor.diagnosis.fold import fold
-from lkdoctor.facts.media import IceServerSeen, MediaFact, Outcome, Relay, Tried
+from lkdoctor.facts.media import (
+    IceServerSeen,
+    MediaFact,
+    Negotiation,
+    Outcome,
+    Relay,
+    Tried,
+)
 from lkdoctor.report.layout import Canvas, cells, plain
 from lkdoctor.report.media import paths, render, sentences
 from lkdoctor.report.model import RunInfo, TargetInfo
@@ -129,6 +136,32 @@ It would get through wherever web pages do: TURN/TLS on port 443 relays.
 
 """
     )
+
+
+def test_what_could_not_be_tried_is_not_said_to_be_missing() -> None:
+    """Who may not subscribe gets no offer, and so no candidates."""
+    allocated = Relay(Tried(Outcome.OK, 1.0), "203.0.113.20:50000")
+    fact = FINE._replace(
+        negotiation=Negotiation.NO_OFFER,
+        candidates=(),
+        servers=(ice_server("udp", allocated), ice_server("tcp", Relay(SILENT))),
+    )
+    text = drawn(fact, Canvas(width=80))
+    assert (
+        "\n\n".join(text[text.index("  PATH") :].split("\n\n")[:2])
+        == """\
+  PATH      OFFERED  REACHABLE  RELAYED  ROUND TRIP  WHO HAS ONLY THIS
+- UDP       ?        -          -        -           not tried
+- TCP       ?        -          -        -           not tried
+- TURN/UDP  1        1          -        -           not tried
+✗ TURN/TCP  1        0          0        -           gets nothing
+- TURN/TLS  no       -          -        -
+
+It cannot be told whether media would get through: the server made no offer of
+media."""
+    )
+    heard = drawn(fact, Canvas(accessible=True))
+    assert "UDP: not tried.\nTCP: not tried.\nTURN/UDP: not tried.\nTURN/TCP: 1 server" in heard
 
 
 def test_verbose_names_everybody_who_was_asked() -> None:

@@ -3,7 +3,13 @@
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from lkdoctor.facts.media import IceServerSeen, MediaFact, Outcome
+from lkdoctor.facts.media import (
+    NOT_NEGOTIATED,
+    IceServerSeen,
+    MediaFact,
+    Negotiation,
+    Outcome,
+)
 from lkdoctor.report import accessible, details, human
 from lkdoctor.report.findings import findings
 from lkdoctor.report.layout import (
@@ -38,6 +44,8 @@ class Path(NamedTuple):
     """Where the best of them leads."""
     cost: str
     """What it means for a user whose network allows nothing else."""
+    untold: bool = False
+    """It could not be tried: without the server's offer there is nothing to be reached."""
 
     @property
     def works(self) -> bool:
@@ -73,6 +81,7 @@ def _direct(media: MediaFact, protocol: str) -> Path:
         round_trip_ms=best[0].tried.round_trip_ms if best else None,
         place=best[0].place if best else "",
         cost=_COSTS[name],
+        untold=media.negotiation is not Negotiation.ANSWERED,
     )
 
 
@@ -89,6 +98,8 @@ def _relayed(media: MediaFact, transport: str) -> Path:
         round_trip_ms=None if best is None else _trip(best),
         place="" if best is None else f"{best.host}:{best.port}",
         cost=_THE_WEB_S if transport == "tls" and best and best.port == 443 else _COSTS[name],
+        untold=media.negotiation is not Negotiation.ANSWERED
+        and any(s.relay is not None and s.relay.allocate.ok for s in offered),
     )
 
 
@@ -101,6 +112,9 @@ def sentences(media: MediaFact) -> tuple[str, ...]:
     """``From here, media would go over …``, ``It would fail on a network that …``."""
     ways = {path.name: path for path in paths(media) if path.works}
     best = next(iter(ways.values()), None)
+    if best is None and media.negotiation is not Negotiation.ANSWERED:
+        why = NOT_NEGOTIATED[media.negotiation]
+        return (f"It cannot be told whether media would get through: {why}.",)
     if best is None:
         return ("From here, media would not get through: no path works.",)
     trip = "" if best.round_trip_ms is None else f", round trip {milliseconds(best.round_trip_ms)}"
@@ -172,16 +186,19 @@ def _table(media: MediaFact, canvas: Canvas) -> Iterator[Line]:
         head = "PATH      OFFERED  REACHABLE  RELAYED  ROUND TRIP  WHO HAS ONLY THIS"
     yield line(" " * (cells(glyph(Style.PASS, canvas).text) + 1), Span(head, Style.DIM))
     for path in paths(media):
-        style = Style.PASS if path.works else Style.FAIL if path.offered else Style.SKIP
+        failed = path.offered and not path.untold
+        style = Style.PASS if path.works else Style.FAIL if failed else Style.SKIP
         trip = "-" if path.round_trip_ms is None else milliseconds(path.round_trip_ms)
         reachable = str(path.reachable) if path.offered else "-"
         lead = line(glyph(style, canvas), " ", pad(path.name, 10))
         if not wide:
             yield (*lead, Span(f"{reachable:<11}{trip}"))
             continue
-        relayed = "-" if path.relayed is None or not path.offered else str(path.relayed)
-        offered = str(path.offered) if path.offered else "no"
-        cost = path.cost if path.works else ("gets nothing" if path.offered else "")
+        relayed = "-" if path.relayed is None or not failed else str(path.relayed)
+        offered = str(path.offered) if path.offered else "?" if path.untold else "no"
+        cost = path.cost if path.works else "gets nothing" if failed else ""
+        if path.untold:
+            cost = "not tried"
         yield (
             *lead,
             Span(f"{offered:<9}{reachable:<11}{relayed:<9}{trip:<12}"),
@@ -207,8 +224,9 @@ def _spoken(media: MediaFact) -> Iterator[Line]:
     for text in sentences(media):
         yield accessible.sentence(text)
     for path in paths(media):
-        if not path.offered:
-            yield accessible.sentence(f"{path.name}: not offered")
+        if not path.offered or path.untold:
+            words = "not tried" if path.untold else "not offered"
+            yield accessible.sentence(f"{path.name}: {words}")
             continue
         places = "address" if path.relayed is None else "server"
         more = "addresses" if path.relayed is None else "servers"
