@@ -5,13 +5,14 @@ import re
 import pytest
 from report.screens import report, sick
 
-from lkdoctor import catalogue
+from lkdoctor import catalogue, shell
 from lkdoctor.facts import Facts
 from lkdoctor.facts.api import ApiFact
 from lkdoctor.facts.network import Family, NetworkFact, Resolved
 from lkdoctor.facts.tls import TlsFact, TlsTimedOut
 from lkdoctor.findings import Evidence
-from lkdoctor.rules.repeat import TOKEN, UPGRADE, command
+from lkdoctor.rules import repeat
+from lkdoctor.rules.repeat import command
 from lkdoctor.wire.url import parse
 
 WITHOUT = {
@@ -43,6 +44,8 @@ def at(url: str, label: str, source: str = "net", **facts: object) -> str | None
     return command(Evidence(label, "seen", None, source), whole)
 
 
+TOKEN = shell.command(*repeat.TOKEN)
+UPGRADE = shell.command(*repeat.UPGRADE)
 X509 = "openssl x509 -noout -subject -issuer -dates -ext subjectAltName"
 CURL = "curl -sS -i --max-time 10 "
 PAGE = "-H 'Origin: https://app.example.com' -G --data-urlencode \"access_token=$LIVEKIT_TOKEN\""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from lkdoctor import shell
 from lkdoctor.config.manifests import Ecosystem, Package, numbers
 from lkdoctor.config.resolve import Kind, Meaning, name_of
 from lkdoctor.facts.app import (
@@ -123,19 +124,19 @@ def _other(known: Known) -> str:
 
 
 _INSTALL: Final = {
-    Ecosystem.NPM: "npm install {name}@latest",
-    Ecosystem.PYPI: "pip install --upgrade {name}",
-    Ecosystem.GO: "go get {name}@latest",
-    Ecosystem.GEMS: "bundle update {name}",
-    Ecosystem.PUB: "flutter pub upgrade {name}",
+    Ecosystem.NPM: ("npm", "install", "{name}@latest"),
+    Ecosystem.PYPI: ("pip", "install", "--upgrade", "{name}"),
+    Ecosystem.GO: ("go", "get", "{name}@latest"),
+    Ecosystem.GEMS: ("bundle", "update", "{name}"),
+    Ecosystem.PUB: ("flutter", "pub", "upgrade", "{name}"),
 }
 
 
 def _upgrade(package: Package, known: Known) -> FixStep:
-    command = _INSTALL.get(package.ecosystem)
+    words = _INSTALL.get(package.ecosystem, ()) if known.fixed else ()
     return FixStep(
         f"Install {package.name} {_other(known)}, and build again.",
-        command.format(name=package.name) if command and known.fixed else None,
+        shell.command(*(word.format(name=package.name) for word in words)) if words else None,
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from lkdoctor import digits
+from lkdoctor import digits, shell
 from lkdoctor.config.resolve import CANONICAL, FOLDER, Kind, Meaning
 from lkdoctor.facts.env import (
     ALTERING,
@@ -406,12 +406,14 @@ def _cleaning(variable: Variable, faults: tuple[Fault, ...]) -> Iterator[FixStep
     elif FaultKind.LINE_END in kinds and variable.source is not Kind.FOLDER_FILE:
         yield FixStep(
             "Take the line end off where the file is read into the variable:",
-            command=f"export {name}=\"$(tr -d '\\r\\n' < FILE)\"",
+            command=shell.exported(name, shell.Fixed("\"$(tr -d '\\r\\n' < FILE)\"")),
         )
     elif variable.source is Kind.OPTION:
         yield FixStep(f"Give {variable.origin} the bare value.")
     elif variable.source is Kind.ENVIRONMENT:
-        yield FixStep("Set it to the bare value:", command=f"export {name}='VALUE'")
+        yield FixStep(
+            "Set it to the bare value:", command=shell.exported(name, shell.Fixed("'VALUE'"))
+        )
     else:
         yield FixStep(
             f"Write the bare value in {variable.origin}, without blanks, quotes or comment:",
@@ -1020,7 +1022,7 @@ def _keep_one(winner: Variable, hidden: list[Variable]) -> tuple[FixStep, ...]:
         return (
             FixStep(
                 "If the file is right, take the variable out of the environment:",
-                command=f"unset {winner.name}",
+                command=shell.command("unset", winner.name),
             ),
             FixStep(f"If the environment is right, remove {', '.join(v.origin for v in hidden)}."),
             _restart("Restart the process; a dev server reads .env files only when it starts."),

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Final
 
+from lkdoctor import shell
 from lkdoctor.facts import Facts
 from lkdoctor.facts.media import (
     NOT_NEGOTIATED,
@@ -214,8 +215,10 @@ def _advertise(address: str) -> tuple[FixStep, ...]:
         ),
         FixStep(
             "In Docker, run it on the host's own network:",
-            command="docker run --network host livekit/livekit-server --config livekit.yaml "
-            f"--node-ip {address}",
+            command=shell.command(
+                *("docker", "run", "--network", "host", "livekit/livekit-server"),
+                *("--config", "livekit.yaml", "--node-ip", address),
+            ),
         ),
         FixStep(
             "In compose:",
@@ -238,23 +241,25 @@ def _advertise(address: str) -> tuple[FixStep, ...]:
 def _open(ports: list[tuple[int, str]]) -> tuple[FixStep, ...]:
     """How to let these ports through, wherever the server runs."""
     words = " and ".join(f"{protocol.upper()} {port}" for port, protocol in ports)
-    published = " ".join(
-        f"-p {port}:{port}" + ("/udp" if protocol == "udp" else "") for port, protocol in ports
+    published = (
+        word
+        for port, protocol in ports
+        for word in ("-p", f"{port}:{port}" + ("/udp" if protocol == "udp" else ""))
     )
     listed = "\n".join(
         f'      - "{port}:{port}' + ('/udp"' if protocol == "udp" else '"')
         for port, protocol in ports
     )
-    allow = "; ".join(f"ufw allow {port}/{protocol}" for port, protocol in ports)
+    allow = (shell.command("ufw", "allow", f"{port}/{protocol}") for port, protocol in ports)
     return (
         FixStep(
             f"In the cloud's security group or firewall, let {words} in from everywhere, on the "
             "server itself: not by way of an HTTP load balancer."
         ),
-        FixStep("In the machine's own firewall:", command=allow),
+        FixStep("In the machine's own firewall:", command=shell.then(*allow)),
         FixStep(
             "Docker and compose publish each port by its protocol, the same number on both sides:",
-            command=f"docker run {published} …",
+            command=shell.command("docker", "run", *published, shell.Fixed("…")),
         ),
         FixStep("In compose:", snippet=Snippet("yaml", f"    ports:\n{listed}")),
         FixStep(
@@ -821,7 +826,9 @@ def _turn_conflict(media: MediaFact) -> Iterator[Judgement]:
                 fix=(
                     FixStep(
                         "On the TURN server, see who has the port:",
-                        command=f"ss -lntup | grep :{server.port}",
+                        command=shell.command(
+                            "ss", "-lntup", shell.PIPE, "grep", f":{server.port}"
+                        ),
                     ),
                     FixStep("Give TURN a port of its own, in the configuration of both servers."),
                     _AGAIN,
@@ -851,7 +858,13 @@ def _each_turn_unreachable(media: MediaFact) -> Iterator[Judgement]:
             fix=(
                 FixStep(
                     "On the TURN server, see whether it runs and listens:",
-                    command=f"ss -ln{'u' if protocol == 'udp' else 't'}p | grep :{server.port}",
+                    command=shell.command(
+                        "ss",
+                        "-lnup" if protocol == "udp" else "-lntp",
+                        shell.PIPE,
+                        "grep",
+                        f":{server.port}",
+                    ),
                 ),
                 *_open([(server.port, protocol)]),
                 _AGAIN,

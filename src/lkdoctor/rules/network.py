@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final, assert_never
 
+from lkdoctor import shell
 from lkdoctor.facts import Facts
 from lkdoctor.facts.api import ApiFact, ForeignAnswer
 from lkdoctor.facts.network import (
@@ -238,7 +239,7 @@ def _wrong_target(network: NetworkFact) -> Iterator[Judgement]:
             FixStep(
                 f"Remove the record of {', '.join(one_line(look.address, 40) for look in elsewhere)}, or "
                 "let LiveKit answer there, too:",
-                command=f"dig +short A {host}; dig +short AAAA {host}",
+                command=_both_records(host),
             ),
             FixStep("Test every address again:", command="lkdoctor ws-probe --all-addresses"),
         ),
@@ -318,7 +319,7 @@ def _partial(network: NetworkFact, kind: type[TcpAttempt], does: str) -> Judgeme
             ),
             FixStep(
                 "Look at both families:",
-                command=f"lkdoctor ws-probe --ipv6; dig +short A {host}; dig +short AAAA {host}",
+                command=shell.then("lkdoctor ws-probe --ipv6", _both_records(host)),
             ),
         ),
     )
@@ -367,6 +368,13 @@ def _past_proxy(network: NetworkFact) -> tuple[Evidence, ...]:
     return (Evidence(label, observed, None, "net"),)
 
 
+def _both_records(host: str) -> str:
+    return shell.then(
+        shell.command("dig", "+short", "A", *shell.name(host)),
+        shell.command("dig", "+short", "AAAA", *shell.name(host)),
+    )
+
+
 def _around(network: NetworkFact) -> tuple[FixStep, ...]:
     """The way past a proxy that does not work, where there is one."""
     if network.direct is None or not network.direct.open or not is_pasteable(network.host):
@@ -374,7 +382,9 @@ def _around(network: NetworkFact) -> tuple[FixStep, ...]:
     return (
         FixStep(
             "The server can be reached without the proxy; let clients go there directly:",
-            command=f"export NO_PROXY={network.host}${{NO_PROXY:+,$NO_PROXY}}",
+            command=shell.exported(
+                "NO_PROXY", network.host, shell.Fixed("${NO_PROXY:+,$NO_PROXY}")
+            ),
         ),
         FixStep("Test that way:", command="lkdoctor ws-probe --no-proxy"),
     )
@@ -544,7 +554,11 @@ def _refused_fix(kind: HostKind | None, port: int) -> tuple[FixStep, ...]:
             ),
             FixStep(
                 "In Docker, publish the port and listen outside the container's own loopback:",
-                command=f"docker run --rm -p {port}:7880 livekit/livekit-server --dev --bind 0.0.0.0",
+                command=shell.command(
+                    *("docker", "run", "--rm", "-p", f"{port}:7880"),
+                    *("livekit/livekit-server", "--dev", "--bind"),
+                    "0.0.0.0",  # noqa: S104 - an advice for a container
+                ),
             ),
             FixStep(
                 "If this program runs in a container itself, localhost is that container: use the "

@@ -8,19 +8,21 @@ import re
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from lkdoctor import shell
 from lkdoctor.facts import Facts
 from lkdoctor.facts.network import Family
 from lkdoctor.facts.url import ParsedUrl
 from lkdoctor.findings import Evidence
+from lkdoctor.shell import Fixed
 
 SECONDS: Final = 10
 """How long a command waits; lkdoctor's own deadline may be another."""
 
-TOKEN: Final = '-H "Authorization: Bearer $LIVEKIT_TOKEN"'
+TOKEN: Final = ("-H", Fixed('"Authorization: Bearer $LIVEKIT_TOKEN"'))
 
 UPGRADE: Final = (
-    "-H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' "
-    "-H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='"
+    *("-H", "Connection: Upgrade", "-H", "Upgrade: websocket", "-H", "Sec-WebSocket-Version: 13"),
+    *("-H", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="),
 )
 """With the sample key of RFC 6455 section 1.3."""
 
@@ -55,16 +57,15 @@ class _There(NamedTuple):
 
     def at(self, path: str) -> str:
         scheme = "https" if self.url.secure else "http"
-        return _quoted(f"{scheme}://{self.address}{path}")
+        return f"{scheme}://{self.address}{path}"
 
     def curl(self, path: str, *options: str) -> str:
-        given = " ".join((*self._flags(), *options))
-        return f"curl -sS -i --max-time {SECONDS} {given}{' ' if given else ''}{self.at(path)}"
+        return shell.command(*_CURL, *self._flags(), *options, self.at(path))
 
-    def openssl(self, *more: str) -> str:
-        named = "" if _is_address(self.url.host) else f" -servername {_quoted(self.url.host)}"
-        words = (f"openssl s_client -connect {_quoted(self.address)}{named}", *more)
-        return " ".join(words) + " </dev/null"
+    def openssl(self, *more: str) -> tuple[str, ...]:
+        """The words of a connection that says nothing and ends."""
+        named = () if _is_address(self.url.host) else ("-servername", self.url.host)
+        return ("openssl", "s_client", "-connect", self.address, *named, *more, shell.NO_INPUT)
 
     def _flags(self) -> tuple[str, ...]:
         tls, network = self.facts.tls, self.facts.network
@@ -73,15 +74,11 @@ class _There(NamedTuple):
         if tls is not None and tls.insecure:
             flags = (*flags, "--insecure")
         if tls is not None and tls.ca_file:
-            flags = (*flags, f"--cacert {_quoted(tls.ca_file)}")
+            flags = (*flags, "--cacert", tls.ca_file)
         return flags
 
 
-def _quoted(text: str) -> str:
-    """A word of a POSIX shell; `shlex.quote` would do the same, and load more than all of this."""
-    if re.fullmatch(r"[A-Za-z0-9_@%+=:,./\[\]-]+", text) and "[" not in text:
-        return text
-    return "'" + text.replace("'", "'\"'\"'") + "'"
+_CURL: Final = ("curl", "-sS", "-i", "--max-time", str(SECONDS))
 
 
 def _is_address(host: str) -> bool:
@@ -90,7 +87,7 @@ def _is_address(host: str) -> bool:
 
 def _get(there: _There, found: re.Match[str]) -> str:
     path = f"{there.url.path}/" if found["path"] == "/" else found["path"]
-    return there.curl(path, *([TOKEN] if _with_token(found["whose"]) else []))
+    return there.curl(path, *(TOKEN if _with_token(found["whose"]) else ()))
 
 
 def _get_plain(there: _There, found: re.Match[str]) -> str:
@@ -100,18 +97,18 @@ def _get_plain(there: _There, found: re.Match[str]) -> str:
 
 def _as_a_page(there: _There, found: re.Match[str]) -> str:
     path = found["path"] or f"{there.url.path}/rtc/validate"
-    token = '-G --data-urlencode "access_token=$LIVEKIT_TOKEN"'
-    return there.curl(path, "-H 'Origin: https://app.example.com'", token)
+    token = ("-G", "--data-urlencode", Fixed('"access_token=$LIVEKIT_TOKEN"'))
+    return there.curl(path, "-H", "Origin: https://app.example.com", *token)
 
 
 def _bad_token(there: _There, found: re.Match[str]) -> str:
-    return there.curl(found["path"], "-G -d access_token=none")
+    return there.curl(found["path"], "-G", "-d", "access_token=none")
 
 
 def _upgrade(there: _There, found: re.Match[str]) -> str:
-    token = [TOKEN] if _with_token(found["whose"]) else []
+    token = TOKEN if _with_token(found["whose"]) else ()
     # HTTP/2 has no such upgrade; a server that grants it would go on talking.
-    return there.curl(found["path"], "--http1.1", "-o - -N", UPGRADE, *token)
+    return there.curl(found["path"], "--http1.1", "-o", "-", "-N", *UPGRADE, *token)
 
 
 def _call(there: _There, found: re.Match[str]) -> str:
@@ -119,9 +116,9 @@ def _call(there: _There, found: re.Match[str]) -> str:
     method = found["method"] or "ListRooms"
     room = there.facts.api.room_asked if there.facts.api is not None else None
     body = "{}" if method == "ListRooms" or not room else f'{{"room": "{_json(room)}"}}'
-    sent = f"-X POST -H 'Content-Type: application/json' -d {_quoted(body)}"
+    sent = ("-X", "POST", "-H", "Content-Type: application/json", "-d", body)
     path = f"{there.url.path}/twirp/livekit.RoomService/{method}"
-    return there.curl(path, sent, *([] if found["without"] else [TOKEN]))
+    return there.curl(path, *sent, *(() if found["without"] else TOKEN))
 
 
 def _json(text: str) -> str:
@@ -130,7 +127,7 @@ def _json(text: str) -> str:
 
 def _head(there: _There, found: re.Match[str]) -> str:
     del found
-    return there.curl(f"{there.url.path}/", "-o /dev/null -D -")
+    return there.curl(f"{there.url.path}/", "-o", "/dev/null", "-D", "-")
 
 
 def _lookup(there: _There, found: re.Match[str]) -> str:
@@ -138,41 +135,46 @@ def _lookup(there: _There, found: re.Match[str]) -> str:
     kinds = {Family.IPV4: ("A",), Family.IPV6: ("AAAA",), Family.ANY: ("A", "AAAA")}
     network = there.facts.network
     family = network.family if network is not None else Family.ANY
-    host = _quoted(there.url.host)
-    return "dig +noall +comments +answer " + " ".join(f"{host} {kind}" for kind in kinds[family])
+    asked = (word for kind in kinds[family] for word in (*shell.name(there.url.host), kind))
+    return shell.command("dig", "+noall", "+comments", "+answer", *asked)
 
 
 def _connect(there: _There, found: re.Match[str]) -> str:
-    where = found["where"] or there.address
-    return f"curl -sS --max-time {SECONDS} {_quoted(f'telnet://{where}')} </dev/null"
+    where = f"telnet://{found['where'] or there.address}"
+    return shell.command("curl", "-sS", "--max-time", str(SECONDS), where, shell.NO_INPUT)
 
 
 def _verify(there: _There, found: re.Match[str]) -> str:
     del found
     tls = there.facts.tls
-    authority = f" -CAfile {_quoted(tls.ca_file)}" if tls is not None and tls.ca_file else ""
+    authority = ("-CAfile", tls.ca_file) if tls is not None and tls.ca_file else ()
     name = "-verify_ip" if _is_address(there.url.host) else "-verify_hostname"
-    return there.openssl(f"{name} {_quoted(there.url.host)}{authority}")
+    return shell.command(*there.openssl(name, there.url.host, *authority))
 
 
 def _certificate(there: _There, found: re.Match[str]) -> str:
     del found
-    read = "openssl x509 -noout -subject -issuer -dates -ext subjectAltName"
-    return f"{there.openssl()} 2>/dev/null | {read}"
+    shows = ("-subject", "-issuer", "-dates", "-ext", "subjectAltName")
+    return shell.command(*_read(there.openssl()), "openssl", "x509", "-noout", *shows)
+
+
+def _read(words: tuple[str, ...]) -> tuple[str, ...]:
+    """What the next command of a pipe reads."""
+    return (*words, shell.NO_ERRORS, shell.PIPE)
 
 
 def _again(there: _There, found: re.Match[str]) -> str:
-    return there.curl(f"{there.url.path}{found['path']}", TOKEN)
+    return there.curl(f"{there.url.path}{found['path']}", *TOKEN)
 
 
 def _at_address(there: _There, found: re.Match[str]) -> str:
-    pinned = _quoted(f"{there.address}:{found['address']}")
-    return there.curl(f"{there.url.path}{found['path']}", f"--resolve {pinned}", TOKEN)
+    pinned = f"{there.address}:{found['address']}"
+    return there.curl(f"{there.url.path}{found['path']}", "--resolve", pinned, *TOKEN)
 
 
 def _on_loopback(there: _There, found: re.Match[str]) -> str:
     del there
-    return f"curl -sS -i --max-time {SECONDS} http://{found['where']}/"
+    return shell.command(*_CURL, f"http://{found['where']}/")
 
 
 def _through(there: _There, found: re.Match[str]) -> str:
@@ -181,22 +183,23 @@ def _through(there: _There, found: re.Match[str]) -> str:
     if tunnel is None:
         return there.curl(f"{there.url.path}/")
     host = f"[{tunnel.host}]" if ":" in tunnel.host else tunnel.host
-    return there.curl(f"{there.url.path}/", f"-p -x {_quoted(f'http://{host}:{tunnel.port}')}")
+    return there.curl(f"{there.url.path}/", "-p", "-x", f"http://{host}:{tunnel.port}")
 
 
 def _past(there: _There, found: re.Match[str]) -> str:
     del found
-    return there.curl(f"{there.url.path}/", "--noproxy '*'")
+    return there.curl(f"{there.url.path}/", "--noproxy", "*")
 
 
 def _chain(there: _There, found: re.Match[str]) -> str:
     del found
-    return f"{there.openssl('-showcerts')} 2>/dev/null | grep -c BEGIN"
+    return shell.command(*_read(there.openssl("-showcerts")), "grep", "-c", "BEGIN")
 
 
 def _issuer_at(there: _There, found: re.Match[str]) -> str:
     del found
-    return f"{there.openssl()} 2>/dev/null | openssl x509 -noout -ext authorityInfoAccess"
+    shows = ("openssl", "x509", "-noout", "-ext", "authorityInfoAccess")
+    return shell.command(*_read(there.openssl()), *shows)
 
 
 def _with_token(whose: str | None) -> bool:

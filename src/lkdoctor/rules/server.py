@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from lkdoctor import shell
 from lkdoctor.facts import Facts
 from lkdoctor.facts.api import ApiFact, RoomsListed, TwirpError
 from lkdoctor.facts.network import NetworkFact
@@ -92,9 +93,9 @@ def _redirected(
         fix=(
             FixStep(
                 "Use the address that the redirect leads to, everywhere:",
-                snippet=Snippet("dotenv", f"LIVEKIT_URL={right}"),
+                snippet=Snippet("dotenv", shell.setting("LIVEKIT_URL", right)),
             ),
-            FixStep("Test it:", command=f"lkdoctor ws-probe --url {right}"),
+            FixStep("Test it:", command=shell.command("lkdoctor", "ws-probe", "--url", right)),
         ),
     )
 

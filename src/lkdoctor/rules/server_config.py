@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, assert_never
 
-from lkdoctor import digits
+from lkdoctor import digits, shell
 from lkdoctor.config.server_schema import NEWER, numbers, schema, speaking_for
 from lkdoctor.facts import Facts
 from lkdoctor.facts.api import ApiFact, RoomsListed
@@ -724,7 +724,7 @@ def _variable_ignored(
             fix=(
                 FixStep(
                     "Use the name that the server reads:",
-                    snippet=Snippet("dotenv", f"{right}={variable.text}"),
+                    snippet=Snippet("dotenv", shell.setting(right, variable.text)),
                 ),
             ),
             location=variable.origin if ":" in variable.origin else None,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from lkdoctor import shell
 from lkdoctor.facts import Facts
 from lkdoctor.facts.api import (
     ApiFact,
@@ -867,7 +868,7 @@ def _room_left(signal: SignalFact) -> Iterator[Judgement]:
         yield Judgement(
             (Evidence("removing it", one_line(clean_up.detail) or "not possible", "removed", "api"),),
             fix=(
-                FixStep("It goes by itself within five minutes; or at once:", command=f"lkdoctor rooms end {name}", destructive=True),
+                FixStep("It goes by itself within five minutes; or at once:", command=shell.command("lkdoctor", "rooms", "end", *shell.operand(name)), destructive=True),
             ),
         )  # fmt: skip
 

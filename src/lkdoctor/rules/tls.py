@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
+from lkdoctor import shell
 from lkdoctor.facts import Facts
 from lkdoctor.facts.clock import ClockFact
 from lkdoctor.facts.network import NetworkFact, Resolved
@@ -115,12 +116,12 @@ def _not_of(ca_file: str) -> str:
 
 def _other_authority(ca_file: str) -> tuple[FixStep, ...]:
     """What to do where an authority was given, and it is not the certificate's."""
-    import shlex
-
     return (
         FixStep(
             "See which authority is in that file; it has to be the root that the certificate's chain ends at:",
-            command=f"openssl x509 -noout -subject -issuer -in {shlex.quote(ca_file)}",
+            command=shell.command(
+                "openssl", "x509", "-noout", "-subject", "-issuer", "-in", ca_file
+            ),
         ),
         FixStep(
             "Have the server send the intermediate certificates between its own and that root, too."

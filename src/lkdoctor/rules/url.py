@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from lkdoctor import digits
+from lkdoctor import digits, shell
 from lkdoctor.facts.url import HostKind, ParsedUrl, UnusableUrl, UrlFact, UrlProblem
 from lkdoctor.findings import Confidence, Evidence, FixStep, Layer, Severity, Snippet
 from lkdoctor.rules.base import Check, Judgement, Rule
@@ -27,7 +27,9 @@ def _written(url: UrlFact, expected: str | None = None) -> Evidence:
 
 
 def _use(right: str) -> FixStep:
-    return FixStep("Write it like this:", snippet=Snippet("dotenv", f"LIVEKIT_URL={right}"))
+    return FixStep(
+        "Write it like this:", snippet=Snippet("dotenv", shell.setting("LIVEKIT_URL", right))
+    )
 
 
 def _restart() -> FixStep:
