@@ -216,3 +216,19 @@ def test_an_empty_room_that_differs_only_in_case_is_not() -> None:
 )  # fmt: skip
 def test_checks(facts: Facts, check: str, expected: tuple[str, str]) -> None:
     assert status(facts, check) == expected
+
+
+def test_an_error_page_is_not_called_the_api_s_own() -> None:
+    page = the_finding(foreign(HTML_404._replace(status=500)))
+    own = the_finding(broken("api", rooms=TwirpError("unavailable", "no response", 503)))
+    assert (page.code, own.code) == ("api-unavailable", "api-unavailable")
+    assert page.title == "Something else answers for the server API, with an error"
+    assert "not of the API's own form" in page.cause
+    assert own.title == "The server API is there, but cannot serve the call"
+
+
+def test_what_fails_signalling_and_the_api_alike_is_told_once() -> None:
+    page = HTML_404._replace(status=500)
+    asked = SignalFact(validations=(Validation(Whose.MINTED, "/rtc/validate", page),))
+    facts = foreign(page)._replace(signal=asked, server=ServerFact(root=page))
+    assert "api-unavailable" not in causes(facts)

@@ -396,3 +396,12 @@ def test_a_server_that_drains() -> None:
 )
 def test_what_is_asked_again(again: tuple[HttpAnswer, ...], codes: list[str]) -> None:
     assert causes(broken("signal", again=tuple(Tally(one, 3) for one in again))) == codes
+
+
+def test_a_join_that_went_through_is_not_said_to_hang() -> None:
+    stale = ServerFact(root=answer(406, "Not Ready\nNode Updated At 2026-01-01"))
+    joined = the_finding(healthy()._replace(server=stale))
+    alone = the_finding(only(server=stale))
+    assert (joined.code, alone.code) == ("server-not-ready", "server-not-ready")
+    assert joined.cause.endswith("although this join went through.")
+    assert alone.cause.endswith("and joins on it hang.")

@@ -544,7 +544,7 @@ def test_a_refusal_is_told_apart_by_its_words(facts: Facts, title: str) -> None:
         ),
         pytest.param(
             asked(SUCCESS, FULL, Whose.MINTED)._replace(api=room(2, 2)),
-            "The room is full, or LiveKit cannot start the session",
+            "LiveKit ends the session while it starts",
             Severity.ERROR,
             Confidence.LIKELY,
             id="a throw-away room is not the one that is full",
@@ -570,6 +570,49 @@ def test_how_sure_a_full_room_is(
 ) -> None:
     finding = the_finding(facts)
     assert (finding.title, finding.severity, finding.confidence) == (title, severity, confidence)
+
+
+def test_a_throw_away_room_is_not_said_to_be_full() -> None:
+    own = the_finding(asked(SUCCESS, FULL, Whose.MINTED))
+    assert "empty, so it is not full" in own.cause
+    assert all("max_participants (a booking" not in step.text for step in own.fix)
+    assert "has reached its max_participants" in the_finding(asked(SUCCESS, FULL)).cause
+
+
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        pytest.param(
+            {"/rtc/validate": SUCCESS, "/rtc/v1/validate": SUCCESS},
+            ("pass", "/rtc/v1 is there"),
+            id="there",
+        ),
+        pytest.param(
+            {"/rtc/validate": SUCCESS, "/rtc/v1/validate": answer(404, "404 page not found")},
+            ("pass", "no /rtc/v1: clients go on with /rtc"),
+            id="an older server",
+        ),
+        pytest.param(
+            {"/rtc/validate": answer(404), "/rtc/v1/validate": answer(404)},
+            ("skip", "needs signal.validate"),
+            id="nothing of LiveKit's",
+        ),
+    ],
+)
+def test_what_is_said_of_the_path_that_browsers_ask_first(
+    paths: dict[str, HttpAnswer], expected: tuple[str, str]
+) -> None:
+    seen = tuple(Validation(Whose.MINTED, path, said) for path, said in paths.items())
+    facts = healthy()._replace(
+        signal=SignalFact(validations=seen[:1], as_browser=seen), server=None, api=None
+    )
+    assert status(facts, "signal.v1") == expected
+
+
+def test_nobody_joins_with_a_token_that_is_refused() -> None:
+    refused = answer(401, "invalid API key: APIx")
+    facts = asked(refused, refused, Whose.MINTED)
+    assert status(facts, "signal.join") == ("skip", "needs signal.validate")
 
 
 def test_a_server_that_makes_no_throw_away_room_is_in_order() -> None:

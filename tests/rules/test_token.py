@@ -10,6 +10,7 @@ from tokens.samples import GOOD, KEY, NOW, RING, SECRET, changed, token, with_vi
 
 from lkdoctor.diagnosis.fold import fails, fold
 from lkdoctor.facts import Facts
+from lkdoctor.facts.api import ApiFact, ForeignAnswer
 from lkdoctor.facts.clock import ClockFact
 from lkdoctor.facts.server import HttpAnswer
 from lkdoctor.facts.signal import SignalFact, Validation, Whose
@@ -17,6 +18,7 @@ from lkdoctor.facts.token import token_fact
 from lkdoctor.findings import Confidence, Finding, Layer, Severity
 from lkdoctor.redact import Secret, safe
 from lkdoctor.report.model import Report, RunInfo, Status, TargetInfo
+from lkdoctor.rules.examples import healthy
 from lkdoctor.rules.token import RULES
 from lkdoctor.tokens.decode import Key, Keyring
 
@@ -553,3 +555,35 @@ def test_nothing_of_the_token_is_in_the_report() -> None:
                 p[i : i + 8] for p in parts for i in range(len(p) - 7) if p[i : i + 8] in shown
             ]
             assert leaks == []
+
+
+# ------------------------------------------------------------------ the API's word
+
+
+def of_the_api(body: str, *, pair: bool) -> Facts:
+    """The API refused a call, signed with the configured pair, or with a ready token."""
+    exchange = HttpAnswer(401, "", (), body, len(body), 1.0)
+    facts = healthy()._replace(
+        signal=None, server=None, token=None, clock=apart(0.2), api=ApiFact(ForeignAnswer(exchange))
+    )
+    return facts if pair else facts._replace(env=None)
+
+
+@pytest.mark.parametrize(
+    ("body", "pair", "expected"),
+    [
+        (EXPIRED, True, ["token-expired"]),
+        (NOT_YET, True, ["clock-mint-ahead"]),
+        (EXPIRED, False, ["api-refused"]),
+    ],
+)
+def test_why_the_api_refuses_our_own_call_is_known(
+    body: str, expected: list[str], *, pair: bool
+) -> None:
+    report = fold(
+        of_the_api(body, pair=pair),
+        run=RunInfo("0", "test", float(NOW), 0.0),
+        target=TargetInfo(),
+        layers=(Layer.CLOCK, Layer.TOKEN, Layer.API),
+    )
+    assert codes(report) == expected

@@ -169,18 +169,30 @@ def _twin(api: ApiFact, asked: str) -> str | None:
 # api-unavailable, api-no-answer, api-refused
 
 
-def _unavailable(api: ApiFact) -> Iterator[Judgement]:
-    proof = [
+def _unavailable(api: ApiFact, signal: SignalFact | None = None) -> Iterator[Judgement]:
+    own = [
         Evidence(call, _said(error), "200", "api")
         for call, error in _errors(api)
         if error.status >= 500 or error.code in {"unavailable", "deadline_exceeded"}
     ]
+    foreign: list[Evidence] = []
     for call, exchange in _foreign(api):
-        if isinstance(exchange, HttpAnswer) and exchange.status in {500, *GATEWAY}:
-            proof.append(evidence(Heard(call, exchange), "JSON of the API's"))
-            proof += software_evidence(exchange)
-    if proof:
-        yield Judgement(tuple(dict.fromkeys(proof)))
+        failed = isinstance(exchange, HttpAnswer) and exchange.status in {500, *GATEWAY}
+        if isinstance(exchange, HttpAnswer) and failed and not _same_in_front(exchange, signal):
+            foreign.append(evidence(Heard(call, exchange), "JSON of the API's"))
+            foreign += software_evidence(exchange)
+    if own or foreign:
+        yield Judgement(
+            tuple(dict.fromkeys((*own, *foreign))),
+            title=None if own else "Something else answers for the server API, with an error",
+            cause=None if own else _FOREIGN_ERROR,
+        )
+
+
+_FOREIGN_ERROR: Final = (
+    "The answer is not of the API's own form: a proxy's upstream for /twirp is down, or a gateway in "
+    "front of it failed. It says nothing about your key."
+)
 
 
 def _no_answer(api: ApiFact, server: ServerFact | None = None) -> Iterator[Judgement]:

@@ -31,7 +31,7 @@ def _span(milliseconds: float) -> str:
         return f"{seconds:.0f} s"
     if seconds < 119.5 * 60:
         return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.0f} h" if seconds < 172_800 else f"{seconds / 86400:.0f} days"
+    return f"{seconds / 3600:.0f} h" if seconds < 47.5 * 3600 else f"{seconds / 86400:.0f} days"
 
 
 def _apart(clock: ClockFact, signal: SignalFact | None = None) -> Iterator[Judgement]:

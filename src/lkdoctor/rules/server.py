@@ -9,6 +9,7 @@ from lkdoctor.facts.api import ApiFact, RoomsListed, TwirpError
 from lkdoctor.facts.network import NetworkFact
 from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer, ServerFact, Silence
 from lkdoctor.facts.signal import (
+    Joined,
     LeftAtOnce,
     SignalFact,
     Tally,
@@ -194,15 +195,25 @@ def _is_tls_port(root: HttpAnswer) -> bool:
 # server-not-ready, server-refused
 
 
-def _not_ready(server: ServerFact) -> Iterator[Judgement]:
+def _not_ready(server: ServerFact, signal: SignalFact | None = None) -> Iterator[Judgement]:
     root = server.root
+    joined = signal is not None and isinstance(signal.first, Joined)
     # Web application firewalls say 406 too, with a page of theirs.
     if isinstance(root, HttpAnswer) and root.status == 406 and not is_html(root):
         own = root.body.lstrip().startswith("Not Ready")
         yield Judgement(
             (evidence(Heard("GET /", root), "200 OK: OK"),),
+            cause=f"{_STALE} take such a node out, although this join went through."
+            if joined
+            else None,
             confidence=None if own else Confidence.LIKELY,
         )
+
+
+_STALE: Final = (
+    "The server runs, but has not refreshed its own node statistics for more than four seconds: Redis "
+    "does not answer, the machine has no CPU left, or the process hangs. Load balancers"
+)
 
 
 def _refused(server: ServerFact, signal: SignalFact | None = None) -> Iterator[Judgement]:
@@ -545,9 +556,7 @@ RULES: Final = (
         confidence=Confidence.CERTAIN,
         title="LiveKit says that it is not ready",
         symptoms=("room connection has timed out (signal)", "406 Not Ready"),
-        cause="The server runs, but has not refreshed its own node statistics for more than four "
-        "seconds: Redis does not answer, the machine has no CPU left, or the process hangs. Load "
-        "balancers take such a node out, and joins on it hang.",
+        cause=f"{_STALE} take such a node out, and joins on it hang.",
         how="GET / is answered 406 Not Ready.",
         fix=(
             FixStep(

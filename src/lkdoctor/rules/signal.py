@@ -1,7 +1,7 @@
 """What the signalling endpoint does with a token, an upgrade and a session."""
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lkdoctor import shell
 from lkdoctor.facts import Facts
@@ -163,11 +163,12 @@ def _room_full(
         shown = tuple(evidence(asked.heard, "101") for asked in refused)
         minted_only = all(asked.whose is Whose.MINTED for asked in refused)
         certain = full is not None and not minted_only
-        yield Judgement(
+        judged = Judgement(
             (*fine, *shown, *(of_room if certain else ())),
             title=None if full is None or not certain else _full_title(full),
             confidence=Confidence.CERTAIN if certain else Confidence.LIKELY,
         )
+        yield judged._replace(**_OF_AN_EMPTY_ROOM) if minted_only else judged
     elif full is not None and left:
         yield Judgement(
             (Evidence("first message", "leave JOIN_FAILURE", "join", "net"), *of_room),
@@ -182,6 +183,21 @@ def _room_full(
             severity=Severity.ERROR if known else Severity.WARNING,
             confidence=Confidence.CERTAIN if known else Confidence.LIKELY,
         )
+
+
+_OF_AN_EMPTY_ROOM: Final[Mapping[str, Any]] = {
+    "title": "LiveKit ends the session while it starts",
+    "cause": "validate accepts the token, but the session is ended while it starts. The room was "
+    "lkdoctor's own and empty, so it is not full, unless the server's own default leaves no place: "
+    "the node is at a limit, the message bus does not answer, or the server's log knows another reason.",
+    "fix": (
+        _SERVER_LOG,
+        FixStep(
+            "See the default for new rooms; 0 and no line at all mean no limit:",
+            snippet=Snippet("yaml", "room:\n  max_participants: 0"),
+        ),
+    ),
+}
 
 
 def _is_closed_by_media(asked: _Asked) -> bool:
@@ -878,8 +894,11 @@ def _room_left(signal: SignalFact) -> Iterator[Judgement]:
 
 def _look_v1(signal: SignalFact) -> str | None:
     asked = (*signal.as_browser, *signal.validations)
-    there = any("/rtc/v1" in v.path and is_livekit(v.answer) for v in asked)
-    return "/rtc/v1 is there" if there else None
+    heard = [is_livekit(v.answer) for v in asked if "/rtc/v1" in v.path]
+    if any(heard):
+        return "/rtc/v1 is there"
+    classic = any(is_livekit(v.answer) for v in asked if "/rtc/v1" not in v.path)
+    return "no /rtc/v1: clients go on with /rtc" if heard and classic else None
 
 
 def _look_validate(signal: SignalFact) -> str | Unsure | None:
@@ -946,7 +965,7 @@ CHECKS: Final = (
         layer=Layer.SIGNAL,
         title="Browsers find the path that they ask for first",
         look=_look_v1,
-        needs=("net.tcp", "tls.handshake"),
+        needs=("net.tcp", "tls.handshake", "signal.validate"),
         effect=Effect.NETWORK,
         essential=False,
     ),

@@ -130,6 +130,16 @@ def _api_refused(api: "ApiFact | None", *why: Refusal) -> Evidence | None:
     return None
 
 
+def _call_refused(api: "ApiFact | None", env: "EnvFact | None", *why: Refusal) -> Evidence | None:
+    """The same, where the configured pair signed the call; else the token was a ready one."""
+    from lkdoctor.config.resolve import Meaning
+
+    pair = [env.used(m) for m in (Meaning.API_KEY, Meaning.API_SECRET)] if env is not None else []
+    return (
+        _api_refused(api, *why) if pair and all(v is not None and v.length for v in pair) else None
+    )
+
+
 # ------------------------------------------------------------------ form
 
 
@@ -392,10 +402,13 @@ def _expired(
     token: TokenFact | None = None,
     clock: ClockFact | None = None,
     signal: "SignalFact | None" = None,
+    api: "ApiFact | None" = None,
+    env: "EnvFact | None" = None,
 ) -> Iterator[Judgement]:
     refused = _refused(signal, _GIVEN, Refusal.EXPIRED)
     if refused is None:
-        yield from _expired_at_once(clock, signal)
+        minted = _refused(signal, _MINTED, Refusal.EXPIRED)
+        yield from _expired_at_once(clock, minted or _call_refused(api, env, Refusal.EXPIRED))
     read = token.token if token is not None else None
     exp = read.expires.seconds if read is not None and read.expires is not None else None
     if refused is not None:
@@ -473,9 +486,8 @@ _COMPARE_CLOCKS: Final = (
 )
 
 
-def _expired_at_once(clock: ClockFact | None, signal: "SignalFact | None") -> Iterator[Judgement]:
+def _expired_at_once(clock: ClockFact | None, minted: Evidence | None) -> Iterator[Judgement]:
     """A token of our own that is refused as expired although the clocks agree."""
-    minted = _refused(signal, _MINTED, Refusal.EXPIRED)
     skew_ms = 0.0 if clock is None else clock.skew_ms or 0.0
     if minted is None or abs(skew_ms) >= LEEWAY_S * 1000:  # else clock-server-wrong speaks of it
         return
@@ -566,6 +578,8 @@ def _mint_ahead(
     token: TokenFact | None = None,
     clock: ClockFact | None = None,
     signal: "SignalFact | None" = None,
+    api: "ApiFact | None" = None,
+    env: "EnvFact | None" = None,
 ) -> Iterator[Judgement]:
     why = (Refusal.NOT_YET, Refusal.FROM_FUTURE)
     refused = _refused(signal, _GIVEN, *why)
@@ -604,7 +618,7 @@ def _mint_ahead(
             yield judged
     elif refused is not None:
         yield Judgement((refused,))
-    minted = _refused(signal, _MINTED, *why)
+    minted = _refused(signal, _MINTED, *why) or _call_refused(api, env, *why)
     if minted is not None:
         yield _minted_ahead(minted, clock)
 
@@ -1386,7 +1400,7 @@ RULES: Final = (
             "invalid token: <token>, error: token has invalid claims: token is expired",
         ),
         healthy=_HEALTHY,
-        explains=("signal-refused", "token-prefetched-short-ttl"),
+        explains=("signal-refused", "api-refused", "token-prefetched-short-ttl"),
         related=("token-time-units", "clock-server-wrong", "token-prefetched-short-ttl"),
     ),
     Rule(
@@ -1437,6 +1451,7 @@ RULES: Final = (
             "invalid token: <token>, error: token has invalid claims: token is not valid yet",
         ),
         healthy=_HEALTHY,
+        explains=("api-refused",),
         related=("clock-server-wrong", "token-time-units"),
     ),
     Rule(
