@@ -75,6 +75,23 @@ def test_a_region_that_cannot_be_reached(tmp_path: Path) -> None:
     assert verdict_on_screen(shown.out) == "cloud-geo"
 
 
+def test_a_region_at_another_operator_s_is_named_and_not_dialled(tmp_path: Path) -> None:
+    with running_sandbox() as near:
+        regions = {"dfra1": near.http_url, "oindia": "https://evil.example:22/"}
+        with running_sandbox(regions=regions) as sandbox:
+            arguments = ("ws-probe", "--follow-regions")
+            told = lkdoctor(*arguments, "-o", "json", cwd=tmp_path, env=env_of(sandbox))
+            shown = lkdoctor(*arguments, "-v", cwd=tmp_path, env=env_of(sandbox))
+    report: Any = nothing_found(told)
+    evil = report["facts"]["cloud"]["regions"][1]
+    assert (evil["passed_over"], evil.get("dns"), evil.get("tcp")) == (
+        "another operator's host",
+        None,
+        None,
+    )
+    assert "1 region, reached in" in shown.out
+
+
 def test_a_token_that_is_refused(tmp_path: Path) -> None:
     with running_sandbox(regions={"a": "http://127.0.0.1:1"}) as sandbox:
         wrong = jwt.encode({"iss": "APIother", "sub": "a", "exp": 1}, "x" * 32)
@@ -129,6 +146,9 @@ def test_an_answer_that_is_no_list(body: bytes, tmp_path: Path) -> None:
         pytest.param("wss://a.livekit.cloud", "https://evil.example", False, id="anybody's"),
         pytest.param("wss://a.livekit.cloud", "http://a.x.livekit.cloud", False, id="without TLS"),
         pytest.param("ws://rtc.example", "http://rtc.example:7881", True, id="another port"),
+        pytest.param("ws://rtc.example", "http://eu.rtc.example", True, id="below it"),
+        pytest.param("ws://rtc.example", "http://evil-rtc.example", False, id="that ends alike"),
+        pytest.param("ws://rtc.co.example", "http://evil.co.example", False, id="beside it"),
         pytest.param("ws://127.0.0.1", "http://localhost:7881", True, id="this machine"),
         pytest.param("ws://127.0.0.1", "http://rtc.example", False, id="away from this machine"),
     ],

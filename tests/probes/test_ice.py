@@ -13,7 +13,14 @@ import pytest
 from servers import VERSIONS, RunningServer, ServerMissingError, livekit_server
 
 from lkdoctor.clock import SystemClock
-from lkdoctor.facts.media import Checked, IceServerSeen, MediaFact, Negotiation, Outcome
+from lkdoctor.facts.media import (
+    Checked,
+    IceServerSeen,
+    MediaFact,
+    Negotiation,
+    Outcome,
+    Tried,
+)
 from lkdoctor.facts.signal import Goodbye, Whose
 from lkdoctor.facts.url import ParsedUrl
 from lkdoctor.probes import signal
@@ -25,7 +32,9 @@ from lkdoctor.tokens.mint import TokenRequest, mint
 from lkdoctor.wire import url
 
 
-async def look(server: RunningServer, seconds: float = 8.0) -> tuple[MediaFact, signal.Session]:
+async def look(
+    server: RunningServer, seconds: float = 8.0, *, reached: str = "127.0.0.1"
+) -> tuple[MediaFact, signal.Session]:
     clock = SystemClock()
     parsed = url.parse(server.url, "test").result
     assert isinstance(parsed, ParsedUrl)
@@ -39,7 +48,7 @@ async def look(server: RunningServer, seconds: float = 8.0) -> tuple[MediaFact, 
         ttl_s=60.0,
     )
     async with dial(endpoint, deadline) as route:
-        probe = MediaProbe(endpoint, "127.0.0.1", clock)
+        probe = MediaProbe(endpoint, reached, clock)
         session = await signal.join(route, token, Whose.MINTED, deadline, pings=0, media=probe)
     assert probe.fact is not None
     return probe.fact, session
@@ -175,6 +184,71 @@ async def test_a_peer_s_misbehaviour_is_a_fact(
     assert fact.reachable("udp")
     assert session.goodbye is not None
     assert session.goodbye.answered
+
+
+ELSEWHERE = "203.0.113.9"
+"""Where the server is said to be that names this machine's loopback."""
+
+
+class Heard:
+    """Whoever came, and all that was said."""
+
+    def __init__(self) -> None:
+        self.callers = 0
+        self.data = b""
+
+    def over_udp(self, sock: socket.socket, over: threading.Event) -> None:
+        while not over.is_set():
+            with contextlib.suppress(OSError):
+                self.data += sock.recv(2048)
+                self.callers += 1
+
+    def over_tcp(self, sock: socket.socket, over: threading.Event) -> None:
+        """Waits for the end of a line, as many do, and answers as a web server with a secret."""
+        while not over.is_set():
+            with contextlib.suppress(OSError), sock.accept()[0] as talking:
+                self.callers += 1
+                talking.settimeout(3)
+                while b"\r\n" not in self.data and (said := talking.recv(2048)):
+                    self.data += said
+                talking.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret")
+
+
+@pytest.mark.parametrize("protocol", ["udp", "tcp", "tls"])
+async def test_a_server_elsewhere_does_not_send_us_to_our_own_machine(
+    protocol: str, real_server: RunningServer
+) -> None:
+    del real_server
+    heard = Heard()
+    serve = heard.over_udp if protocol == "udp" else heard.over_tcp
+    kind = socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM
+    with (
+        peer(serve, kind) as port,
+        livekit_server(config={"rtc": turn_at(port, protocol)}) as server,
+    ):
+        fact, _ = await look(server, reached=ELSEWHERE)
+    barred = Tried(Outcome.BARRED, detail="a loopback address")
+    assert the_turn(fact).connect == barred
+    assert {c.tried for c in fact.candidates} == {barred}
+    assert heard.callers == 0
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "tls"])
+async def test_no_request_is_made_of_what_a_server_names(
+    protocol: str, real_server: RunningServer
+) -> None:
+    del real_server
+    heard = Heard()
+    with (
+        peer(heard.over_tcp, socket.SOCK_STREAM) as port,
+        livekit_server(config={"rtc": turn_at(port, protocol)}) as server,
+    ):
+        fact, _ = await look(server)
+    assert heard.callers > 0
+    assert b"GET" not in heard.data
+    assert b"HTTP" not in heard.data
+    assert the_turn(fact).speaks == "HTTP"
+    assert "secret" not in repr(fact)
 
 
 async def test_what_was_seen_until_a_cancellation_is_kept(real_server: RunningServer) -> None:

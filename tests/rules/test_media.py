@@ -23,7 +23,6 @@ from lkdoctor.facts.tls import (
 )
 from lkdoctor.findings import Confidence, Finding, Severity
 from lkdoctor.report.model import Report, RunInfo, TargetInfo
-from lkdoctor.rules.examples import answer
 from lkdoctor.rules.media import FINE, OK, RELAY, SILENT, STUN_SERVER, checked, ice_server
 from lkdoctor.rules.media import example as with_media
 from lkdoctor.rules.server_config import FINE as CONFIG
@@ -167,12 +166,12 @@ def denied(code: int, reason: str = "") -> Tried:
             id="a TURN certificate that has expired",
         ),
         pytest.param(
-            turned(tls(relay=Relay(Tried(Outcome.CLOSED)), http=answer(400))),
+            turned(tls(relay=Relay(Tried(Outcome.CLOSED)), speaks="HTTP")),
             ["turn-tls-443-hardcoded"],
             id="a web server in place of TURN",
         ),
         pytest.param(
-            turned(no_tls(TlsNotSpoken("wrong version number", 3.0, answer(400)))),
+            turned(no_tls(TlsNotSpoken("not TLS", 3.0))._replace(speaks="HTTP")),
             ["turn-tls-443-hardcoded"],
             id="a web server without TLS in place of TURN",
         ),

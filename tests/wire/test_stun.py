@@ -162,6 +162,22 @@ def test_frames_of_ice_over_tcp_have_their_length_first() -> None:
     assert stun.next_frame(b"\x15\x03\x01\x00\x02") is None
 
 
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n", "HTTP"),
+        (b"<html>", "HTTP"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "SSH"),
+        (b"\x15\x03\x01\x00\x02", "TLS"),
+        (b"-ERR secret", ""),
+        (b"", ""),
+    ],
+)
+def test_of_another_protocol_the_name_alone_is_told(data: bytes, name: str) -> None:
+    assert stun.spoken(data) == name
+    assert "secret" not in stun.outcome(data or b"x").words
+
+
 # ------------------------------------------------------------------ ICE servers' URLs
 
 
@@ -262,7 +278,7 @@ def test_an_allocation_is_signed_once_the_server_has_said_how() -> None:
         pytest.param(
             LOGIN,
             [b"HTTP/1.1 400 Bad Request"],
-            Tried(Outcome.FOREIGN, detail="HTTP/1.1 400 Bad Request"),
+            Tried(Outcome.FOREIGN, detail="HTTP"),
             id="a web server",
         ),
         pytest.param(

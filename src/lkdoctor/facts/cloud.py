@@ -13,7 +13,7 @@ class RegionLook(NamedTuple):
     url: str
     """As the server gave it, safe to show."""
     dns: DnsAnswer | None = None
-    """None: the URL cannot be dialled."""
+    """None: the URL cannot be dialled, or is not."""
     tcp: TcpAttempt | None = None
     tls: str = ""
     """``established``, or how the handshake ended; empty without TLS."""
@@ -21,7 +21,9 @@ class RegionLook(NamedTuple):
     """Until somebody could be asked: DNS, TCP and TLS; None: it did not get there."""
     root: Exchange | None = None
     validation: Exchange | None = None
-    """None: no connection, or a host that the token is not for."""
+    """None: no connection, or no token to ask with."""
+    passed_over: str = ""
+    """Why it is not dialled, although it could be."""
 
 
 class CloudFact(NamedTuple):

@@ -4,7 +4,6 @@ import ipaddress
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from lkdoctor.facts.server import Exchange
 from lkdoctor.facts.tls import TlsFact
 
 
@@ -28,6 +27,8 @@ class Outcome(StrEnum):
     """The name has no address."""
     NO_TLS = "no-tls"
     """TLS was not agreed on."""
+    BARRED = "barred"
+    """An address that no server of this kind may send anybody to: a loopback or link-local one …"""
     UNTRIED = "untried"
     """Something before it failed, or time ran out."""
 
@@ -40,6 +41,7 @@ _WORDS: Final = {
     Outcome.FOREIGN: "another answer",
     Outcome.UNRESOLVED: "the name has no address",
     Outcome.NO_TLS: "no TLS",
+    Outcome.BARRED: "not tried",
     Outcome.UNTRIED: "not tried",
 }
 
@@ -53,7 +55,7 @@ class Tried(NamedTuple):
     code: int | None = None
     """Of a STUN error (RFC 8489 §14.8)."""
     detail: str = ""
-    """An error's reason, the first bytes of a foreign answer, the address that a server saw."""
+    """An error's reason, what a foreign answer is, the address that a server saw."""
 
     @property
     def ok(self) -> bool:
@@ -158,6 +160,89 @@ def is_pod(address: str) -> bool:
     return any(found in network for network in _PODS)
 
 
+def barred(address: str, dialled: str) -> str | None:
+    """Why an address that a server names is not gone to, in a word or two; None where it may be.
+
+    A server could send us anywhere: to what listens on our own machine, or to a cloud's metadata.
+
+    Args:
+        address: the address that was named, or that a name stands for.
+        dialled: the server's own, or one of this machine's own loopback where it runs here.
+    """
+    try:
+        named = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    own = (
+        None
+        if reach(dialled) is Reach.NAME
+        else _inner(ipaddress.ip_address(dialled.partition("%")[0]))
+    )
+    found = _inner(named)
+    if found == own:
+        return None
+    if found in _METADATA:
+        return "the address of a cloud's metadata"
+    if found.is_multicast:
+        return "a multicast address"
+    if found.is_unspecified or (found.version == 4 and (found in _THIS or found in _RESERVED)):
+        return "an address of no machine"
+    for kind, words in (
+        (Reach.LOOPBACK, "a loopback address"),
+        (Reach.LINK_LOCAL, "a link-local address"),
+    ):
+        if reach(str(found)) is kind and (own is None or reach(str(own)) is not kind):
+            return words
+    return None
+
+
+def barred_over_tcp(address: str, dialled: str) -> str | None:
+    """The same for whatever is no ICE candidate: a port of a private network is not knocked at.
+
+    A server that is public has no say about what is looked at behind a firewall.
+    """
+    words = barred(address, dialled)
+    if words is None and reach(address) in _BEHIND and reach(dialled) not in _BEHIND | _HERE:
+        return "a private address, which a server elsewhere names"
+    return words
+
+
+_METADATA: Final = frozenset(
+    ipaddress.ip_address(address)
+    for address in (
+        "169.254.169.254",  # AWS, Azure, Google, and most others
+        "169.254.170.2",  # AWS ECS
+        "fd00:ec2::254",  # AWS
+        "fd20:ce::254",  # Google
+        "100.100.100.200",  # Alibaba
+        "192.0.0.192",  # Oracle
+        "168.63.129.16",  # Azure
+    )
+)
+_THIS: Final = ipaddress.ip_network("0.0.0.0/8")
+_RESERVED: Final = ipaddress.ip_network("240.0.0.0/4")
+_BEHIND: Final = frozenset({Reach.PRIVATE, Reach.CONTAINER, Reach.CGNAT})
+_HERE: Final = frozenset({Reach.LOOPBACK, Reach.LINK_LOCAL})
+_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+_6TO4: Final = ipaddress.ip_network("2002::/16")
+
+
+def _inner(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The IPv4 address that one of IPv6 leads to, where it does."""
+    if address.version == 4:
+        return address
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    number = int(address)
+    if address in _NAT64 or (number >> 32 == 0 and number > 1):
+        return ipaddress.IPv4Address(number & 0xFFFFFFFF)
+    if address in _6TO4:
+        return ipaddress.IPv4Address((number >> 80) & 0xFFFFFFFF)
+    return address
+
+
 class Checked(NamedTuple):
     """One address that media may arrive at, and what a connectivity check of it came to."""
 
@@ -214,8 +299,8 @@ class IceServerSeen(NamedTuple):
     """None for STUN."""
     plain: Tried | None = None
     """What STUN without TLS came to, where TLS was not agreed on."""
-    http: Exchange | None = None
-    """What an HTTP request got there, where STUN over TCP or TLS got no answer."""
+    speaks: str = ""
+    """What is spoken there in place of STUN, by its first bytes: ``HTTP``, ``SSH``, ``TLS``."""
 
     @property
     def place(self) -> str:

@@ -1,14 +1,20 @@
-"""The regions of LiveKit Cloud: the list, and a look at each; never a join."""
+"""The regions of LiveKit Cloud: the list, and a look at each; never a join.
+
+The list is the server's word, and could name anybody: none is dialled that is not of the same
+operator.
+"""
 
 import asyncio
 import json
+import socket
 from typing import Any, Final, NamedTuple
 
 from lkdoctor.facts.cloud import CloudFact, RegionLook
+from lkdoctor.facts.media import barred
 from lkdoctor.facts.server import HttpAnswer
 from lkdoctor.facts.signal import Whose
 from lkdoctor.facts.url import HostKind, ParsedUrl
-from lkdoctor.probes import server, signal
+from lkdoctor.probes import network, server, signal
 from lkdoctor.probes.base import Deadline
 from lkdoctor.probes.route import Route, dial
 from lkdoctor.redact import Secret, safe
@@ -18,6 +24,8 @@ from lkdoctor.wire.url import parse
 PATH: Final = "/settings/regions"
 
 MAX_REGIONS: Final = 32
+
+ANOTHER_HOST: Final = "another operator's host"
 
 
 class _Region(NamedTuple):
@@ -68,8 +76,10 @@ async def _region(
     look = RegionLook(region.name, fact.raw)
     if not isinstance(fact.result, ParsedUrl):
         return look
+    if not _same_operator(route.endpoint.url, fact.result):
+        return look._replace(passed_over=ANOTHER_HOST)
     endpoint = route.endpoint._replace(url=fact.result)
-    async with dial(endpoint, deadline) as way:
+    async with dial(endpoint, deadline, _lookup(route)) as way:
         attempt = way.tls.attempt if way.tls is not None else None
         look = look._replace(
             dns=way.network.dns,
@@ -82,7 +92,7 @@ async def _region(
         async with asyncio.TaskGroup() as group:
             root = group.create_task(server.look(way, deadline))
             asked = None
-            if token is not None and _same_operator(route.endpoint.url, fact.result):
+            if token is not None:
                 asked = group.create_task(signal.validate(way, token, whose, deadline))
         return look._replace(
             ready_ms=ready,
@@ -92,8 +102,30 @@ async def _region(
 
 
 def _same_operator(own: ParsedUrl, other: ParsedUrl) -> bool:
-    """Whether a token for one may be shown to the other: the list could name anybody's host."""
+    """Whether one may be dialled and shown a token because the other was.
+
+    The same host, one below it, or both LiveKit Cloud's.
+    """
     if own.secure and not other.secure:
         return False
     both = {own.host_kind, other.host_kind}
-    return own.host == other.host or both in ({HostKind.CLOUD}, {HostKind.LOOPBACK})
+    return (
+        own.host == other.host
+        or other.host.endswith(f".{own.host}")
+        or both in ({HostKind.CLOUD}, {HostKind.LOOPBACK})
+    )
+
+
+def _lookup(route: Route) -> network.Lookup:
+    """A look-up that finds no address to which a server may not send us."""
+    won = route.network.connected
+    home = "" if won is None or route.endpoint.proxy is not None else won.address
+
+    def lookup(*arguments: Any, **options: Any) -> list[Any]:
+        found = socket.getaddrinfo(*arguments, **options)
+        why = {entry[4][0]: barred(str(entry[4][0]), home) for entry in found}
+        if found and all(why.values()):
+            raise OSError(f"not tried: {next(iter(why.values()))}")
+        return [entry for entry in found if why[entry[4][0]] is None]
+
+    return lookup

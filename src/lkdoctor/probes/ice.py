@@ -29,6 +29,8 @@ from lkdoctor.facts.media import (
     Reach,
     Relay,
     Tried,
+    barred,
+    barred_over_tcp,
     reach,
 )
 from lkdoctor.facts.network import (
@@ -42,10 +44,10 @@ from lkdoctor.facts.network import (
 from lkdoctor.facts.signal import Candidate
 from lkdoctor.facts.url import HostKind, ParsedUrl
 from lkdoctor.probes import network
-from lkdoctor.probes.base import Connection, Deadline, Stopwatch, drive
+from lkdoctor.probes.base import Connection, Deadline, Stopwatch
 from lkdoctor.probes.route import Endpoint
 from lkdoctor.probes.signal import Talk
-from lkdoctor.wire import http, sdp, signal, stun
+from lkdoctor.wire import sdp, signal, stun
 from lkdoctor.wire.base import End
 
 T = TypeVar("T")
@@ -159,6 +161,8 @@ class MediaProbe:
     def __init__(self, endpoint: Endpoint, reached: str, clock: Clock) -> None:
         self._endpoint = endpoint
         self._reached = reached
+        self._home = "127.0.0.1" if reached and network.is_own(reached) else reached
+        """Where the server is, for what it may send us to: this machine is its own, too."""
         self._clock = clock
         self._began: Stopwatch | None = None
         self._at = 0.0
@@ -202,7 +206,9 @@ class MediaProbe:
                         continue
                     self._servers.append(seen)
                     at = len(self._servers) - 1
-                    look = _Server(seen, login, self._endpoint, self._clock, self._sockets)
+                    look = _Server(
+                        seen, login, self._endpoint, self._clock, self._sockets, home=self._home
+                    )
                     group.create_task(self._server(at, look, negotiated, deadline))
         finally:
             self._took_ms = self._began.ms
@@ -258,7 +264,7 @@ class MediaProbe:
         self._negotiation = Negotiation.ANSWERED
         self._lite = offer.lite
         every = dict.fromkeys((*offer.candidates, *talk.candidates))
-        self._candidates += [_unchecked(c) for c in list(every)[:MAX_CANDIDATES]]
+        self._candidates += [_unchecked(c, self._home) for c in list(every)[:MAX_CANDIDATES]]
         ice = stun.Ice(
             username=f"{offer.ufrag}:{ours.ufrag}",
             password=offer.password,
@@ -336,7 +342,8 @@ class _Agreed(NamedTuple):
     peers: tuple[stun.Address, ...]
 
 
-def _unchecked(candidate: Candidate) -> Checked:
+def _unchecked(candidate: Candidate, home: str) -> Checked:
+    why = barred(candidate.address, home)
     return Checked(
         protocol=candidate.protocol,
         address=candidate.address,
@@ -344,13 +351,15 @@ def _unchecked(candidate: Candidate) -> Checked:
         type=candidate.type,
         tcp_type=candidate.tcp_type,
         reach=reach(candidate.address),
-        tried=UNTRIED,
+        tried=UNTRIED if why is None else Tried(Outcome.BARRED, detail=why),
     )
 
 
 def _can_be_asked(candidate: Checked) -> bool:
     """Whether anybody can listen there: an active TCP candidate dials, a name hides an address."""
     if candidate.reach is Reach.NAME or not 0 < candidate.port < 65536:
+        return False
+    if candidate.tried.outcome is Outcome.BARRED:
         return False
     return candidate.protocol == "udp" or (
         candidate.protocol == "tcp" and candidate.tcp_type != "active"
@@ -373,8 +382,11 @@ class _Server:
         endpoint: Endpoint,
         clock: Clock,
         sockets: _Sockets,
+        *,
+        home: str,
     ) -> None:
         self.seen = seen
+        self._home = home
         self._login = login
         self._endpoint = endpoint
         self._clock = clock
@@ -395,8 +407,17 @@ class _Server:
         if not isinstance(answer, Resolved):
             self.seen = seen._replace(connect=Tried(Outcome.UNRESOLVED, detail=answer.error))
             return
-        self.seen = seen = seen._replace(addresses=answer.addresses)
-        wire = await self._open(answer.addresses, bind, deadline)
+        # From here on these addresses alone are gone to: a name may lead elsewhere the next time.
+        barring = barred if seen.transport == "udp" else barred_over_tcp
+        why = {address: barring(address, self._home) for address in answer.addresses}
+        addresses = tuple(address for address, words in why.items() if words is None)
+        if not addresses:
+            detail = next(filter(None, why.values()), "")
+            tried = Tried(Outcome.BARRED, detail=detail)
+            self.seen = seen._replace(addresses=answer.addresses, connect=tried)
+            return
+        self.seen = seen = seen._replace(addresses=addresses)
+        wire = await self._open(addresses, bind, deadline)
         if isinstance(wire, Tried):
             self.seen = self.seen._replace(connect=wire)
             return
@@ -408,9 +429,9 @@ class _Server:
                 tried = await bind(wire, deadline.sooner(CHECK_SECONDS))
                 self.seen = self.seen._replace(binding=tried)
                 self._sockets.answered(wire, tried)
+            await self._why(wire, deadline)
         finally:
             wire.close()
-        await self._why(deadline)
 
     async def _open(
         self, addresses: tuple[str, ...], bind: _Bind, deadline: Deadline
@@ -454,6 +475,7 @@ class _Server:
             reopen,
             trust,
             ca_file=self._endpoint.ca_file,
+            web=False,
         )
         self.seen = seen._replace(tls=fact)
         return secured
@@ -471,7 +493,11 @@ class _Server:
             return
         wire = _Stream(opened, stun.next_in_stream)
         try:
-            self.seen = self.seen._replace(plain=await bind(wire, soon))
+            plain = await bind(wire, soon)
+            speaks = plain.detail if plain.outcome is Outcome.FOREIGN else ""
+            if plain.outcome is Outcome.SILENT:
+                speaks = await wire.poke(deadline.sooner(SECOND_LOOK_SECONDS))
+            self.seen = self.seen._replace(plain=plain, speaks=speaks)
         finally:
             wire.close()
 
@@ -509,28 +535,20 @@ class _Server:
         finally:
             wire.send_at_once(stun.free(granted.signed, _transaction(self._clock)))
 
-    async def _why(self, deadline: Deadline) -> None:
-        """What else answers over TCP or TLS, where STUN does not."""
+    async def _why(self, wire: "_Wire", deadline: Deadline) -> None:
+        """What else is spoken over TCP or TLS, where STUN is not.
+
+        No request is made of whoever a server names: the ends of two lines are enough for one who
+        waits for them before he says what he is.
+        """
         seen = self.seen
         tried = seen.relay.allocate if seen.relay is not None else seen.binding
-        if seen.transport == "udp" or tried is None or tried.ok or tried.code is not None:
+        if not isinstance(wire, _Stream) or tried is None or tried.ok or tried.code is not None:
             return
-        soon = deadline.sooner(SECOND_LOOK_SECONDS)
-        opened = await _tcp(seen.addresses, seen.port, soon)
-        if isinstance(opened, Tried):
-            return
-        if seen.transport == "tls":
-            secured = await self._secure(opened, seen.addresses, soon)
-            if secured is None:
-                return
-            opened = secured
-        try:
-            request = http.request("GET", "/", seen.host)
-            answer, took = await drive(opened, http.exchange(request), soon)
-        finally:
-            opened.close()
-        if isinstance(answer, http.Answer):
-            self.seen = self.seen._replace(http=answer.fact(took))
+        speaks = tried.detail if tried.outcome is Outcome.FOREIGN else ""
+        if tried.outcome is Outcome.SILENT:
+            speaks = await wire.poke(deadline.sooner(SECOND_LOOK_SECONDS))
+        self.seen = seen._replace(speaks=speaks)
 
 
 def _url(seen: IceServerSeen) -> ParsedUrl:
@@ -602,6 +620,16 @@ class _Stream:
                     return data
                 return incoming
             self._data += incoming
+
+    async def poke(self, deadline: Deadline) -> str:
+        """End two lines, and see which protocol the answer is of; empty where none comes."""
+        try:
+            async with deadline.limit():
+                await self._connection.send(b"\r\n\r\n")
+                data = await self._connection.receive()
+        except TimeoutError:
+            return ""
+        return "" if isinstance(data, End) else stun.spoken(data)
 
     def send_at_once(self, data: bytes) -> None:
         self._connection.send_at_once(stun.framed(data) if self._framed else data)

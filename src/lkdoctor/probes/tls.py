@@ -166,6 +166,7 @@ async def handshake(
     trust: ssl.SSLContext,
     *,
     ca_file: str | None = None,
+    web: bool = True,
 ) -> tuple[TlsFact, TlsConnection | None]:
     """Shake hands over a connected socket; on failure look a second time to say why.
 
@@ -179,8 +180,9 @@ async def handshake(
         reopen: for the second look.
         trust: what `context` made.
         ca_file: for the record.
+        web: ask for ``GET /`` without TLS, where TLS is not spoken; and quote what comes.
     """
-    attempt, connection = await _attempt(sock, url, deadline, reopen, trust)
+    attempt, connection = await _attempt(sock, url, deadline, reopen, trust, web=web)
     insecure = trust.verify_mode is ssl.CERT_NONE
     fact = TlsFact(url.host, attempt, insecure, ca_file)
     if isinstance(attempt, TlsDistrusted) and attempt.reason is Distrust.UNKNOWN_ISSUER:
@@ -222,12 +224,18 @@ async def _attempt(
     deadline: Deadline,
     reopen: Reopen,
     trust: ssl.SSLContext,
+    *,
+    web: bool,
 ) -> tuple[TlsAttempt, TlsConnection | None]:
     watch = Stopwatch(deadline.clock)
     connection = TlsConnection(sock, trust, url.host)
+    plain: HttpAnswer | None = None
     try:
         async with deadline.limit():
-            plain = await _shake(connection, url, deadline, reopen)
+            if web:
+                plain = await _shake(connection, url, deadline, reopen)
+            else:
+                await connection.handshake()
     except TimeoutError:
         connection.close()
         return TlsTimedOut(watch.ms), None
@@ -243,6 +251,9 @@ async def _attempt(
         error = _error(problem, connection)
         if connection.first_bytes and _looks_like_tls(connection.first_bytes):
             return TlsBroken(error, took), None
+        if not web:
+            silent = not connection.first_bytes
+            return TlsBroken(error, took) if silent else TlsNotSpoken("not TLS", took), None
         answer = await _plain_http(url, deadline, reopen)
         if not connection.first_bytes and (answer is None or isinstance(answer, NoAnswer)):
             return TlsBroken(error, took), None

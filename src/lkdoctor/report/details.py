@@ -343,6 +343,8 @@ def cloud(fact: CloudFact) -> Rows:
 
 def region(look: RegionLook) -> str:
     """As in ``reached in 70 ms, GET / 200 OK, validate 200 OK``."""
+    if look.passed_over:
+        return f"not dialled: {look.passed_over}   {look.url}"
     if look.ready_ms is None:
         stopped = look.tls or (
             look.tcp.kind if look.tcp else look.dns.kind if look.dns else "no URL"

@@ -61,6 +61,8 @@ def _way(look: RegionLook) -> Evidence:
     if look.ready_ms is not None:
         told = "" if look.root is None else f", GET / {one_line(said(look.root), 40)}"
         observed = f"reached in {duration(look.ready_ms)}{told}"
+    elif look.passed_over:
+        observed = f"not dialled: {look.passed_over}: {one_line(look.url, 60)}"
     elif look.dns is None:
         observed = f"its URL cannot be dialled: {one_line(look.url, 60)}"
     elif not isinstance(look.dns, Resolved):
@@ -75,7 +77,7 @@ def _way(look: RegionLook) -> Evidence:
 
 
 def _cut_off(cloud: CloudFact) -> Iterator[Judgement]:
-    shut = [look for look in cloud.regions if not _is_open(look)]
+    shut = [look for look in cloud.regions if not _is_open(look) and not look.passed_over]
     if not shut:
         return
     count = f"{len(shut)} of {len(cloud.regions)}"
@@ -91,9 +93,11 @@ def _look(cloud: CloudFact) -> str | Unsure:
     times = [look.ready_ms for look in cloud.regions if look.ready_ms is not None]
     if not times:
         return Unsure("no region was reached")
-    count = len(cloud.regions)
+    others = sum(bool(look.passed_over) for look in cloud.regions)
+    count = len(cloud.regions) - others
     regions = f"{count} region{'' if count == 1 else 's'}"
-    return f"{regions}, reached in {duration(min(times))} to {duration(max(times))}"
+    beside = f"; {others} of another operator's, not dialled" if others else ""
+    return f"{regions}, reached in {duration(min(times))} to {duration(max(times))}{beside}"
 
 
 CHECKS: Final = (

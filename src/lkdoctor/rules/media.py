@@ -25,7 +25,6 @@ from lkdoctor.facts.media import (
     is_pod,
     reach,
 )
-from lkdoctor.facts.server import HttpAnswer
 from lkdoctor.facts.tls import (
     TlsBroken,
     TlsDistrusted,
@@ -35,7 +34,7 @@ from lkdoctor.facts.tls import (
 )
 from lkdoctor.facts.url import ParsedUrl, UrlFact
 from lkdoctor.findings import Confidence, Evidence, FixStep, Layer, Severity, Snippet
-from lkdoctor.rules.answers import fitting, one_line, said
+from lkdoctor.rules.answers import fitting, one_line
 from lkdoctor.rules.base import Check, Effect, Judge, Judgement, Look, Rule, Unsure
 from lkdoctor.rules.examples import healthy
 
@@ -599,17 +598,12 @@ def _turn_443(media: MediaFact) -> Iterator[Judgement]:
     for server in _turn(media):
         if server.transport != "tls":
             continue
-        attempt = server.tls.attempt if server.tls is not None else None
-        web = server.http if isinstance(server.http, HttpAnswer) else None
-        if web is None and isinstance(attempt, TlsNotSpoken):
-            plain = attempt.plain_http
-            web = plain if isinstance(plain, HttpAnswer) else None
-        if web is None:
+        if server.speaks != "HTTP":
             continue
         yield Judgement(
             (
                 _seen(f"STUN over {server.transport.upper()} to {server.url}", "no answer"),
-                _seen(f"HTTP at {server.host}:{server.port}", said(web), "a TURN server"),
+                _seen(f"at {server.host}:{server.port}", "HTTP is spoken", "a TURN server"),
             ),
             title=fitting(f"A web server answers where TURN/TLS should: port {server.port}"),
             cause="Whatever turn.tls_port says, LiveKit's own TURN server is announced as "
@@ -629,9 +623,7 @@ def turn_tls(media: MediaFact) -> Iterator[Judgement]:
 def _turn_tls(media: MediaFact) -> Iterator[Judgement]:
     for server in _turn(media):
         attempt = server.tls.attempt if server.tls is not None else None
-        if attempt is None or isinstance(server.http, HttpAnswer):
-            continue
-        if isinstance(attempt, TlsNotSpoken) and isinstance(attempt.plain_http, HttpAnswer):
+        if attempt is None or server.speaks == "HTTP":
             continue
         spoken = isinstance(attempt, TlsEstablished)
         label = f"TLS to {server.place}"
@@ -808,12 +800,11 @@ def _turn_conflict(media: MediaFact) -> Iterator[Judgement]:
         tried = server.relay.allocate if server.relay is not None else None
         if server.transport == "tls" or tried is None:
             continue
-        web = server.http if isinstance(server.http, HttpAnswer) else None
         silent = server.transport == "tcp" and tried.outcome is Outcome.SILENT
         if silent or tried.outcome in {Outcome.FOREIGN, Outcome.CLOSED}:
             proof = [_tried(f"Allocate at {server.url}", tried, "a TURN server")]
-            if web is not None:
-                proof.append(_seen(f"HTTP at {server.host}:{server.port}", said(web)))
+            if server.speaks:
+                proof.append(_seen(f"at {server.host}:{server.port}", f"{server.speaks} is spoken"))
             yield Judgement(
                 tuple(proof),
                 title=fitting(f"Another service answers at TURN's port {server.port}"),
@@ -821,7 +812,7 @@ def _turn_conflict(media: MediaFact) -> Iterator[Judgement]:
                 "leads it elsewhere." + _ways(media),
                 severity=Severity.ERROR,
                 confidence=Confidence.CERTAIN
-                if web is not None or tried.outcome is Outcome.FOREIGN
+                if server.speaks or tried.outcome is Outcome.FOREIGN
                 else Confidence.LIKELY,
                 fix=(
                     FixStep(
@@ -846,6 +837,14 @@ def _each_turn_unreachable(media: MediaFact) -> Iterator[Judgement]:
         tried = server.connect
         if tried.ok and server.transport == "udp" and server.relay is not None:
             tried = server.relay.allocate
+        if tried.outcome is Outcome.BARRED and "private" not in tried.detail:
+            yield Judgement(
+                (_tried(server.url, tried, "an address that clients can reach"),),
+                title=fitting(f"The TURN server has {tried.detail}"),
+                confidence=Confidence.CERTAIN,
+                fix=(_RENAME, _AGAIN),
+            )
+            continue
         if tried.outcome not in {Outcome.SILENT, Outcome.REFUSED, Outcome.UNREACHABLE}:
             continue
         if server.transport == "udp" and _why(media) is None and not media.reachable("udp"):

@@ -380,7 +380,7 @@ def outcome(answer: bytes | End) -> Tried:
         return Tried(_ENDS[answer])
     message = parse(answer)
     if message is None:
-        return Tried(Outcome.FOREIGN, detail=sample(answer))
+        return Tried(Outcome.FOREIGN, detail=spoken(answer) or f"{len(answer)} bytes of no STUN")
     if message.kind == Kind.ERROR:
         code, reason = message.error
         return Tried(Outcome.REFUSED_BY, None, code, reason)
@@ -394,9 +394,18 @@ _ENDS: Final = {
 }
 
 
-def sample(data: bytes) -> str:
-    """The first bytes, safe to show."""
-    return safe(data[:60].decode("utf-8", "backslashreplace"), 80)
+_SPOKEN: Final = (
+    (b"HTTP/", "HTTP"),
+    (b"<", "HTTP"),
+    (b"SSH-", "SSH"),
+    (b"\x15\x03", "TLS"),
+    (b"\x16\x03", "TLS"),
+)
+
+
+def spoken(data: bytes) -> str:
+    """Which protocol begins so; what is said in it is not shown. Empty: another one."""
+    return next((name for start, name in _SPOKEN if data.lstrip().startswith(start)), "")
 
 
 def _granted(answer: bytes | End, signed: Signed | None) -> Granted:
