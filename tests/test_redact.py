@@ -2,9 +2,11 @@
 
 import base64
 import copy
+import hashlib
 import json
 import pickle
 import string
+import tracemalloc
 import urllib.parse
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +16,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lkdoctor import redact
-from lkdoctor.redact import REDACTED, SLICE, Secret, clean, masked_key, register, safe, visible
+from lkdoctor.redact import (
+    REDACTED,
+    SLICE,
+    Secret,
+    clean,
+    masked_key,
+    register,
+    remembered,
+    safe,
+    screened,
+    visible,
+)
 
 
 def leaks(secret: str, text: str) -> list[str]:
@@ -215,9 +228,96 @@ def test_ordinary_prose_is_untouched(prose: str) -> None:
     assert clean(prose) == prose
 
 
-def test_a_secret_shorter_than_a_run_cannot_be_told_from_prose() -> None:
+def test_what_every_dev_server_has_for_a_secret_is_none() -> None:
     register("secret")
     assert clean("the secret of the API") == "the secret of the API"
+
+
+@pytest.mark.parametrize("secret", ["tulip", "tulip7", "abc", "p@ss/w"])
+def test_a_short_secret_is_removed_as_a_whole_word(secret: str) -> None:
+    register(secret)
+    for spelt in (secret, secret.upper(), urllib.parse.quote(secret, safe=""), json.dumps(secret)):
+        shown = clean(f"not {spelt}, but x{secret}x")
+        assert shown.startswith(("not <redacted>,", 'not "<redacted>",'))
+        assert f"x{secret}x" in shown
+    assert clean("key " + base64.b64encode(secret.encode() * 2).decode()) != "key "
+
+
+@pytest.mark.parametrize("secret", ["orchardlanternvelvet", "Diagnose", "password"])
+def test_a_secret_of_letters_is_removed_from_what_others_say_and_not_from_our_words(
+    secret: str,
+) -> None:
+    register(secret)
+    assert clean(f"server says {secret}") == "server says <redacted>"
+    ours = "lkdoctor diagnose: the password of the relay"
+    assert screened(ours) == ours
+    assert safe(ours) != ours or secret.startswith("orchard")
+
+
+def test_a_secret_with_digits_leaves_by_no_line_of_the_report() -> None:
+    register("Kq3vT8mZp1Wd9xYb")
+    assert screened("as Kq3vT8mZp1Wd9xYb and T8mZp1Wd") == "as <redacted> and <redacted>"
+
+
+def test_what_a_server_names_is_looked_for_in_what_servers_say_alone() -> None:
+    register("Zt7q-ice-credential-93", theirs=True)
+    assert clean("echo Zt7q-ice-credential-93") == "echo <redacted>"
+    assert screened("echo Zt7q-ice-credential-93") == "echo Zt7q-ice-credential-93"
+
+
+@pytest.mark.parametrize(
+    "word", ["FAIL", '"schema"', "lkdoctor diagnose", "1.13.5", "127.0.0.1:7880", "signal.connect"]
+)
+def test_a_word_that_a_server_names_is_none(word: str) -> None:
+    Secret(word, theirs=True)
+    assert clean(f"what is {word}?") == f"what is {word}?"
+
+
+ESCAPED: dict[str, Callable[[str], str]] = {
+    "every letter in a URL": lambda s: "".join(f"%{byte:02x}" for byte in s.encode()),
+    "every letter in JSON": lambda s: "".join(f"\\u{ord(c):04x}" for c in s),
+    "every letter in HTML": lambda s: "".join(f"&#{ord(c)};" for c in s),
+    "JSON in JSON": lambda s: json.dumps(json.dumps(s)),
+    "JSON in JSON in JSON": lambda s: json.dumps(json.dumps(json.dumps(s))),
+    "twice in a URL": lambda s: urllib.parse.quote(urllib.parse.quote(s, safe=""), safe=""),
+    "JSON in a URL": lambda s: urllib.parse.quote(json.dumps(s), safe=""),
+}
+
+
+@pytest.mark.parametrize("spelling", ESCAPED)
+@pytest.mark.parametrize("secret", ['Kq3"vT8/mZ\\p1W', "ščučka-v-rybníku", "tulip"])
+def test_escapes_hide_nothing(spelling: str, secret: str) -> None:
+    register(secret)
+    text = ESCAPED[spelling](secret)
+    assert clean(f"says {text} there").strip('sayther \\"%2') == REDACTED
+
+
+def test_memory_does_not_grow_with_what_was_seen() -> None:
+    """A server, a log or a watch that goes on for days names ever new ones."""
+
+    def names(count: int) -> None:
+        for number in range(count):
+            digest = hashlib.sha256(str(number).encode()).hexdigest()
+            register(digest + digest.upper(), theirs=True)
+            register(digest[:43])
+            register(f"eyJhbGciOiJIUzI1NiJ9.{digest * 4}.{digest[:43]}")
+            Secret(digest[: number % 8])
+
+    names(300)
+    tracemalloc.start()
+    names(900)
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert grown < 20 * 1024 * 1024
+    assert len(remembered()[0]) <= 256
+
+
+def test_what_is_forgotten_first_is_known_by_its_shape() -> None:
+    register("Kq3vT8mZp1Wd9xYb2Rn7Lc4Hs6Jf0Ga5")
+    for number in range(200):
+        digest = hashlib.sha256(str(number).encode()).hexdigest()
+        register(f"eyJhbGciOiJIUzI1NiJ9.{digest * 4}.{digest[:43]}")
+    assert clean("T8mZp1Wd9xYb") == REDACTED
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,7 @@ NEIGHBOURS = [
     "LIVEKIT_API_SECRET=$SECRET",
     "--api-secret is required",
     "--api-secret-file F",
+    "--api-secret SECRET is what the server has; give --token to skip it",
     "option --api-secret requires an argument",
     "https://host:7880/a@b and https://unpkg.com/livekit-client@2.1/dist",
     "mail ann@example.com",

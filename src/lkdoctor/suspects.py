@@ -163,20 +163,27 @@ def is_opaque(value: str) -> bool:
     return len(bare) >= 20 and bare.isalpha() and not (bare.islower() or bare.isupper())
 
 
+_OF_OPTIONS: Final = _STATES | {
+    *("is", "are", "was", "must", "requires", "needs", "takes", "wants", "to", "and", "or", "for"),
+    *("not", "option", "flag", "argument", "has", "can", "should", "may", "in", "of", "as", "with"),
+    *("from", "given", "expected", "file", "value", "needed", "does", "instead", "on", "but"),
+    *("secret", "token", "password"),
+}
+"""What follows the name of an option in a sentence about it."""
+
+
 def _arguments(text: str) -> Iterator[Place]:
     """``--api-secret VALUE`` of a command line, and of a list of its words."""
     pattern = (
         r"(?i)--(?:[a-z]+-){0,3}(?:secret|password|passwd|token|credential)"
         rf"(?:[\"'],?)?[ \t]+(?:(?P<open>{_OPENS})(?P<quoted>(?:(?!(?P=open))[^\r\n])+)"
-        r"|(?P<bare>[^\s\"'`<>&;|-][^\s\"'`<>&;|]*)(?P<next>[ \t]+[a-z]{2,})?)"
+        r"|(?P<bare>[^\s\"'`<>&;|-][^\s\"'`<>&;|]*))"
     )
     for found in re.finditer(pattern, text):
         if found["quoted"]:
             yield found.span("quoted")
-        elif not _is_code(found["bare"]) and found["bare"] not in {"SECRET", "TOKEN", "PASSWORD"}:
-            prose = found["next"] and found["bare"].isalpha() and found["bare"].islower()
-            if not prose:
-                yield found.span("bare")
+        elif not _is_code(found["bare"]) and _word(found["bare"]) not in _OF_OPTIONS:
+            yield found.span("bare")
 
 
 # ------------------------------------------------------------------ keys of a server

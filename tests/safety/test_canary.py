@@ -11,9 +11,11 @@ from typing import NamedTuple
 import pytest
 import servers
 from faults.peers import head, peer, reply
+from test_suspects import PLACES as PLACES_IN_TEXT
 
+from lkdoctor.cli.options import OutputFormat
 from lkdoctor.sandbox import running_sandbox
-from safety import hostile
+from safety import commands, hostile
 from safety.canary import Shown, Terminal, leaks, token, token_leaks
 
 FORMS = {
@@ -29,6 +31,9 @@ FORMS = {
 SAVED = ["-vv", "--save", "report.json"]
 """Every detail for people, and the JSON in a file."""
 
+
+RECORDED = ["--booking", "b1", "--provider", "dr-ann", "--client", "ben"]
+"""A booking that is rehearsed."""
 
 NO_REPORT = {"explain", "explain a log", "explain a file", "token compare", "dry run"}
 """Commands that judge nothing and refuse the forms of a report."""
@@ -77,6 +82,7 @@ ONLINE = {
     "ice": ["ice", "--timeout", "2"],
     "ws-probe joins": ["ws-probe", "--timeout", "1", "--token-file", "token.txt", "--join"],
     "ws-probe v1": ["ws-probe", "--timeout", "1", "--path", "rtc/v1"],
+    "rehearse": ["rehearse", *RECORDED, "--signal-only", "--timeout", "5"],
     "rooms list": ["rooms", "list", "--timeout", "1"],
     "rooms show": ["rooms", "show", "consultation", "--timeout", "1"],
     "rooms end": ["rooms", "end", "consultation", "--yes", "--timeout", "1"],
@@ -99,6 +105,41 @@ OFFLINE = {
     "token decode all": ["token", "decode", "--all", "-"],
     "token compare": ["token", "compare", "@token.txt", "@other.txt"],
 }
+
+
+NEEDS_NONE = {
+    "demo": ["demo"],
+    "demo, spoken": ["demo", "--accessible"],
+    "schema": ["schema"],
+    "completion": ["completion", "bash"],
+    "sandbox": ["sandbox", "--list-faults"],
+    "explain all": ["explain"],
+    "version": ["--version"],
+    "help": ["--help"],
+}
+"""They read no variable and no file, and dial nobody else."""
+
+MINTS = {"token": ["token", "--booking", "b1", "--user", "ann"]}
+"""It writes a token, on purpose."""
+
+
+def test_every_command_is_here() -> None:
+    """A new one needs a row above, and is looked at in every form then."""
+    rows = [tuple(row) for row in (ONLINE | OFFLINE | NEEDS_NONE | MINTS).values()]
+    known = set(commands.names())
+    named = {
+        max((name for name in known if row[: len(name)] == name), key=len, default=())
+        for row in rows
+    }
+    assert known - named == set()
+
+
+def test_every_form_is_here() -> None:
+    """Those of ``-o``, the short options for them, and each file that a report is written to."""
+    options = {word for form in (*FORMS.values(), SAVED) for word in form}
+    short = {OutputFormat.HUMAN: "-vv", OutputFormat.JSON: "--json"}
+    assert {short.get(form, str(form)) for form in OutputFormat} - options == set()
+    assert {"--junit-file", "--save"} <= options
 
 
 def environment(canaries: Canaries, url: str) -> dict[str, str]:
@@ -193,7 +234,7 @@ def test_a_minted_token_stands_on_its_own_line_alone(
     form: str, canaries: Canaries, project: Terminal
 ) -> None:
     env = environment(canaries, "wss://h.example")
-    shown = project.run("token", "--booking", "b1", "--user", "ann", *FORMS[form], env=env)
+    shown = project.run(*MINTS["token"], *FORMS[form], env=env)
     assert shown.code == 0
     (minted,) = shown.out.splitlines()
     assert minted.count(".") == 2
@@ -204,6 +245,15 @@ def test_a_minted_token_stands_on_its_own_line_alone(
 
 PLACES = {
     "in the URL as a password": {"LIVEKIT_URL": "ws://user:{secret}@127.0.0.1:1"},
+    "in the URL as a password with a slash": {"LIVEKIT_URL": "ws://user:x/{secret}@h.example"},
+    "in the URL as a password with #": {"LIVEKIT_URL": "ws://user:{secret}#x@h.example"},
+    "in the URL without a scheme": {"LIVEKIT_URL": "user:{secret}@h.example"},
+    "in the URL with one slash": {"LIVEKIT_URL": "wss:/user:{secret}@h.example"},
+    "in the URL in brackets": {"LIVEKIT_URL": "<wss://user:{secret}@h.example>"},
+    "in the URL as another query": {"LIVEKIT_URL": "ws://127.0.0.1:1/?api_secret={secret}x"},
+    "in place of the URL's host": {"LIVEKIT_URL": "wss://{token}"},
+    "in place of the URL, a token": {"LIVEKIT_URL": "{token}"},
+    "in the keys of a server": {"LIVEKIT_KEYS": "{key}: {secret}"},
     "in the URL as a query": {"LIVEKIT_URL": "ws://127.0.0.1:1/?access_token={token}"},
     "in place of the URL": {"LIVEKIT_URL": "{secret}"},
     "in place of the key": {"LIVEKIT_API_KEY": "{secret}", "LIVEKIT_API_SECRET": "{key}"},
@@ -254,22 +304,12 @@ def test_in_a_place_where_it_does_not_belong(
 
 @pytest.mark.parametrize(
     "command",
-    [
-        ["demo"],
-        ["demo", "--accessible"],
-        ["schema"],
-        ["completion", "bash"],
-        ["sandbox", "--list-faults"],
-        ["explain"],
-        ["--version"],
-        ["--help"],
-    ],
-    ids=" ".join,
+    NEEDS_NONE.values(),
+    ids=NEEDS_NONE,
 )
 def test_in_commands_that_need_none_of_it(
     command: list[str], canaries: Canaries, project: Terminal
 ) -> None:
-    """They read no variable and no file, and dial nobody else."""
     heard: list[str] = []
 
     def listen(connection: socket.socket) -> None:
@@ -333,3 +373,35 @@ def test_the_secret_signs_and_is_sent_nowhere(canaries: Canaries, project: Termi
     for payload in re.findall(r"eyJ[\w-]+\.([\w-]+)\.", everything):
         claims = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
         assert leaks(canaries.secret, claims.decode()) == []
+
+
+LOGGED = "{} could not connect: net::ERR_NAME_NOT_RESOLVED\n"
+"""What is said of it makes the line worth quoting."""
+
+
+@pytest.mark.parametrize("form", ["in full", "spoken", "plain", "json", "quiet"])
+@pytest.mark.parametrize("secret", ["orchardLanternVelvet", "orchard", "x7" * 20])
+def test_in_a_log_where_a_secret_stands_in_its_place(
+    form: str, secret: str, terminal: Terminal
+) -> None:
+    """Each place by itself, as a line is quoted once; nobody has told lkdoctor of the secret."""
+    for place, text in PLACES_IN_TEXT.items():
+        log = LOGGED.format(text.format(secret).replace("\n", "\\n").replace("\r", ""))
+        shown = terminal.run("explain", "--log", "-", *FORMS[form], env={}, stdin=log)
+        assert secret not in shown.everything, place
+        assert shown.code == 1
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("secret", ["orchard", "tulip7", "orchardlanternvelvet"])
+def test_short_or_of_letters_alone(form: str, secret: str, terminal: Terminal) -> None:
+    """A server that knows it says it; so do the URL and the token."""
+    said = f"no: {secret}, {secret.upper()}! {base64.b64encode(secret.encode()).decode()} (key={secret})"
+    env = {"LIVEKIT_API_KEY": "APIcanaryxyz", "LIVEKIT_API_SECRET": secret}
+    with peer(hostile.answers("401 Unauthorized", hostile.literally(said))) as port:
+        env["LIVEKIT_URL"] = f"ws://127.0.0.1:{port}"
+        for command in ("diagnose", "ws-probe", "rooms list"):
+            shown = terminal.run(*ONLINE[command], *FORMS[form], env=env)
+            assert secret not in shown.everything.lower(), command
+            assert base64.b64encode(secret.encode()).decode()[:8] not in shown.everything
+            assert shown.code in {1, 3}
