@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from lkdoctor.config.named_files import problem_of, refusal
+from lkdoctor.config.named_files import is_token, problem_of, refusal
 from lkdoctor.errors import UsageError
 
 
@@ -13,6 +13,8 @@ def write(path: Path, text: str) -> None:
     Raises:
         UsageError: it cannot be written.
     """
+    if is_token(str(path)):  # or there would be a file of that name
+        raise refusal(str(path), "cannot write", "")
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

@@ -90,7 +90,7 @@ def problem_of(error: Exception) -> str:
 
 def _in_place_of_a_name(name: str) -> str | None:
     """What stands there instead, where that can be told."""
-    if next(suspects.tokens(name), None) is not None:
+    if is_token(name):
         return "a token"
     folder = name.replace("\\", "/").rpartition("/")[0]
     if folder and places.is_folder(folder):
@@ -99,6 +99,11 @@ def _in_place_of_a_name(name: str) -> str | None:
     if named or any(map(_is_random, re.findall(r"[A-Za-z0-9]+", name))):
         return "a secret"
     return None
+
+
+def is_token(name: str) -> bool:
+    """Whether a token stands in the place of a name."""
+    return next(suspects.tokens(name), None) is not None
 
 
 def _is_random(run: str) -> bool:
