@@ -26,7 +26,13 @@ COMMANDS = {
 }
 
 
-FORMS = ([], ["-j"], ["-o", "ndjson"], ["-o", "github"], ["--junit-file", "j.xml"])
+FORMS: tuple[list[str], ...] = (
+    [],
+    ["-j"],
+    ["-o", "ndjson"],
+    ["-o", "github"],
+    ["--junit-file", "j.xml"],
+)
 ALONE = ("explain", "token", "rooms")
 """Commands that have not all of these forms."""
 
@@ -45,7 +51,7 @@ def cases() -> Iterator[tuple[str, str, list[str]]]:
                     yield command, kind, form
 
 
-@pytest.mark.parametrize(("command", "kind", "form"), cases())
+@pytest.mark.parametrize(("command", "kind", "form"), list(cases()))
 def test_what_it_is_and_not_what_it_says(
     command: str, kind: str, form: list[str], terminal: Terminal
 ) -> None:
