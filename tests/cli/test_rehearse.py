@@ -723,6 +723,23 @@ def test_in_place_a_room_that_was_not_there_is_gone_again(
     assert report["facts"]["rehearsal"]["clean_ups"][0]["room"] == "booking-fresh"
 
 
+@pytest.mark.parametrize(
+    "fault", ["api-permission", "api-not-routed", "api-unavailable", "api-refused"]
+)
+def test_in_place_nobody_joins_where_it_cannot_be_seen_who_is_there(
+    fault: str, tmp_path: Path
+) -> None:
+    with running_sandbox(faults=[fault]) as sandbox:
+        surround = of_sandbox(sandbox)
+        words = (*BOOKING, "--signal-only", "--in-place", "-o", "json")
+        done = lkdoctor("rehearse", *words, cwd=tmp_path, env=surround)
+    report = done.json()
+    assert outcomes(report, 0)["signalling"] == "not_reached"
+    assert (done.code, report["findings"][0]["code"]) == (1, fault)
+    unseen = next(f for f in report["findings"] if f["code"] == "rehearsal-somebody-came")
+    assert unseen["title"] == "It cannot be seen who is in the room"
+
+
 # ------------------------------------------------------------------ Ctrl-C, and what cannot be
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from lkdoctor.diagnosis.company import EVERY_S, Company, Room, Stop
+from lkdoctor.diagnosis.company import EVERY_S, JOINING, NOT_CONNECTED, Company, Room, Stop
 from lkdoctor.facts.api import (
     ParticipantInfo,
     ParticipantsAnswer,
@@ -39,36 +39,41 @@ def listed(*people: ParticipantInfo) -> ParticipantsListed:
 
 
 @pytest.mark.parametrize(
-    ("one", "beside", "joining", "marks", "taken"),
+    ("one", "beside", "unknown", "marks", "taken"),
     [
-        pytest.param(there("ada", "PA_1"), False, False, True, None, id="ours, by its SID"),
-        pytest.param(there("ada", "PA_7", "run-1"), False, False, True, None, id="by its mark"),
-        pytest.param(there("ada", "PA_7"), False, False, True, True, id="another one's SID"),
+        pytest.param(there("ada", "PA_1"), False, (), True, None, id="ours, by its SID"),
+        pytest.param(there("ada", "PA_7", "run-1"), False, (), True, None, id="by its mark"),
+        pytest.param(there("ada", "PA_7"), False, (), True, True, id="another one's SID"),
         pytest.param(
-            there("ada", "PA_7", "run-2"), False, False, True, True, id="of another rehearsal"
+            there("ada", "PA_7", "run-2"), False, (), True, True, id="of another rehearsal"
         ),
-        pytest.param(there("ada", "PA_7"), True, False, True, True, id="with --yes, too"),
-        pytest.param(there("gwen", "PA_7"), False, False, True, False, id="somebody else"),
-        pytest.param(there("gwen", "PA_7"), True, False, True, None, id="beside whom it may be"),
+        pytest.param(there("ada", "PA_7"), True, (), True, True, id="with --yes, too"),
+        pytest.param(there("gwen", "PA_7"), False, (), True, False, id="somebody else"),
+        pytest.param(there("gwen", "PA_7"), True, (), True, None, id="beside whom it may be"),
         pytest.param(
-            there("ada", "PA_7"), False, True, False, None, id="ours, whose SID is not known yet"
+            there("ada", "PA_7"), False, JOINING, False, None, id="ours, whose SID is not known yet"
         ),
         pytest.param(
-            there("ada", "PA_7"), False, True, True, True, id="not ours: ours would be marked"
+            there("ada", "PA_7"), False, JOINING, True, True, id="not ours: ours would be marked"
         ),
-        pytest.param(there("gwen", "PA_7"), False, True, False, False, id="others, while joining"),
+        pytest.param(
+            there("ada", "PA_7"), False, NOT_CONNECTED, False, True, id="connected, as ours is not"
+        ),
+        pytest.param(
+            there("gwen", "PA_7"), False, JOINING, False, False, id="others, while joining"
+        ),
     ],
 )
 async def test_who_stops_a_rehearsal(
-    one: ParticipantInfo, beside: bool, joining: bool, marks: bool, taken: bool | None
+    one: ParticipantInfo, beside: bool, unknown: tuple[str, ...], marks: bool, taken: bool | None
 ) -> None:
     around = company(listed(one), beside=beside)
     around.shows_marks = marks
     if taken is None:
-        await around.look(Step.DATA, joining=joining)
+        await around.look(Step.DATA, unknown=unknown)
         return
     with pytest.raises(Stop) as stop:
-        await around.look(Step.DATA, joining=joining)
+        await around.look(Step.DATA, unknown=unknown)
     assert stop.value.stopped == Stopped(Step.DATA, one.identity, taken=taken)
 
 
@@ -92,7 +97,7 @@ async def test_who_comes_in_during_a_step_ends_it() -> None:
     around = company(listed(), listed(there("gwen", "PA_7")))
     async with asyncio.timeout(20 * EVERY_S):
         with pytest.raises(Stop):
-            await around.during(Step.RECEIVING, step(), joining=False)
+            await around.during(Step.RECEIVING, step())
     assert ended.is_set()
 
 
@@ -101,4 +106,4 @@ async def test_a_step_that_nobody_disturbs_comes_to_what_it_comes_to() -> None:
         return "heard"
 
     around = company(listed(there("ada", "PA_1")))
-    assert await around.during(Step.RECEIVING, step(), joining=False) == "heard"
+    assert await around.during(Step.RECEIVING, step()) == "heard"

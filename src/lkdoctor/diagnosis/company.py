@@ -7,7 +7,7 @@ else comes in, the rehearsal stops. Between a look and what follows it a moment 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Container, Coroutine, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
 from lkdoctor.facts.api import ParticipantInfo, ParticipantsAnswer, ParticipantsListed
@@ -18,6 +18,12 @@ T = TypeVar("T")
 
 EVERY_S: Final = 0.5
 """Seconds between two looks during a step."""
+
+NOT_CONNECTED: Final = ("JOINING", "JOINED", "DISCONNECTED")
+"""States of who has not got a peer connection."""
+
+JOINING: Final = (*NOT_CONNECTED, "ACTIVE")
+"""States that one goes through on the way in."""
 
 SHOWS_MARKS: Final = 15
 """The server's protocol from which a list of participants shows attributes: 1.8, not yet 1.5."""
@@ -68,28 +74,31 @@ class Company:
         """Whether it is a participant of this rehearsal."""
         return one.sid in self.sids or one.mark == self._mark
 
-    async def look(self, step: Step, *, joining: bool = False) -> None:
+    async def look(self, step: Step, *, unknown: Container[str] = ()) -> None:
         """Go on only where nobody else has come in.
 
         Args:
             step: what is to be played, or is being played.
-            joining: ours may have come in without their SIDs being known yet.
+            unknown: the states in which ours may be without their SIDs being known, where the
+                server shows no marks: `JOINING` or `NOT_CONNECTED`.
 
         Raises:
             Stop: somebody has, or it cannot be seen.
         """
-        unsure = joining and not self.shows_marks
         for room in self._rooms:
             answer = await self._people(room.name)
             if not isinstance(answer, ParticipantsListed):
                 raise Stop(Stopped(step, detail=why(answer)))
             for one in answer.participants:
                 taken = one.identity in room.identities
-                if self.ours(one) or (taken and unsure) or (self._beside and not taken):
+                unsure = taken and not self.shows_marks and one.state in unknown
+                if self.ours(one) or unsure or (self._beside and not taken):
                     continue
                 raise Stop(Stopped(step, one.identity, taken=taken))
 
-    async def during(self, step: Step, work: Coroutine[Any, Any, T], *, joining: bool) -> T:
+    async def during(
+        self, step: Step, work: Coroutine[Any, Any, T], *, unknown: Container[str] = ()
+    ) -> T:
         """What the work comes to; it ends at once where somebody comes in.
 
         Raises:
@@ -98,7 +107,7 @@ class Company:
         task = asyncio.get_running_loop().create_task(work)
         try:
             while not (await asyncio.wait((task,), timeout=EVERY_S))[0]:
-                await self.look(step, joining=joining)
+                await self.look(step, unknown=unknown)
             return task.result()
         finally:
             task.cancel()

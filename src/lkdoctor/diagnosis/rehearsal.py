@@ -9,7 +9,7 @@ participants leave and the room that was made is removed.
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Container, Coroutine, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from lkdoctor import actions, catalogue
@@ -20,7 +20,7 @@ from lkdoctor.config.target import KeyPair, need_key_pair
 from lkdoctor.diagnosis import case as cases
 from lkdoctor.diagnosis import way
 from lkdoctor.diagnosis.case import Case
-from lkdoctor.diagnosis.company import SHOWS_MARKS, Company, Room, Stop
+from lkdoctor.diagnosis.company import JOINING, NOT_CONNECTED, SHOWS_MARKS, Company, Room, Stop
 from lkdoctor.diagnosis.events import Listener, StepFinished, StepStarted, nobody
 from lkdoctor.diagnosis.fold import Skip, fold, own_fault
 from lkdoctor.diagnosis.how import How
@@ -637,7 +637,12 @@ class _Round:
         for room in filter(None, rooms):
             room.joining()
         async with self._begin(Step.SIGNALLING, f"joining, {words}"):
-            sessions = await self._during(self._joins(media), joining=True)
+            sessions = await self._during(self._joins(media), unknown=JOINING)
+        for session in sessions:
+            if isinstance(session.first, Joined):
+                self._play.sids.add(session.first.participant_sid)
+                self._know(session.first)
+        self._stop_if_replaced(map(_left_by, sessions))
         for number, session in enumerate(sessions):
             made = rooms[number]
             if made is not None:
@@ -647,12 +652,7 @@ class _Round:
             self._end(number, Step.SIGNALLING, outcome, took, detail)
             if outcome is not Outcome.OK or number not in self._play.sessions:
                 self._play.sessions[number] = session
-            if isinstance(session.first, Joined):
-                self._play.sids.add(session.first.participant_sid)
-                self._know(session.first)
             self._blame(number, outcome)
-        for number, session in enumerate(sessions):
-            self._stop_if_replaced(number, _left_by(session))
         return self._all(Step.SIGNALLING)
 
     async def _joins(self, media: "MediaProbe | None") -> list[Session]:
@@ -676,17 +676,15 @@ class _Round:
             firsts = [session.first for session in self._play.sessions.values()]
             hopeless = relay and not any(isinstance(f, Joined) and f.turn_urls for f in firsts)
             connecting = sdk.connect(url, self._tokens, relay=relay, hopeless=hopeless)
-            answers = await self._during(connecting, joining=True)
+            answers = await self._during(connecting, unknown=JOINING)
+        self._play.sids.update(answer.sid for answer in answers if answer.sid)
+        if self._play.company is not None and any(a.outcome is not Outcome.OK for a in answers):
+            # Whose fault that was: who came in under an identity ended our session.
+            await self._play.company.look(Step.CONNECTION, unknown=NOT_CONNECTED)
         for number, answer in enumerate(answers):
             self._end(number, Step.CONNECTION, answer.outcome, answer.took_ms, answer.detail)
             self._set(number, turn=answer.turn)
-            if answer.sid:
-                self._play.sids.add(answer.sid)
-        connected = self._all(Step.CONNECTION)
-        if self._play.company is not None and not connected:
-            # Whose fault that was: who came in under an identity ended our session.
-            await self._play.company.look(Step.CONNECTION, joining=True)
-        return connected
+        return self._all(Step.CONNECTION)
 
     async def _publishing(self, sdk: Sdk) -> None:
         wanted = [list(actor.shown.sources) for actor in self._actors]
@@ -716,8 +714,8 @@ class _Round:
             expected.append(sent if shown else [])
         async with self._begin(Step.RECEIVING, "waiting for each other's sound and pictures"):
             answers = await self._during(sdk.receive(expected))
+        self._stop_if_replaced(answer.ended for answer in answers)
         for number, answer in enumerate(answers):
-            self._stop_if_replaced(number, answer.ended)
             self._set(number, receptions=answer.receptions, path=answer.path, ended=answer.ended)
             missing = [r.source for r in answer.receptions if r.first_frame_ms is None]
             first = max((r.first_frame_ms or 0.0 for r in answer.receptions), default=0.0)
@@ -821,8 +819,8 @@ class _Round:
         async with self._begin(Step.LEAVING, "leaving"):
             answers = await sdk.leave(len(self._actors))
             there = await self._play.still_there(self._route)
+        self._stop_if_replaced(answer.ended for answer in answers)
         for number, answer in enumerate(answers):
-            self._stop_if_replaced(number, answer.ended)
             outcome = Outcome.TIMEOUT if there[number] else Outcome.OK
             detail = "the server still has the participant" if there[number] else ""
             self._end(number, Step.LEAVING, outcome, answer.took_ms, detail)
@@ -837,21 +835,21 @@ class _Round:
                 await self._play.company.look(step)
             yield
 
-    async def _during(self, work: Coroutine[Any, Any, T], *, joining: bool = False) -> T:
+    async def _during(self, work: Coroutine[Any, Any, T], *, unknown: Container[str] = ()) -> T:
         """Do it, in the booking's own room as long as nobody else comes in."""
         company = self._play.company
-        return await (work if company is None else company.during(self.step, work, joining=joining))
+        return await (work if company is None else company.during(self.step, work, unknown=unknown))
 
     def _know(self, first: Joined) -> None:
         if self._play.company is not None:
             self._play.company.shows_marks = first.protocol >= SHOWS_MARKS
 
-    def _stop_if_replaced(self, number: int, ended: str) -> None:
+    def _stop_if_replaced(self, ended: Iterable[str]) -> None:
         """Nobody of ours has taken that identity: the real one has come in."""
         shared = share_identity(actor.shown for actor in self._actors)
-        if self._play.company is not None and ended == _REPLACED and not shared:
-            identity = self._actors[number].shown.identity_played
-            raise Stop(Stopped(self.step, identity, taken=True))
+        for actor, reason in zip(self._actors, ended, strict=True):
+            if self._play.company is not None and reason == _REPLACED and not shared:
+                raise Stop(Stopped(self.step, actor.shown.identity_played, taken=True))
 
     def _deadline(self) -> Deadline:
         return self._play.deadline()
