@@ -18,6 +18,7 @@ from lkdoctor.facts.signal import (
     SignalFact,
     UpgradeAttempt,
     UpgradeRefused,
+    Validation,
     Whose,
 )
 from lkdoctor.facts.tls import TlsEstablished
@@ -195,6 +196,20 @@ def test_ready_only_with_a_first_message() -> None:
     """A connection whose last phase was an upgrade never was."""
     assert waterfall.ready_ms((Phase(PhaseName.UPGRADE, PhaseOutcome.OK, 0, 9),)) is None
     assert waterfall.ready_ms(()) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (200, "ready in 175 ms"),
+        (401, "your token is refused; a join of lkdoctor's own was ready in 175 ms"),
+    ],
+)
+def test_a_refused_token_is_not_said_to_be_ready(status: int, words: str) -> None:
+    given = Validation(Whose.GIVEN, "/rtc/validate", examples.answer(status, "x"))
+    shown = screen(facts(validations=(given,)), CANVASES["120-unicode"])
+    assert words in shown.splitlines()[-1]
+    assert ("your token is refused" in shown) is (status == 401)
 
 
 def test_jitter_is_the_mean_step_between_neighbours() -> None:

@@ -232,3 +232,9 @@ def test_what_fails_signalling_and_the_api_alike_is_told_once() -> None:
     asked = SignalFact(validations=(Validation(Whose.MINTED, "/rtc/validate", page),))
     facts = foreign(page)._replace(signal=asked, server=ServerFact(root=page))
     assert "api-unavailable" not in causes(facts)
+
+
+def test_a_room_that_is_not_there_yet_shows_nobody_an_error() -> None:
+    """The server makes it when the first one joins."""
+    note = the_finding(broken("api", room_asked="clinic"))
+    assert (note.code, note.severity, note.symptom) == ("api-not-found", Severity.INFO, "")

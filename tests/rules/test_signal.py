@@ -609,6 +609,13 @@ def test_what_is_said_of_the_path_that_browsers_ask_first(
     assert status(facts, "signal.v1") == expected
 
 
+def test_a_room_that_nobody_makes_is_one_cause() -> None:
+    """That it is not in the list of rooms is no other."""
+    facts = asked(NO_ROOM, NO_ROOM)._replace(api=ApiFact(rooms=RoomsListed(()), room_asked="demo"))
+    (finding,) = report(facts).findings
+    assert (finding.code, finding.consequences) == ("room-not-found", ("api-not-found",))
+
+
 def test_nobody_joins_with_a_token_that_is_refused() -> None:
     refused = answer(401, "invalid API key: APIx")
     facts = asked(refused, refused, Whose.MINTED)

@@ -437,9 +437,16 @@ def _outcome(report: Report) -> str | None:
     phases = phases_of(report.facts)
     ready = ready_ms(phases)
     if ready is not None:
-        return f"ready in {_number(ready, 0)} ms"
+        return f"{_whose_join(report.facts)}ready in {_number(ready, 0)} ms"
     stopped = next((phase for phase in phases if phase.outcome is not PhaseOutcome.OK), None)
     return f"stopped at {NAMES[stopped.name]}" if stopped is not None else None
+
+
+def _whose_join(facts: Facts) -> str:
+    """Words for a join that succeeded while the user's own token is refused."""
+    given = facts.signal.validation(Whose.GIVEN) if facts.signal is not None else None
+    refused = given is not None and given.answer.kind == "answer" and given.answer.status != 200
+    return "your token is refused; a join of lkdoctor's own was " if refused else ""
 
 
 _SPOKEN: Final = {"ICE SERVER": "ICE server"}

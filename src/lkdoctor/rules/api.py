@@ -134,6 +134,8 @@ def _not_found(api: ApiFact) -> Iterator[Judgement]:
         cause="No room has this name at the moment. That is as it should be before the first "
         "participant joins and after the last one left; while people are in the call, it means that "
         "they are on another server or project, or in a room whose name is spelt otherwise.",
+        # A server that makes rooms by itself refuses nobody for this.
+        symptom="" if twin is None else None,
         severity=Severity.INFO if twin is None else Severity.WARNING,
         confidence=Confidence.HINT if twin is None else Confidence.LIKELY,
     )

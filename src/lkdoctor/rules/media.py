@@ -550,6 +550,7 @@ def _turn_domain(media: MediaFact) -> Iterator[Judgement]:
                 (_seen(server.url, server.connect.words, "an address"),),
                 title=fitting(f"The name of the TURN server has no address: {server.host}"),
                 cause="Clients are told of this name and cannot look it up." + _ways(media),
+                symptom=_CANDIDATE_ERROR,
                 severity=Severity.ERROR,
                 fix=(
                     FixStep(f"Add an A record for {server.host}, DNS only: no CDN in front."),
@@ -569,6 +570,7 @@ def _turn_domain(media: MediaFact) -> Iterator[Judgement]:
                 title=fitting(f"The TURN server's certificate is not trusted: {attempt.reason}"),
                 cause="Browsers give up TURN/TLS where the certificate does not verify for the name that "
                 "they were told, and say nothing." + _ways(media),
+                symptom=_CANDIDATE_ERROR,
                 severity=Severity.ERROR,
                 fix=(
                     FixStep(
@@ -581,6 +583,9 @@ def _turn_domain(media: MediaFact) -> Iterator[Judgement]:
                 check=TURN,
             )
 
+
+_CANDIDATE_ERROR: Final = "error with ICE candidate: 701"
+"""Signalling is in order, and what clients say of a TURN server that they cannot use is a warning."""
 
 _RENAME: Final = FixStep(
     "Or name another host: LiveKit's own TURN server takes turn.domain, one of yours "

@@ -1195,6 +1195,7 @@ RULES: Final = (
         judge=_room_missing,
         sick=_sick_room_missing,
         healthy=healthy,
+        explains=("api-not-found",),
         related=("api-not-found",),
     ),
     Rule(
