@@ -649,7 +649,7 @@ def reached(*attempts: TcpConnected | TcpRefused) -> NetworkFact:
 
 def test_localhost_inside_a_container(tmp_path: Path) -> None:
     facts = in_container(tmp_path)
-    assert told(facts) == [("env-internal-vs-public-url", "warning", "likely", None)]
+    assert told(facts) == [("env-internal-vs-public-url", "warning", "hint", None)]
     refused = facts._replace(network=reached(TcpRefused("127.0.0.1", 7880, 1.0)))
     assert told(refused) == [("env-internal-vs-public-url", *LIKELY, None)]
 

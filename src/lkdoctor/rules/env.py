@@ -1115,6 +1115,8 @@ def _loopback_in_container(
         ),
         title="localhost inside a container is the container itself",
         severity=None if network is None else Severity.ERROR,
+        # Until somebody dials, the server may well run in here: a dev container, a CI job.
+        confidence=Confidence.HINT if network is None else None,
         fix=(
             FixStep(
                 "Name the server as this container sees it: its compose service, or the host:",

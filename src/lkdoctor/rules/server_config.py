@@ -60,7 +60,6 @@ def _strict(
     server_config: ServerConfigFact,
     signal: SignalFact | None = None,
     app: AppFact | None = None,
-    network: NetworkFact | None = None,
 ) -> Iterator[Judgement]:
     running = _version(signal)
     whence = _version_named(running, app)
@@ -72,9 +71,8 @@ def _strict(
     if server_config.chart and unknown:
         yield _passed_over(unknown)
     elif not covered:
-        down = network is not None and any(isinstance(t, TcpRefused) for t in network.tcp)
-        # A key that resembles none may be one of a newer server; a server that is down is not well.
-        foreign = [f for f in unknown if f.path in NEWER or not (f.near or down)]
+        # What resembles no key may be one of a server that is newer than those on record.
+        foreign = [f for f in unknown if f.path in NEWER or (version and not f.near)]
         flaws = [flaw for flaw in flaws if flaw not in foreign]
         if foreign:
             yield _perhaps_newer(foreign, version)
@@ -89,10 +87,13 @@ def _refused(
 ) -> Judgement:
     """What keeps a server from starting with this configuration."""
     known = version is not None
+    more = _RUNS if known and runs else ""
+    if not known and flaws[0].what is FlawKind.UNKNOWN:
+        more = f"No version up to {schema().versions[-1]} knows this one; a newer server may."
     return Judgement(
         (*(_flaw(flaw) for flaw in flaws[:6]), *((version,) if version is not None else ())),
         title=_flaw_title(flaws[0], known=known),
-        cause=f"{_CAUSE} {_RUNS}" if known and runs else None,
+        cause=f"{_CAUSE} {more}" if more else None,
         confidence=None
         if any(_is_sure(flaw, asked, known=known) for flaw in flaws)
         else Confidence.LIKELY,
@@ -132,7 +133,7 @@ def _perhaps_newer(flaws: list[Flaw], version: str) -> Judgement:
         f"know, unless it runs with --disable-strict-config. Newer ones {'know' if newer else 'may know'} "
         f"it; {this}.",
         severity=Severity.WARNING,
-        confidence=Confidence.HINT if newer or version else Confidence.LIKELY,
+        confidence=Confidence.HINT,
         fix=(
             FixStep("See which version it is:", command="livekit-server --version"),
             FixStep(f"Where that is {newest} or older, update it, or take out {places}."),
