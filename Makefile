@@ -15,16 +15,19 @@ TESTS ?= tests
 WORKERS ?= auto
 SECONDS ?= 900
 
-.PHONY: help demo test check format docs bench fuzz servers dist clean
+.PHONY: help demo test test-all check format docs bench fuzz servers dist clean
 
 help:  ## list these words
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 demo: .venv/run.stamp  ## see lkdoctor work: no account, no network, no set-up
 	$(BIN)/lkdoctor demo
 
-test: .venv/dev.stamp  ## all tests; those that need a real livekit-server say how to get one
+test: .venv/dev.stamp  ## the tests that this machine can run; says what it lacks, a line a need
 	$(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
+
+test-all: .venv/dev.stamp servers  ## all tests: installs real livekit-servers, wants the proxies, too, skips nothing
+	LKDOCTOR_REQUIRE_ALL=1 $(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
 
 check: .venv/dev.stamp  ## formatting, lint, types, import contracts, generated pages
 	$(BIN)/ruff format --check .

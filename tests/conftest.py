@@ -1,5 +1,6 @@
 """Fixtures with a lifetime that more than one folder of tests needs."""
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -55,23 +56,57 @@ def server_pool() -> Iterator[servers.Pool]:
     pool.close()
 
 
-def _started(pool: servers.Pool, version: str) -> servers.RunningServer:
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Where nothing may be skipped, say at once what is missing rather than in each test."""
+    lacking = list(needs.lacking()) if needs.required() else []
+    if lacking and not hasattr(session.config, "workerinput"):
+        told = "".join(f"\n  {line}" for line in lacking)
+        pytest.exit(f"all tests need what this machine lacks:{told}", returncode=4)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Iterator[None]:
+    """A test whose server is not on this machine needs one, wherever it asks for it."""
+    with _server_needed():
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    with _server_needed():
+        yield
+
+
+@contextlib.contextmanager
+def _server_needed() -> Iterator[None]:
     try:
-        return pool.get(version)
-    except servers.ServerMissingError as missing:
-        needs.missing(str(missing))
+        yield
+    except servers.ServerMissingError:
+        needs.missing(needs.SERVER)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was skipped, a line for each need instead of one for each test."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = (report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple))
+    lines = list(needs.summary(reasons))
+    if lines:
+        terminalreporter.section("skipped: what this machine lacks, and how to get it")
+        terminalreporter.write_line("\n".join(lines))
+        if not needs.required():
+            terminalreporter.write_line("make test-all wants all of it, and skips nothing")
 
 
 @pytest.fixture(scope="session")
 def real_server(server_pool: servers.Pool) -> servers.RunningServer:
     """The newest livekit-server; the test is skipped where there is none."""
-    return _started(server_pool, servers.NEWEST)
+    return server_pool.get(servers.NEWEST)
 
 
 @pytest.fixture(scope="session")
 def server_of(server_pool: servers.Pool) -> Callable[[str], servers.RunningServer]:
     """A livekit-server by its version, likewise."""
-    return lambda version: _started(server_pool, version)
+    return server_pool.get
 
 
 @pytest.fixture(params=servers.VERSIONS)
@@ -80,4 +115,4 @@ def each_real_server(
 ) -> servers.RunningServer:
     """A livekit-server of each version on record, one after the other."""
     version: str = request.param
-    return _started(server_pool, version)
+    return server_pool.get(version)

@@ -6,10 +6,8 @@ with tinyproxy() as proxy:
 
 import contextlib
 import re
-import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -20,8 +18,6 @@ import needs
 import pytest
 
 START_TIMEOUT: Final = 20.0
-
-ADVICE: Final = "needs tinyproxy, a forward proxy: apt install tinyproxy (Debian, Ubuntu)"
 
 
 class RunningProxy(NamedTuple):
@@ -49,9 +45,7 @@ def tinyproxy(*settings: str, command: tuple[str, ...] = ()) -> Iterator[Running
         settings: lines of its configuration: ``BasicAuth user password``, ``ConnectPort 443``.
         command: words in front, such as those that enter a network namespace.
     """
-    binary = shutil.which("tinyproxy")
-    if binary is None or sys.platform == "win32":
-        needs.missing(ADVICE)
+    binary = needs.binary("tinyproxy")
     with tempfile.TemporaryDirectory(prefix="lkdoctor-proxy-") as folder:
         log, config = Path(folder) / "log", Path(folder) / "tinyproxy.conf"
         for _ in range(5):

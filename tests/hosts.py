@@ -7,16 +7,14 @@ They are network namespaces; making them takes Linux, root and iproute2, for a f
 """
 
 import contextlib
-import os
 import shutil
 import subprocess
-import sys
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import pytest
+import needs
 
 SERVER: Final = "203.0.113.1"
 SECOND: Final = "203.0.113.9"
@@ -25,15 +23,7 @@ CLIENT: Final = "203.0.113.2"
 INSIDE: Final = "192.168.7.1"
 """A private address of the server's host, which the client reaches, too."""
 
-needs_hosts = pytest.mark.skipif(
-    sys.platform != "linux"
-    or os.geteuid() != 0
-    or (
-        (shutil.which("ip") is None or shutil.which("nft") is None)
-        and os.environ.get("LKDOCTOR_REQUIRE_SERVER") != "1"
-    ),
-    reason="needs Linux, root, iproute2 and nftables (apt install iproute2 nftables) for test hosts",
-)
+needs_hosts = needs.marked(needs.HOSTS)
 
 
 class Lan(NamedTuple):

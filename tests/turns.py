@@ -8,7 +8,6 @@ It relays on ports of its own, talks to nobody, and keeps nothing.
 
 import contextlib
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -19,16 +18,13 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import kept
-import pytest
+import needs
 
 START_TIMEOUT: Final = 20.0
 RELAYS: Final = 20
 """Ports that one server relays on."""
 
-needs_coturn = pytest.mark.skipif(
-    shutil.which("turnserver") is None and os.environ.get("LKDOCTOR_REQUIRE_SERVER") != "1",
-    reason="needs coturn (apt install coturn)",
-)
+needs_coturn = needs.marked(needs.COTURN)
 
 
 class RunningTurn(NamedTuple):

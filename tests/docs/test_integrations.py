@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import needs
 import pytest
 import yaml
 
@@ -176,7 +177,9 @@ def test_every_input_and_output_is_described_and_used() -> None:
 
 def git(folder: Path, *arguments: str) -> None:
     config = ("-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false")
-    subprocess.run(["git", *config, *arguments], cwd=folder, check=True, capture_output=True)
+    subprocess.run(
+        [needs.binary("git"), *config, *arguments], cwd=folder, check=True, capture_output=True
+    )
 
 
 def hooked(folder: Path, files: Mapping[str, str]) -> subprocess.CompletedProcess[str]:

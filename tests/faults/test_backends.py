@@ -8,7 +8,6 @@ import contextlib
 import itertools
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -18,21 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hosts import needs_hosts
 from servers import RunningServer, livekit_server
 
 from faults import peers
 from faults.doctor import KEEP, SECONDS, lkdoctor, verdict_on_screen
 from faults.test_faults import real
 from faults.test_healthy import nothing_found
-
-
-def able() -> bool:
-    return sys.platform == "linux" and os.geteuid() == 0 and shutil.which("unshare") is not None
-
-
-needs_hosts = pytest.mark.skipif(
-    not able(), reason="needs Linux, root and unshare (util-linux) for a hosts file of its own"
-)
 
 
 def with_hosts(

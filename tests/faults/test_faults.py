@@ -7,7 +7,6 @@ first; `test_healthy.py` holds the other side.
 import contextlib
 import json
 import shlex
-import shutil
 import socket
 import ssl
 import subprocess
@@ -125,9 +124,7 @@ def beside(handler: peers.Handler, *arguments: str) -> Iterator[Setup]:
 @contextlib.contextmanager
 def redis(folder: Path) -> Iterator[tuple[int, Callable[[], None]]]:
     """A redis-server on loopback, and what stops it."""
-    binary = shutil.which("redis-server")
-    if binary is None:
-        needs.missing("needs redis-server: apt install redis-server (Debian, Ubuntu)")
+    binary = needs.binary("redis-server")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 from forward_proxy import tinyproxy
+from hosts import needs_hosts
 from servers import RunningServer
 
 from faults import peers
 from faults.doctor import SECONDS, lkdoctor, verdict_on_screen
 from faults.test_faults import real
 from faults.test_healthy import nothing_found, tls_front
-from faults.test_names_and_routes import NXDOMAIN, dead_end, needs_a_host
+from faults.test_names_and_routes import NXDOMAIN, dead_end
 from lkdoctor.redact import SLICE
 
 PASSWORD = "made-up-for-the-proxy"
@@ -173,7 +174,7 @@ def test_the_cause_is_named_first(
     assert leaked == []
 
 
-@needs_a_host
+@needs_hosts
 def test_the_environments_proxy_is_the_only_way(tmp_path: Path) -> None:
     """The proxy's host knows the server's name, this one does not."""
     (tmp_path / "hosts").write_text("127.0.0.1 localhost rtc.example.com\n")

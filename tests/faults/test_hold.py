@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -50,9 +49,7 @@ http {{
 @contextlib.contextmanager
 def nginx(folder: Path, upstream: int, seconds: int) -> Iterator[int]:
     """A real nginx whose connections may be silent for so many seconds."""
-    binary = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-    if binary is None or sys.platform == "win32":
-        needs.missing("needs nginx: apt install nginx-light (Debian, Ubuntu)")
+    binary = needs.binary("nginx")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]

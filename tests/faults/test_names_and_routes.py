@@ -5,7 +5,6 @@ The host is a network namespace with its own resolver; making one takes Linux, r
 
 import contextlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import needs
 import pytest
+from hosts import needs_hosts
 from servers import NEWEST, find_server
 
 from faults.doctor import SECONDS, verdict_on_screen
@@ -31,15 +31,6 @@ while True:
         server.sendto(question[:2] + flags + question[4:6] + bytes(6) + question[12:], client)
 """
 NXDOMAIN, SERVFAIL, SILENT = "3", "2", "silent"
-
-
-def able() -> bool:
-    return sys.platform == "linux" and os.geteuid() == 0 and shutil.which("ip") is not None
-
-
-needs_a_host = pytest.mark.skipif(
-    not able(), reason="needs Linux, root and iproute2 (apt install iproute2) for a test host"
-)
 
 
 @contextlib.contextmanager
@@ -79,7 +70,7 @@ def dead_end(resolver: str | None = None) -> Iterator[list[str]]:
         subprocess.run(["ip", "netns", "del", name], check=False)
 
 
-@needs_a_host
+@needs_hosts
 @pytest.mark.parametrize(
     ("resolver", "url", "code"),
     [
@@ -112,11 +103,11 @@ def test_the_cause_is_named_first(
     assert (told.returncode, shown.returncode) == (1, 1)
 
 
-@needs_a_host
+@needs_hosts
 def test_a_dev_server_is_seen_to_listen_on_loopback_alone(tmp_path: Path) -> None:
     binary = find_server(NEWEST)
     if binary is None:
-        needs.missing("needs a real livekit-server: make servers")
+        needs.missing(needs.SERVER)
     with dead_end() as there:
         # It would ask public servers for its address, and the host has no way to them.
         server = subprocess.Popen(

@@ -7,7 +7,6 @@ Linux, root, ``ip`` and ``nft``. The livekit-server, the TURN server and both pa
 import contextlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import uuid
@@ -15,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import needs
 import pytest
-import servers
 from hosts import SECOND, SERVER, needs_hosts
 from turns import needs_coturn
 
@@ -25,17 +24,7 @@ from faults.test_media import TCP, USER, there
 TESTS = Path(__file__).parent.parent
 
 
-def missing() -> str:
-    """What this machine lacks."""
-    if sys.platform != "linux" or os.geteuid() != 0:
-        return "needs Linux and root for a test host"
-    lacking = [tool for tool in ("ip", "nft", "turnserver") if shutil.which(tool) is None]
-    if lacking:
-        return f"needs {', '.join(lacking)} (apt install iproute2 nftables coturn)"
-    return "" if servers.find_server(servers.NEWEST) else "needs a real livekit-server"
-
-
-needs_a_host = pytest.mark.skipif(bool(missing()), reason=missing())
+needs_a_host = needs.marked(needs.HOSTS, needs.COTURN, needs.SERVER)
 
 # Runs there: starts the server, breaks what is to be broken, and plays the booking.
 DRIVER = """

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import socket
 import ssl
 import subprocess
@@ -15,19 +14,19 @@ from pathlib import Path
 import needs
 import pytest
 import trustme
+from hosts import needs_hosts
 from servers import RunningServer
 
 from faults import peers
 from faults.doctor import KEEP, lkdoctor
 from faults.test_faults import SECRET, made_up, real, token
 from faults.test_healthy import tls_front
-from faults.test_names_and_routes import NXDOMAIN, dead_end, needs_a_host
+from faults.test_names_and_routes import NXDOMAIN, dead_end
 
-NEEDED = ("curl", "openssl")
-pytestmark = pytest.mark.skipif(
-    os.name != "posix" or any(shutil.which(tool) is None for tool in NEEDED),
-    reason="needs a POSIX shell, curl and openssl (apt install curl openssl)",
-)
+pytestmark = [
+    pytest.mark.skipif(os.name != "posix", reason="a POSIX shell's commands"),
+    needs.marked(needs.of("curl"), needs.of("openssl")),
+]
 
 
 def repeated(
@@ -165,10 +164,9 @@ def test_an_own_authority_is_named_in_the_command(
     assert told.startswith("HTTP/1.1 404 Not Found\n")
 
 
-@needs_a_host
+@needs_hosts
 def test_a_name_that_does_not_exist(tmp_path: Path) -> None:
-    if shutil.which("dig") is None:
-        needs.missing("needs dig (apt install bind9-dnsutils)")
+    needs.binary("dig")
     with dead_end(NXDOMAIN) as there:
         env = made_up(7880, host="livekit.example")
         told = subprocess.run(

@@ -154,7 +154,7 @@ def test_the_real_server_says_so_too(row: Row, tmp_path: Path) -> None:
         pytest.skip("Windows has no such permissions")
     binary = find_server(NEWEST)
     if binary is None:
-        needs.missing(f"needs a real livekit-server {NEWEST}: make servers")
+        needs.missing(needs.SERVER)
     file = configuration(row, tmp_path)
     environ = {k: v for k, v in os.environ.items() if not k.startswith("LIVEKIT_")}
     done = subprocess.run(
@@ -191,7 +191,7 @@ def test_every_cause_of_a_configuration_has_its_fault() -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_healthy_server_s_configuration_raises_nothing(version: str, tmp_path: Path) -> None:
     if find_server(version) is None:
-        needs.missing(f"needs a real livekit-server {version}: make servers")
+        needs.missing(needs.SERVER)
     keys = {KEY: SECRET}
     with livekit_server(version, keys=keys) as server:
         file = tmp_path / "livekit.yaml"
@@ -211,7 +211,7 @@ def test_a_healthy_server_s_configuration_raises_nothing(version: str, tmp_path:
 def test_what_the_chart_renders_raises_nothing(tmp_path: Path) -> None:
     """The real server runs with it as the chart starts it, and not without."""
     if find_server(NEWEST) is None:
-        needs.missing(f"needs a real livekit-server {NEWEST}: make servers")
+        needs.missing(needs.SERVER)
     of_the_chart = {"turn": {"secretName": "wards-turn", "loadBalancerAnnotations": {}}}
     with livekit_server(
         NEWEST, keys={KEY: SECRET}, config=of_the_chart, options=["--disable-strict-config"]
@@ -242,7 +242,7 @@ def test_a_server_that_has_not_the_app_s_pair(
 ) -> None:
     """The whole run: what the server refuses is told as what it follows from."""
     if find_server(NEWEST) is None:
-        needs.missing(f"needs a real livekit-server {NEWEST}: make servers")
+        needs.missing(needs.SERVER)
     with livekit_server(NEWEST, keys=keys) as server:
         text = f"port: {server.port}\nkeys: {json.dumps(keys)}\n"
         (tmp_path / "livekit.yaml").write_text(text)

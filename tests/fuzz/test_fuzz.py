@@ -1,11 +1,10 @@
 """No bytes make a parser raise what it must not, or return what it must not."""
 
-import importlib.util
-import os
 import subprocess
 import sys
 from pathlib import Path
 
+import needs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -40,16 +39,10 @@ def test_real_inputs(target: Target) -> None:
         target(seed)
 
 
+@needs.marked(needs.ATHERIS)
 @pytest.mark.timeout(600)
 def test_guided_by_coverage() -> None:
     """A few thousand inputs a target, chosen by atheris for the branches that they reach."""
-    if importlib.util.find_spec("atheris") is None:
-        advice = (
-            "atheris is not here: it has wheels for CPython on Linux x86-64 (make .venv/dev.stamp)"
-        )
-        if os.environ.get("LKDOCTOR_REQUIRE_ATHERIS") == "1":
-            pytest.fail(advice, pytrace=False)
-        pytest.skip(advice)
     done = subprocess.run(
         [sys.executable, str(RUNNER), "--inputs", "3000", "--seconds", "8"],
         capture_output=True,

@@ -9,7 +9,6 @@ run beside the tests (a folder of its own, one process, a free port) is added he
 
 import contextlib
 import os
-import shutil
 import socket
 import tempfile
 import time
@@ -181,10 +180,7 @@ BY_NAME: Final[dict[str, Proxy]] = {"nginx": nginx, "haproxy": haproxy, "caddy":
 
 def find(name: str) -> str:
     """The proxy's binary; the test is skipped where there is none, or fails where one must be."""
-    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
-    if found is None:
-        needs.missing(f"needs {name} (apt install {name})")
-    return found
+    return needs.binary(name)
 
 
 @contextlib.contextmanager

@@ -486,10 +486,10 @@ def test_http_2_and_nothing_else(command: str, real_server: RunningServer, tmp_p
 
 
 def test_a_proxy_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("LKDOCTOR_REQUIRE_SERVER", raising=False)
+    monkeypatch.delenv("LKDOCTOR_REQUIRE_ALL", raising=False)
     with pytest.raises(pytest.skip.Exception, match=r"^needs no-such-proxy \(apt install"):
         proxies.find("no-such-proxy")
-    monkeypatch.setenv("LKDOCTOR_REQUIRE_SERVER", "1")
+    monkeypatch.setenv("LKDOCTOR_REQUIRE_ALL", "1")
     with pytest.raises(pytest.fail.Exception, match=r"^needs no-such-proxy \(apt install"):
         proxies.find("no-such-proxy")
 

@@ -42,8 +42,7 @@ def look(folder: Path, label: str = ".", secret: str | None = None) -> AppFact:
 
 
 def git(folder: Path, *arguments: str) -> None:
-    if shutil.which("git") is None:
-        needs.missing("needs git")
+    needs.binary("git")
     subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True)
 
 

@@ -34,8 +34,7 @@ OWN = {
 
 
 def run(folder: Path, *arguments: str) -> bytes:
-    if shutil.which("git") is None:
-        needs.missing("needs git")
+    needs.binary("git")
     environment = {name: value for name, value in os.environ.items() if name[:4] != "GIT_"}
     done = subprocess.run(
         ["git", *arguments], cwd=folder, env=environment | OWN, capture_output=True, check=False

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -77,8 +76,7 @@ def limited(*arguments: str, cwd: Path, env: dict[str, str]) -> Ran:
     """lkdoctor as somebody who may not read everything, root included."""
     words = [sys.executable, "-P", "-m", "lkdoctor", *arguments]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
-        if shutil.which("setpriv") is None:
-            needs.missing("needs setpriv (util-linux)")
+        needs.binary("setpriv")
         rights = "-dac_override,-dac_read_search"
         words = ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}", *words]
     program = "import os, sys; os.chdir(sys.argv[1]); os.chmod('.', 0); os.execvp(sys.argv[2], sys.argv[2:])"
