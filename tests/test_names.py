@@ -16,6 +16,7 @@ from lkdoctor.names import (
     fill,
     fits,
     nearest_twin,
+    skeleton,
     twins,
 )
 
@@ -236,3 +237,9 @@ def test_a_real_server_takes_what_is_not_called_refused(
     connection.close()
     refused = {r.trouble for r in examine(name)} & {Trouble.EMPTY, Trouble.TOO_LONG}
     assert taken == (not refused)
+
+
+@given(st.text(st.characters(codec="ascii")), st.sampled_from(["\u200b", "\ufeff"]))
+def test_a_name_of_ascii_looks_as_it_does_beside_what_nobody_sees(name: str, nothing: str) -> None:
+    """The short way that ASCII takes comes to the same as the long one."""
+    assert skeleton(name) == skeleton(name + nothing)

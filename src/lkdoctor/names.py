@@ -1,5 +1,6 @@
 """What LiveKit takes for a room name or an identity, and what will bite although it takes it."""
 
+import functools
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -80,6 +81,8 @@ _LOOK_ALIKES: Final = str.maketrans(
 
 def skeleton(name: str) -> str:
     """What a name looks like: two names with one skeleton are mistaken for each other."""
+    if name.isascii():  # of these characters each looks like itself alone
+        return " ".join(name.split()).casefold()
     folded = unicodedata.normalize("NFKC", name).translate(_LOOK_ALIKES)
     shown = "".join(c for c in folded if not _is_invisible(c))
     return " ".join(shown.split()).casefold()
@@ -89,6 +92,7 @@ def _is_control(char: str) -> bool:
     return unicodedata.category(char) == "Cc"
 
 
+@functools.lru_cache(maxsize=2048)
 def _is_invisible(char: str) -> bool:
     return (
         unicodedata.category(char) in {"Cf", "Zl", "Zp"}

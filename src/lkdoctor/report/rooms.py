@@ -67,12 +67,21 @@ def in_order(rooms: Iterable[RoomInfo], by: SortBy) -> tuple[RoomInfo, ...]:
 
 def shown(name: str, canvas: Canvas, width: int | None = None) -> str:
     """A foreign name as people can read it: blanks at its ends visible, cut to a width in cells."""
+    text = _visible(name, canvas)
+    return text if width is None else _cut(text, canvas, width)
+
+
+def _visible(name: str, canvas: Canvas) -> str:
     text = safe(name)
     if not canvas.unicode:
         text = text.encode("ascii", "backslashreplace").decode()
     if not text.strip() or text != text.strip():
         text = f'"{text}"'
-    return text if width is None else cut(text, width, "…" if canvas.unicode else "...")
+    return text
+
+
+def _cut(text: str, canvas: Canvas, width: int) -> str:
+    return cut(text, width, "…" if canvas.unicode else "...")
 
 
 def quoted(name: str, canvas: Canvas, width: int = 44) -> str:
@@ -120,14 +129,16 @@ def table(rooms: Sequence[RoomInfo], *, now: float, canvas: Canvas) -> Iterator[
 
 def _rows(title: str, names: Sequence[str], rest: list[_Column], canvas: Canvas) -> Iterator[Line]:
     """A table whose first column holds names, to which the others give way."""
-    longest = max(cells(title), *(cells(shown(name, canvas, _NAME)) for name in names))
+    # To make a name safe takes longest: it is done once, for the width and for the row.
+    texts = [_visible(name, canvas) for name in names]
+    longest = max(cells(title), *(cells(_cut(text, canvas, _NAME)) for text in texts))
     if canvas.width is None:
         room_for_name = longest
     else:
         while len(rest) > 1 and _taken(rest) + longest > canvas.columns:
             rest.remove(max(rest, key=lambda column: column.dispensable))
         room_for_name = min(longest, max(_SHORT_NAME, canvas.columns - _taken(rest)))
-    column = _Column.of(title, (Span(shown(name, canvas, room_for_name)) for name in names))
+    column = _Column.of(title, (Span(_cut(text, canvas, room_for_name)) for text in texts))
     columns = [column, *rest]
     yield _row([(Span(c.title, Style.DIM), c.width - cells(c.title)) for c in columns])
     for at in range(len(names)):
