@@ -43,7 +43,7 @@ from lkdoctor.report import model
 from lkdoctor.rules.examples import healthy
 from lkdoctor.tokens import compare, mint
 from lkdoctor.tokens.decode import Key, Keyring
-from lkdoctor.wire import http, sdp, signal, stun, twirp, url
+from lkdoctor.wire import certificate, http, sdp, signal, stun, twirp, url
 from lkdoctor.wire.base import Conversation, End
 from lkdoctor.wire.handshake import NoMessage, WebSocket
 
@@ -280,6 +280,11 @@ def session_description(data: bytes) -> object:
     answer = sdp.answer(offer, sdp.OurSide("ours", "made-up-password-of-ours-1", "AA:BB"))
     assert answer.count("\r\nm=") == len(offer.sections)
     return [shown(candidate) for candidate in offer.candidates]
+
+
+def server_certificate(data: bytes) -> object:
+    found = certificate.read(data)
+    return None if found is None else shown(found)
 
 
 def ice_candidate(data: bytes) -> object:
@@ -703,6 +708,19 @@ _OFFER: Final = (
 )
 
 
+_CERTIFICATES: Final = (
+    base64.b64decode(
+        "MIIBdDCCARqgAwIBAgIBATAKBggqhkjOPQQDAjAWMRQwEgYDVQQDDAtvZGQuZXhhbXBsZTAeFw0yNjA5MzAxNTQw"
+        "NDdaFw0yNjEyMjkxNTQwNDdaMBYxFDASBgNVBAMMC29kZC5leGFtcGxlMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcD"
+        "QgAEbTSxEStJv6jlvJOSfGtEmTnzP9HoHxGyAHD56XFUVgs+RnZox/w9xUgNxGhcRougnTfQ2p6sTGch4cn2daIi"
+        "7KNZMFcwIAYDVR0RBBkwF4cEfwAAAYIPcnRjLmV4YW1wbGUuY29tMDMGCCsGAQUFBwEBBCcwJTAjBggrBgEFBQcw"
+        "AoYXaHR0cDovL2NhLmV4YW1wbGUvaS5kZXIwCgYIKoZIzj0EAwIDSAAwRQIhAIBmHp2d9h4A0cB6dhXVsHXQWdiU"
+        "PWZMT1Nkzqgw47N9AiA3TbUH338zHpfajRXyz79msOvv5JZTKfscgFzzeZiEnA=="
+    ),
+)
+"""Of nobody: one with a name, an address and the place of its issuer's."""
+
+
 TARGETS: Final = (
     Target("wire.http", http_answer, _HTTP),
     Target("wire.handshake", upgrade, _HTTP),
@@ -712,6 +730,7 @@ TARGETS: Final = (
     Target("wire.stun", stun_message, _STUN),
     Target("wire.turn", turn_conversation, (b"\xff\xff\xff\xff".join(_STUN),)),
     Target("wire.sdp", session_description, (_OFFER,)),
+    Target("wire.certificate", server_certificate, _CERTIFICATES),
     Target("wire.twirp", twirp_answer, (b"\x01", b"\x00\x00" + _TWIRP.encode())),
     Target(
         "wire.url",

@@ -10,6 +10,8 @@ import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from neighbours.certificates import LOOPBACK, ODD, by_hand, dns
+from neighbours.proxies import Pair
 from probes.peers import Caller, peer, soon, timeless
 
 from lkdoctor.errors import UsageError
@@ -30,6 +32,7 @@ from lkdoctor.facts.tls import (
 from lkdoctor.probes import server, tls
 from lkdoctor.probes.base import Deadline
 from lkdoctor.probes.route import Endpoint, dial
+from lkdoctor.wire import certificate as certificates
 
 NOW = dt.datetime.now(dt.UTC)
 DAY = dt.timedelta(days=1)
@@ -83,7 +86,10 @@ async def test_a_certificate_that_verifies(authority: trustme.CA, ca_file: str) 
     assert "CN=rtc.example.com" in attempt.certificate.subject
     assert attempt.certificate.names == ("127.0.0.1", "rtc.example.com")
     assert not attempt.certificate.self_signed
-    assert attempt.certificate.not_before < NOW.timestamp() < attempt.certificate.not_after
+    begins, ends = attempt.certificate.not_before, attempt.certificate.not_after
+    assert begins is not None
+    assert ends is not None
+    assert begins < NOW.timestamp() < ends
     assert (fact.host, fact.insecure, fact.ca_file) == ("127.0.0.1", False, ca_file)
     assert [(phase.name, phase.outcome) for phase in phases] == [
         (PhaseName.DNS, PhaseOutcome.OK),
@@ -336,4 +342,54 @@ def test_a_ca_file_that_is_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("der", [b"", b"\x30", b"\x30\x03\x02\x01\x01"])
 def test_bytes_that_are_no_certificate(der: bytes) -> None:
-    assert tls.read_certificate(der) is None
+    assert certificates.read(der) is None
+
+
+def kept_in(pair: Pair) -> ssl.SSLContext:
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.set_ciphers("DEFAULT:@SECLEVEL=0")  # OpenSSL serves what it would not make
+    made.load_cert_chain(pair.certificate, pair.key)
+    return made
+
+
+CAUSES = {
+    "self-signed": Distrust.SELF_SIGNED,
+    "unknown issuer": Distrust.UNKNOWN_ISSUER,
+    "expired": Distrust.EXPIRED,
+    "other name": Distrust.HOSTNAME,
+    "good": None,
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("case", CAUSES)
+async def test_an_odd_certificate_is_no_reason_to_lose_the_cause(
+    name: str, case: str, authority: trustme.CA, ca_file: str, tmp_path: Path
+) -> None:
+    odd = ODD[name]
+    pair = by_hand(
+        tmp_path,
+        odd,
+        issuer=None if case == "self-signed" else authority,
+        names=(dns("other.example"),) if case == "other name" else (LOOPBACK,),
+        days=-3 if case == "expired" else 30,
+    )
+    trusted = None if case in {"self-signed", "unknown issuer"} else ca_file
+    async with peer(answer_ok, tls=kept_in(pair)) as there:
+        fact, _, _ = await look(Endpoint(there, ca_file=trusted))
+        unverified, _, said = await look(Endpoint(there, insecure=True))
+    assert fact is not None
+    assert unverified is not None
+    assert said == OK
+    first, second = fact.attempt, unverified.attempt
+    assert isinstance(first, TlsDistrusted | TlsEstablished)
+    assert isinstance(second, TlsEstablished)
+    assert first.certificate is not None
+    assert first.certificate == second.certificate
+    # One that has signed itself says the same of its issuer.
+    assert set(first.certificate.unread) - {"issuer"} == set(odd.unread)
+    reason = first.reason if isinstance(first, TlsDistrusted) else None
+    if odd.refused and trusted:
+        assert reason in {Distrust.OTHER, CAUSES[case]}  # whichever OpenSSL looks at first
+    else:
+        assert reason is CAUSES[case]

@@ -24,12 +24,15 @@ class Certificate(NamedTuple):
     issuer: str
     names: tuple[str, ...]
     """DNS names and IP addresses that it covers."""
-    not_before: float
-    not_after: float
+    not_before: float | None
+    not_after: float | None
+    """None where it is no date that could be read."""
     self_signed: bool
     issuer_at: str = ""
     """Where the issuer's own certificate is to be had over HTTP (RFC 5280 §4.2.2.1); public
     authorities always say so."""
+    unread: tuple[str, ...] = ()
+    """Parts that are not as they should be and could not be read: ``names``, ``dates`` …"""
 
 
 class TlsEstablished(NamedTuple):

@@ -5,9 +5,9 @@ import os
 import re
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from lkdoctor.config.named_files import open_named
 from lkdoctor.errors import UsageError
@@ -26,17 +26,12 @@ from lkdoctor.facts.tls import (
 from lkdoctor.facts.url import ParsedUrl
 from lkdoctor.probes.base import CHUNK, Connection, Deadline, Stopwatch, drive
 from lkdoctor.redact import safe
-from lkdoctor.wire import http
+from lkdoctor.wire import certificate, http
 from lkdoctor.wire.base import End
 from lkdoctor.wire.url import authority
 
-if TYPE_CHECKING:
-    from cryptography import x509
-
 Reopen = Callable[[], Awaitable[socket.socket | None]]
 """Opens another TCP connection to the same address."""
-
-_MAX_NAMES: Final = 50
 
 _HASHED: Final = re.compile(r"[0-9a-f]{8}\.[0-9]+")
 
@@ -272,7 +267,7 @@ async def _attempt(
         cipher=cipher[0] if cipher else "",
         took_ms=took,
         verified=verified,
-        certificate=_verified(connection.tls) if verified else _unverified(connection.tls),
+        certificate=_certificate(connection.tls),
     )
     return established, connection
 
@@ -368,7 +363,7 @@ async def _second_look(
     try:
         async with deadline.limit():
             await connection.handshake()
-        return _unverified(connection.tls), _sent(connection.tls)
+        return _certificate(connection.tls), _sent(connection.tls)
     except (TimeoutError, ssl.SSLError):
         return None, None
     finally:
@@ -383,101 +378,7 @@ def _sent(tls: ssl.SSLObject) -> int | None:
     return len(found) if found is not None else None
 
 
-def _verified(tls: ssl.SSLObject) -> Certificate | None:
-    """The certificate as the ssl module shows it once it has verified."""
-    found: dict[str, Any] | None = tls.getpeercert()
-    if not found:
-        return None
-    return Certificate(
-        subject=_distinguished(found["subject"]),
-        issuer=_distinguished(found["issuer"]),
-        names=tuple(safe(v, 300) for _, v in found.get("subjectAltName", ())[:_MAX_NAMES]),
-        not_before=float(ssl.cert_time_to_seconds(found["notBefore"])),
-        not_after=float(ssl.cert_time_to_seconds(found["notAfter"])),
-        self_signed=found["subject"] == found["issuer"],
-        issuer_at=_over_http(found.get("caIssuers", ())),
-    )
-
-
-_SHORT: Final = {
-    "commonName": "CN",
-    "organizationName": "O",
-    "organizationalUnitName": "OU",
-    "countryName": "C",
-    "stateOrProvinceName": "ST",
-    "localityName": "L",
-}
-
-
-def _distinguished(name: Any) -> str:
-    """``CN=rtc.example.com,O=Example`` (RFC 4514: the most specific first)."""
-    pairs = [pair for relative in name for pair in relative]
-    return safe(
-        ",".join(
-            f"{_SHORT.get(key, key)}={str(value).replace(',', chr(92) + ',')}"
-            for key, value in reversed(pairs)
-        ),
-        300,
-    )
-
-
-def _unverified(tls: ssl.SSLObject) -> Certificate | None:
-    """The certificate read from its bytes; cryptography is loaded only for that."""
+def _certificate(tls: ssl.SSLObject) -> Certificate | None:
+    """The peer's certificate, verified or not."""
     der = tls.getpeercert(binary_form=True)
-    if der is None:
-        return None
-    return read_certificate(der)
-
-
-def read_certificate(der: bytes) -> Certificate | None:
-    """A certificate's facts from its bytes; None where they cannot be read."""
-    from cryptography import x509
-
-    try:
-        found = x509.load_der_x509_certificate(der)
-        subject, issuer = found.subject.rfc4514_string(), found.issuer.rfc4514_string()
-        not_before, not_after = found.not_valid_before_utc, found.not_valid_after_utc
-        names = _alternative_names(found)
-        issuer_at = _over_http(_issuer_addresses(found))
-    except ValueError:
-        return None
-    return Certificate(
-        subject=safe(subject, 300),
-        issuer=safe(issuer, 300),
-        names=tuple(safe(name, 300) for name in names[:_MAX_NAMES]),
-        not_before=not_before.timestamp(),
-        not_after=not_after.timestamp(),
-        self_signed=found.subject == found.issuer,
-        issuer_at=issuer_at,
-    )
-
-
-def _over_http(addresses: Iterable[str]) -> str:
-    """The first that is a web address; directories of a company (LDAP) are nobody else's."""
-    return next((safe(a, 300) for a in addresses if a.lower().startswith("http://")), "")
-
-
-def _issuer_addresses(certificate: "x509.Certificate") -> list[str]:
-    from cryptography import x509
-    from cryptography.x509.oid import AuthorityInformationAccessOID
-
-    try:
-        access = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess)
-    except x509.ExtensionNotFound:
-        return []
-    return [
-        str(way.access_location.value)
-        for way in access.value
-        if way.access_method == AuthorityInformationAccessOID.CA_ISSUERS
-    ]
-
-
-def _alternative_names(certificate: "x509.Certificate") -> list[str]:
-    from cryptography import x509
-
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return []
-    wanted = (x509.DNSName, x509.IPAddress)
-    return [str(name.value) for name in names if isinstance(name, wanted)]
+    return None if der is None else certificate.read(der)

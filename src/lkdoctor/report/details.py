@@ -230,8 +230,11 @@ def tls(fact: TlsFact) -> Rows:
     if isinstance(certificate, Certificate):
         yield "certificate", f"{certificate.subject}, issued by {certificate.issuer}"
         yield "covers", ", ".join(certificate.names) or "no name"
-        span = f"{timestamp(certificate.not_before)} to {timestamp(certificate.not_after)}"
-        yield "valid", span
+        begins, ends = certificate.not_before, certificate.not_after
+        if begins is not None and ends is not None:
+            yield "valid", f"{timestamp(begins)} to {timestamp(ends)}"
+        if certificate.unread:
+            yield "not readable", ", ".join(certificate.unread)
     if isinstance(fact.attempt, TlsDistrusted) and fact.attempt.sent is not None:
         yield "sent", f"{fact.attempt.sent} of the chain's certificates"
     if fact.roots is not None:

@@ -52,7 +52,9 @@ _CERTIFICATE_FAILS: Final = (
 )
 
 
-def _date(seconds: float) -> str:
+def _date(seconds: float | None) -> str:
+    if seconds is None:
+        return "no date that could be read"
     try:
         moment = datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, ValueError, OSError):
@@ -85,7 +87,11 @@ def _names(certificate: Certificate | None) -> tuple[Evidence, ...]:
         return ()
     named = ", ".join(certificate.names[:6]) or certificate.subject
     more = f" and {len(certificate.names) - 6} more" if len(certificate.names) > 6 else ""
-    return (Evidence("certificate for", one_line(named) + more, None, "net"),)
+    unread = tuple(
+        Evidence("could not be read", one_line(part, 60), None, "net")
+        for part in certificate.unread[:3]
+    )
+    return (Evidence("certificate for", (one_line(named) or "nobody") + more, None, "net"), *unread)
 
 
 def _issuer(certificate: Certificate | None, expected: str | None = None) -> tuple[Evidence, ...]:
@@ -304,8 +310,9 @@ def _expired(tls: TlsFact, clock: ClockFact | None = None) -> Iterator[Judgement
         return
     certificate = attempt.certificate
     title = None
-    if certificate is not None and clock is not None and clock.local > certificate.not_after:
-        title = f"The certificate expired {_span(clock.local - certificate.not_after)} ago"
+    ends = None if certificate is None else certificate.not_after
+    if ends is not None and clock is not None and clock.local > ends:
+        title = f"The certificate expired {_span(clock.local - ends)} ago"
     elif attempt.reason is not Distrust.EXPIRED:
         return
     # Verification ends at the first thing that is wrong; both have to be put right.
@@ -331,9 +338,12 @@ def _expires_soon(tls: TlsFact, clock: ClockFact) -> Iterator[Judgement]:
     if not isinstance(attempt, TlsEstablished) or attempt.certificate is None:
         return
     certificate = attempt.certificate
-    left = certificate.not_after - clock.best
+    begins, ends = certificate.not_before, certificate.not_after
+    if begins is None or ends is None:
+        return
+    left = ends - clock.best
     # Certificates of six days are issued today: a week's notice would never end for them.
-    notice = min(7 * _DAY, (certificate.not_after - certificate.not_before) / 6)
+    notice = min(7 * _DAY, (ends - begins) / 6)
     if 0 <= left < notice:
         yield Judgement(
             _validity(certificate, clock),
@@ -490,9 +500,10 @@ def _look(tls: TlsFact, clock: ClockFact | None = None) -> str | Unsure:
     version = one_line(attempt.version, 10).replace("TLSv", "TLS ")
     if not attempt.verified:
         return f"{version}, certificate not checked (--insecure)"
-    if attempt.certificate is None or clock is None:
+    ends = None if attempt.certificate is None else attempt.certificate.not_after
+    if ends is None or clock is None:
         return f"{version}, certificate valid"
-    number, unit = _span(attempt.certificate.not_after - clock.best).split()
+    number, unit = _span(ends - clock.best).split()
     return f"{version}, certificate valid {number} more {unit}"
 
 
