@@ -716,6 +716,12 @@ def test_the_close_code_is_evidence() -> None:
         pytest.param(
             asked(NO_TOKEN, NO_TOKEN, Whose.NONE),
             "signal.upgrade",
+            ("pass", "the upgrade reaches LiveKit, which wants a token"),
+            id="401 of LiveKit's, without a token",
+        ),
+        pytest.param(
+            asked(NO_TOKEN, NO_TOKEN, Whose.MINTED),
+            "signal.upgrade",
             ("pass", "the upgrade reaches LiveKit, which refuses the token"),
             id="401 of LiveKit's",
         ),

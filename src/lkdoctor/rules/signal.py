@@ -921,11 +921,12 @@ def _look_validate(signal: SignalFact) -> str | Unsure | None:
 def _look_upgrade(signal: SignalFact) -> str | Unsure | None:
     if not signal.upgrades:
         return None
-    result = signal.upgrades[-1].result
+    result, whose = signal.upgrades[-1].result, signal.upgrades[-1].whose
     if isinstance(result, Upgraded):
         return f"the upgrade reaches LiveKit, {duration(result.took_ms)}"
     if isinstance(result, UpgradeRefused) and is_livekit(result.answer):
-        return "the upgrade reaches LiveKit, which refuses the token"
+        does = "wants a token" if whose is Whose.NONE else "refuses the token"
+        return f"the upgrade reaches LiveKit, which {does}"
     return Unsure("the upgrade got no answer of LiveKit's")
 
 
