@@ -262,7 +262,7 @@ def _spellings(value: str) -> set[str]:
 
 def clean(text: str) -> str:
     """Foreign text without any secret."""
-    if text.replace("-", "").replace("_", "").isalnum() and "eyJ" not in text:
+    if "eyJ" not in text and text.replace("-", "").replace("_", "").isalnum():
         return _without(text, _known_to_us(_folded(text)))  # one word, as most names are
     return _without(text, _secrets(text))
 
@@ -462,6 +462,7 @@ def safe_url(text: str, limit: int = MAX_TEXT) -> str:
     place = suspects.userinfo_place(text)
     if place is not None:
         text = f"{text[: place[0]]}{REDACTED}{text[place[1] :]}"
+    text = _without(text, ((*random, REDACTED) for random in suspects.by_chance(text)))
     return safe(text, limit)
 
 

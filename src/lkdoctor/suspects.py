@@ -23,22 +23,23 @@ MARKS: Final = (REDACTED, TOKEN)
 # A pattern is compiled when its needle is first seen (`re` keeps it): most text has none of them.
 
 _PART: Final = r"[A-Za-z0-9_-]"
+_CUT: Final = rf"eyJ{_PART}{{6,}}(?:\.{_PART}*){{0,2}}"
+# A pattern that begins where a word begins reads a text once.
+_WHOLE: Final = rf"(?i)(?<!{_PART})eyj{_PART}{{8,}}\.{_PART}{{8,}}\.{_PART}{{8,}}"
+# Blanks before the header's brace change its first letters (RFC 7515 section 2).
+_FIRST: Final = rf"(?<!{_PART})([eICD7]{_PART}{{7,}})(?:\.{_PART}*){{2,4}}"
 
 
 def tokens(text: str) -> Iterator[Place]:
     """JWTs: by their first letters, even cut short; in any case of letters; by their header."""
     if "eyJ" in text:
-        for found in re.finditer(rf"eyJ{_PART}{{6,}}(?:\.{_PART}*){{0,2}}", text):
+        for found in re.finditer(_CUT, text):
             yield found.span()
     if text.count(".") < 2:
         return
-    # A pattern that begins where a word begins reads a text once.
-    whole = rf"(?i)(?<!{_PART})eyj{_PART}{{8,}}\.{_PART}{{8,}}\.{_PART}{{8,}}"
-    for found in re.finditer(whole, text):
+    for found in re.finditer(_WHOLE, text):
         yield found.span()
-    # Blanks before the header's brace change its first letters (RFC 7515 section 2).
-    first = rf"(?<!{_PART})([eICDe7]{_PART}{{7,}})(?:\.{_PART}*){{2,4}}"
-    for found in re.finditer(first, text):
+    for found in re.finditer(_FIRST, text):
         if _is_header(found[1]):
             yield found.span()
 
@@ -61,8 +62,10 @@ def credentials(text: str, folded: str) -> Iterator[Place]:
         folded: the same in lower case, character for character.
     """
     for needles, find in _FINDERS:
-        if any(needle in folded for needle in needles):
-            yield from find(text)
+        for needle in needles:
+            if needle in folded:
+                yield from find(text)
+                break
 
 
 # ------------------------------------------------------------------ behind its name
@@ -172,6 +175,18 @@ _OF_OPTIONS: Final = _STATES | {
 """What follows the name of an option in a sentence about it."""
 
 
+def by_chance(text: str, shortest: int = 32) -> Iterator[Place]:
+    """Runs of letters in both cases and digits that nobody would choose for a name.
+
+    As LiveKit's generators of secrets write them: 43 of base 62, or as long in base64. For values
+    in which only a secret in the wrong place looks so: a URL, a key, a proxy.
+    """
+    for found in re.finditer(rf"[A-Za-z0-9+=_-]{{{shortest},}}", text):
+        run = found[0]
+        if any(map(str.isdigit, run)) and run != run.lower() and run != run.upper():
+            yield found.span()
+
+
 def _arguments(text: str) -> Iterator[Place]:
     """``--api-secret VALUE`` of a command line, and of a list of its words."""
     pattern = (
@@ -220,6 +235,9 @@ def _values(text: str, offset: int) -> Iterator[Place]:
     for found in re.finditer(r":[ \t]*(?:\\{0,7}[\"'])?([^\s\"',\\}{][^\r\n\"',\\}{]*)", text):
         if not re.fullmatch(r"\d{1,5}|true|false|null", found[1].strip()):
             yield offset + found.start(1), offset + found.start(1) + len(found[1].rstrip())
+    # Longer than any key, and before the colon: they were swapped.
+    for start, end in by_chance(text, 21):
+        yield offset + start, offset + end
 
 
 # ------------------------------------------------------------------ headers and calls

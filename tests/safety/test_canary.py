@@ -254,6 +254,13 @@ PLACES = {
     "in place of the URL's host": {"LIVEKIT_URL": "wss://{token}"},
     "in place of the URL, a token": {"LIVEKIT_URL": "{token}"},
     "in the keys of a server": {"LIVEKIT_KEYS": "{key}: {secret}"},
+    "in the URL as its host": {"LIVEKIT_URL": "wss://{random}"},
+    "in the URL as its path": {"LIVEKIT_URL": "wss://h.example/{random}"},
+    "in the URL in brackets alone": {"LIVEKIT_URL": "<{random}>"},
+    "in the URL behind the key": {"LIVEKIT_URL": "{key}:{random}"},
+    "in the key in brackets": {"LIVEKIT_API_KEY": "<{random}>"},
+    "in the proxy": {"HTTP_PROXY": "http://u:x/{secret}@127.0.0.1:1"},
+    "in place of the proxy": {"HTTP_PROXY": "{random}", "ALL_PROXY": "{random}"},
     "in the URL as a query": {"LIVEKIT_URL": "ws://127.0.0.1:1/?access_token={token}"},
     "in place of the URL": {"LIVEKIT_URL": "{secret}"},
     "in place of the key": {"LIVEKIT_API_KEY": "{secret}", "LIVEKIT_API_SECRET": "{key}"},
@@ -279,6 +286,8 @@ def test_in_a_place_where_it_does_not_belong(
         "half": canaries.secret[:22],
         "token": canaries.token,
         "key": canaries.key,
+        # Known by nothing but its looks: as livekit-server's generator writes them.
+        "random": "Qx7" + canaries.secret.replace("-", "a").replace("_", "b"),
     }
     env = environment(canaries, "ws://127.0.0.1:1")
     env |= {name: value.format(**words) for name, value in PLACES[place].items()}
@@ -299,6 +308,7 @@ def test_in_a_place_where_it_does_not_belong(
     ):
         shown = terminal.run(*command, env=env)
         assert canaries.seen_in(shown) == [], command
+        assert leaks(words["random"], shown.everything) == [], command
         assert shown.code in {0, 1, 2, 3}, shown
 
 

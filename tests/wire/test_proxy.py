@@ -38,7 +38,17 @@ REFUSED = b"HTTP/1.1 403 Filtered\r\nContent-Length: 4\r\n\r\nnope"
             UnusableProxy("X", "it speaks https, and only http:// can be used"),
             id="TLS to the proxy",
         ),
+        pytest.param(
+            "http://me:hun/ter@p.example:3128",
+            UnusableProxy("X", "a password with / ? # or \\ in it has to be percent-encoded"),
+            id="a password with a slash",
+        ),
         pytest.param("http://", UnusableProxy("X", "it names no host"), id="nothing"),
+        pytest.param(
+            "Kq3vT8mZp1Wd9xYb2Rn7Lc4Hs6Jf0Ga5UeQzMt3wXo1",
+            UnusableProxy("X", "it names no host"),
+            id="a secret",
+        ),
         pytest.param("", UnusableProxy("X", "it names no host"), id="empty"),
         pytest.param("http://p:99999", UnusableProxy("X", "its port is no port"), id="port"),
         pytest.param("http://a b/", UnusableProxy("X", "it names no host"), id="blank inside"),

@@ -219,6 +219,32 @@ def test_an_at_sign_behind_the_host_is_no_password(written: str) -> None:
     assert not fact.result.userinfo
 
 
+CHANCE = "Kq3vT8mZp1Wd9xYb2Rn7Lc4Hs6Jf0Ga5UeQzMt3wXo1"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [CHANCE, f"<{CHANCE}>", f"wss://{CHANCE}", f"key:{CHANCE}", f"wss://h.example/{CHANCE}"],
+)
+def test_what_no_one_would_choose_for_a_name_is_not_shown(written: str) -> None:
+    fact = url.parse(written, "here")
+    assert CHANCE[:8] not in fact.raw
+    assert not (isinstance(fact.result, ParsedUrl) and fact.result.host == CHANCE.lower())
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "wss://my-clinic-x7k2p9q3.livekit.cloud",
+        "wss://h.example/123e4567-e89b-12d3-a456-426614174000",
+        "wss://ec2-203-0-113-25.compute-1.amazonaws.com:7880/LiveKit/Production/Rtc",
+        "wss://a1b2c3d4e5f6a1b2c3d4e5f6a1b2c3d4e5f6.example.com",
+    ],
+)
+def test_a_long_name_is_shown(written: str) -> None:
+    assert url.parse(written, "here").raw == written
+
+
 def test_a_token_is_no_host() -> None:
     """Nobody's resolver hears of it."""
     token = "eyJhbGciOiJIUzI1NiJ9" + ".eyJzdWIiOiJhbm4ifQ" + ".c2lnbmF0dXJlLW9mLWFubg"

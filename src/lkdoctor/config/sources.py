@@ -30,6 +30,7 @@ from lkdoctor.config.resolve import (
 from lkdoctor.config.target import Setting, Target
 from lkdoctor.errors import UsageError
 from lkdoctor.redact import Secret, register, safe
+from lkdoctor.suspects import by_chance
 
 if TYPE_CHECKING:
     from lkdoctor.config.lk import LkConfig, LkProject
@@ -681,4 +682,6 @@ def _value(name: str, text: str, origin: str, writing: Writing | None = None) ->
     # Longer than any API key (``API`` and 12 characters: livekit/protocol, utils/id.go).
     if meaning is Meaning.API_KEY and re.fullmatch(r"[A-Za-z0-9+/=_-]{21,}", text.strip(" \"'")):
         register(text)
+    for start, end in by_chance(text, 21 if meaning is Meaning.API_KEY else 32):
+        register(text[start:end])
     return Value(name, text, origin, writing)

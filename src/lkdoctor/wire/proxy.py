@@ -10,7 +10,8 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from lkdoctor.facts.server import NoAnswer
-from lkdoctor.redact import Secret
+from lkdoctor.redact import Secret, without_userinfo
+from lkdoctor.suspects import by_chance
 from lkdoctor.wire import http
 from lkdoctor.wire.base import Conversation
 from lkdoctor.wire.url import find_host, find_port
@@ -48,6 +49,8 @@ class UnusableProxy(NamedTuple):
 def parse(value: str, origin: str) -> Proxy | UnusableProxy:
     """A proxy URL as clients read it; without a scheme it is ``http``."""
     text = value.strip()
+    if set(without_userinfo(text)[1]) & set("/?#\\"):
+        return UnusableProxy(origin, "a password with / ? # or \\ in it has to be percent-encoded")
     matched = _URL.fullmatch(text)
     scheme = (matched[1] or "http").lower() if matched else ""
     if matched is None or (matched[1] is None and "://" in text):
@@ -58,7 +61,7 @@ def parse(value: str, origin: str) -> Proxy | UnusableProxy:
     split = re.fullmatch(r"(\[[^\]]*\]|[^:\[\]]*)(?::([^:]*))?", hostport)
     host = find_host(split[1]) if split is not None and split[1] else None
     port = find_port(split[2], DEFAULT_PORT) if split is not None else None
-    if host is None:
+    if host is None or any(by_chance(hostport)):
         return UnusableProxy(origin, "it names no host")
     if port is None:
         return UnusableProxy(origin, "its port is no port")

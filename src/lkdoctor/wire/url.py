@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from lkdoctor.facts.url import HostKind, ParsedUrl, UnusableUrl, UrlFact, UrlProblem
 from lkdoctor.redact import clean, safe, safe_url, without_userinfo
+from lkdoctor.suspects import by_chance
 
 SCHEMES: Final = {"ws": 80, "wss": 443, "http": 80, "https": 443}
 """What clients of LiveKit take, with the port of each."""
@@ -115,7 +116,7 @@ def _behind_scheme(scheme: str, rest: str) -> ParsedUrl | UnusableUrl:
             f"{written.lower()} behind {scheme}://: two schemes",
             _if_usable(f"{written.lower()}:{path}{tail}"),
         )
-    if clean(written) != written:
+    if clean(written) != written or any(by_chance(written)):
         return UnusableUrl(UrlProblem.BAD_HOST, "a token or secret where the host belongs")
     host = find_host(written)
     if host is not None and host.endswith(".livekit.cloud") and "xn--" in host:
