@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import json
 import math
+import mmap
 import os
 import signal
 import sys
@@ -54,6 +55,9 @@ READY: Final = b'"ready"\n'
 
 GOODBYE: Final = 1.0
 """Seconds for leaving once nobody leads any more."""
+
+ROOM_TO_WORK: Final = 64 * 1024 * 1024
+"""Bytes of address space, of which the SDK takes more for its threads than for what they do."""
 
 DESCRIPTORS: Final = 1024
 """Open files that are asked for; both participants take about a hundred."""
@@ -324,10 +328,10 @@ class Stage:
             async with asyncio.timeout(seconds):
                 await person.room.connect(url, token.reveal(), options)
         except TimeoutError:
-            _need_descriptor()
+            _need_means()
             return Connected(Outcome.TIMEOUT, _since(begun), turn=self._turn.seen)
         except rtc.ConnectError as error:
-            _need_descriptor()
+            _need_means()
             detail = safe(str(error), 300)
             return Connected(Outcome.FAILED, _since(begun), detail, turn=self._turn.seen)
         sid = person.room.local_participant.sid
@@ -636,13 +640,18 @@ def _read(loop: asyncio.AbstractEventLoop, orders: "asyncio.Queue[str]", stage: 
     os._exit(0)
 
 
-def _need_descriptor() -> None:
-    """Nothing can be said of a network for which no socket was to be had.
+def _need_means() -> None:
+    """Nothing can be said of a network for which no socket, thread or memory was to be had.
 
     Raises:
-        OSError: there is none.
+        OSError: there is no descriptor, or no memory.
+        RuntimeError: there is no thread.
     """
     os.close(os.dup(0))
+    mmap.mmap(-1, ROOM_TO_WORK).close()
+    thread = threading.Thread(target=int)
+    thread.start()
+    thread.join()
 
 
 def _ask_for_descriptors() -> None:
