@@ -31,7 +31,9 @@ def test_lkdoctor_names_it_first(
         for name, value in sandbox.environment().items():
             monkeypatch.setenv(name, value)
         command = fault.change.told_by.split()
-        code = run([*command, "--save", "report.json", "--timeout", "2"])
+        # That no pong comes says something only after a while.
+        seconds = "4" if fault == "signal-no-pong" else "2"
+        code = run([*command, "--save", "report.json", "--timeout", seconds])
     report = json.loads(Path("report.json").read_text(encoding="utf-8"))
     seen = [(found["code"], found["severity"]) for found in report["findings"]]
     assert seen[0][0] == fault, seen
@@ -365,6 +367,7 @@ ELSEWHERE: dict[str, str] = {
         (
             *("proxy-idle-timeout", "proxy-path-rewrite", "proxy-double-cors"),
             *("proxy-access-gate", "proxy-url-too-long", "proxy-http-only-front"),
+            "signal-goes-silent",
         ),
         _FRONT,
     ),
