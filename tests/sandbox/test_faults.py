@@ -367,7 +367,6 @@ ELSEWHERE: dict[str, str] = {
         (
             *("proxy-idle-timeout", "proxy-path-rewrite", "proxy-double-cors"),
             *("proxy-access-gate", "proxy-url-too-long", "proxy-http-only-front"),
-            "signal-goes-silent",
         ),
         _FRONT,
     ),
@@ -375,7 +374,7 @@ ELSEWHERE: dict[str, str] = {
         (
             *("token-auth-header", "token-prefetched-short-ttl", "signal-400-hidden"),
             *("signal-5xx-bus", "server-no-nodes", "server-restart-drain"),
-            "server-multi-node-routing",
+            *("server-multi-node-routing", "signal-goes-silent"),
         ),
         _BESIDE,
     ),
