@@ -29,6 +29,7 @@ COMMANDS = {
     "ws-probe": ("ws-probe",),
     "ice": ("ice",),
     "rehearse": ("rehearse", "--signal-only", *BOOKING),
+    "rooms list": ("rooms", "list"),
 }
 
 
@@ -86,6 +87,7 @@ STEPS = {
     "API": (api, "list_rooms", "api.key", ("diagnose",)),
     "media": (MediaProbe, "__call__", "media.direct", ("diagnose", "ice")),
     "DNS": (network, "resolve", "net.dns", ("diagnose", "ws-probe", "ice")),
+    "the rooms": (api, "list_rooms", "api.key", ("rooms list",)),
     "a step of a rehearsal": (signal, "join", "rehearsal.signalling", ("rehearse",)),
 }
 

@@ -43,12 +43,17 @@ def show(
             streams.result_text(plain.render(report))
         case _:
             for_machines(report, streams, options.format, begun=begun)
-    if report.summary.exit_code is ExitCode.INTERNAL:
-        told = dict.fromkeys(c.summary for c in report.checks if c.status is Status.ERROR)
-        streams.note(line(words) for words in told)
-        words = "This is our fault. Please report it with the command that you ran."
-        streams.note([line(words)])
+    own_up(report, streams)
     return report.summary.exit_code
+
+
+def own_up(report: Report, streams: Streams) -> None:
+    """Say what of ours broke, where something did."""
+    if report.summary.exit_code is not ExitCode.INTERNAL:
+        return
+    told = dict.fromkeys(c.summary for c in report.checks if c.status is Status.ERROR)
+    asked = "This is our fault. Please report it with the command that you ran."
+    streams.note(line(words) for words in (*told, asked))
 
 
 def for_machines(

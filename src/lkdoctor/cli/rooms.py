@@ -17,7 +17,7 @@ from lkdoctor.cli.options import (
     TargetOptions,
     command,
 )
-from lkdoctor.cli.output import for_machines, repeatable, save
+from lkdoctor.cli.output import for_machines, own_up, repeatable, save
 from lkdoctor.cli.progress import Progress
 from lkdoctor.cli.streams import Streams
 from lkdoctor.clock import Clock, SystemClock
@@ -383,6 +383,7 @@ def _refused(
             streams.result(_why(repeatable(report, network, output), streams.canvas))
         case _:
             for_machines(report, streams, output.format)
+    own_up(report, streams)
     return code
 
 
@@ -391,6 +392,8 @@ def _why(report: Report, canvas: Canvas) -> Iterator[Line]:
     code = report.summary.exit_code
     reached = code is ExitCode.PROBLEM
     word = Span("PROBLEMS", Style.FAIL) if reached else Span("NOT REACHED", Style.UNKNOWN)
+    if code is ExitCode.INTERNAL:
+        word = Span("BROKEN IN LKDOCTOR", Style.ERROR)
     if canvas.accessible:
         yield line(f"Result: {word.text.lower()}. {url}. Exit code {int(code)}.")
     if not report.findings:

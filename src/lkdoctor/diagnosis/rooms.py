@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from lkdoctor.clock import Clock
 from lkdoctor.config.target import KeyPair
-from lkdoctor.diagnosis.fold import Skip, fold
+from lkdoctor.diagnosis.fold import Skip, fold, own_fault
 from lkdoctor.diagnosis.signing import sign
+from lkdoctor.errors import exhausted, leaf
 from lkdoctor.facts.api import (
     ApiFact,
     ForeignAnswer,
@@ -193,7 +194,17 @@ class Visit:
             asking = group.create_task(api.list_rooms(self.way, None, self.deadline))
         return looking.result(), asking.result()
 
-    async def report(self, command: str, fact: ApiFact | None) -> Report:
+    async def broke(self, command: str, problem: Exception) -> Report:
+        """The verdict where asking the API broke lkdoctor itself: what is known of the way there.
+
+        Raises:
+            Exception: the same, where this machine has run out of something.
+        """
+        if exhausted(leaf(problem)) is not None:
+            raise problem
+        return await self.report(command, None, own_fault("question to the server API", problem))
+
+    async def report(self, command: str, fact: ApiFact | None, broken: str = "") -> Report:
         """The verdict on what was answered; asks more where the API did not answer as it should."""
         case = self.case
         facts = case.facts._replace(api=fact, env=None)
@@ -222,6 +233,7 @@ class Visit:
             target=case.info(),
             layers=layers,
             skipped=_LEFT_OUT,
+            broken={"api.key": broken} if broken else None,
         )
         return with_code(report, exit_code(fact, report))
 
@@ -284,7 +296,11 @@ async def listing(case: "Case", how: "How", clock: Clock, names: tuple[str, ...]
     async with visit(case, how, clock) as server:
         if not server.ready:
             return await server.report("rooms list", None)
-        return await server.report("rooms list", ApiFact(rooms=await server.rooms(names)))
+        try:
+            answer = await server.rooms(names)
+        except Exception as problem:  # noqa: BLE001 - the report says so
+            return await server.broke("rooms list", problem)
+        return await server.report("rooms list", ApiFact(rooms=answer))
 
 
 class Shown(NamedTuple):
@@ -302,13 +318,14 @@ async def showing(case: "Case", how: "How", clock: Clock, name: str) -> Shown:
     async with visit(case, how, clock) as server:
         if not server.ready:
             return Shown(await server.report("rooms show", None), None)
-        view = await server.view(name)
-        answer = view.rooms
         others: tuple[str, ...] = ()
-        if view.absent:
-            answer = await server.rooms()
-            if isinstance(answer, RoomsListed):
-                others = tuple(room.name for room in answer.rooms)
+        try:
+            view = await server.view(name)
+            answer = await server.rooms() if view.absent else view.rooms
+        except Exception as problem:  # noqa: BLE001 - the report says so
+            return Shown(await server.broke("rooms show", problem), None)
+        if view.absent and isinstance(answer, RoomsListed):
+            others = tuple(room.name for room in answer.rooms)
         fact = ApiFact(rooms=answer, participants=view.people, room_asked=safe(name, 512))
         if isinstance(answer, TwirpError) and view.participants:
             # A participant's own roomAdmin token: it shows who is there, which is what was asked.
