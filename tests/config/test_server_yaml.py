@@ -78,6 +78,7 @@ def test_an_alias_is_what_it_stands_for() -> None:
         ("a: [1\nb: 2", None, None, None),
         ("a: \x00", "holds a character that YAML does not allow", 1, 4),
         ("a:\n  - \x01", "holds a character that YAML does not allow", 2, 5),
+        ("a: é\n- \udcff", "holds a character that YAML does not allow", 2, 3),
         ("[" * (MAX_DEPTH + 1), f"more than {MAX_DEPTH} levels deep", 1, MAX_DEPTH + 1),
         ("[" * 100_000, None, 1, None),
     ],

@@ -77,10 +77,15 @@ def read(text: str) -> Node | None:
         line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
         raise YamlError(error.problem or "not YAML", line, column) from None
     except yaml.reader.ReaderError as error:
-        before = text[: error.position] if isinstance(error.position, int) else ""
-        column = len(before) - (before.rfind("\n") + 1) + 1
-        problem = "holds a character that YAML does not allow"
-        raise YamlError(problem, before.count("\n") + 1, column) from None
+        raise _unreadable(text, error.position if isinstance(error.position, int) else 0) from None
+    except UnicodeEncodeError as error:  # a byte of the environment that is not UTF-8
+        raise _unreadable(text, error.start) from None
+
+
+def _unreadable(text: str, position: int) -> YamlError:
+    before = text[:position]
+    column = len(before) - (before.rfind("\n") + 1) + 1
+    return YamlError("holds a character that YAML does not allow", before.count("\n") + 1, column)
 
 
 def _built(events: Iterator[Any]) -> Node | None:
