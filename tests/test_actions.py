@@ -19,18 +19,22 @@ from lkdoctor.actions import (
     ThrowAwayRoom,
     attempt,
     end_room,
-    remove_if_empty,
+    fleeting,
     remove_own,
+    take_out,
 )
 from lkdoctor.facts.server import HttpAnswer, NoAnswer, Silence
 from lkdoctor.facts.signal import (
     CleanUp,
+    Joined,
     Upgrade,
     Upgraded,
     UpgradeRefused,
     UpgradeUnanswered,
 )
 from lkdoctor.redact import Secret
+from lkdoctor.rules.examples import healthy
+from lkdoctor.tokens.proof import Proof
 from lkdoctor.wire import http
 
 TOKEN = Secret("made-up-token-of-these-tests")
@@ -60,7 +64,7 @@ class Server:
 
 
 def room(server: Server, grace: float = 5.0) -> ThrowAwayRoom:
-    return ThrowAwayRoom("lkdoctor-1", address(7880), TOKEN, server.ask, grace=grace)
+    return ThrowAwayRoom("lkdoctor-1", address(7880), lambda: TOKEN, server.ask, grace=grace)
 
 
 def refused(status: int) -> UpgradeRefused:
@@ -71,7 +75,56 @@ def unanswered(problem: Silence) -> UpgradeUnanswered:
     return UpgradeUnanswered(NoAnswer(problem, "", 0.0))
 
 
-REMOVED = CleanUp("lkdoctor-1", removed=True)
+def joined(empty_timeout_s: int = 300, departure_timeout_s: int = 20) -> Joined:
+    """The JoinResponse of a room that lasts so long."""
+    signal = healthy().signal
+    assert signal is not None
+    assert isinstance(signal.first, Joined)
+    return signal.first._replace(
+        empty_timeout_s=empty_timeout_s, departure_timeout_s=departure_timeout_s
+    )
+
+
+OLD = Proof(room_config=False)
+"""Of a server that holds the secret and knows no ``roomConfig``."""
+NEW = Proof(room_config=True)
+
+ROOM = "lkdoctor-1"
+REMOVED = CleanUp(ROOM, removed=True)
+LEFT = CleanUp(ROOM, removed=False, detail="no token that can delete rooms was sent")
+
+
+@pytest.mark.parametrize(
+    ("first", "proof", "clean_up"),
+    [
+        pytest.param(joined(1, 1), NEW, CleanUp(ROOM, False, lasts_s=1), id="it ends by itself"),
+        pytest.param(
+            joined(1, 1), None, CleanUp(ROOM, False, lasts_s=1), id="so says one who proves nothing"
+        ),
+        pytest.param(None, NEW, CleanUp(ROOM, False, lasts_s=1), id="proven before it was joined"),
+        pytest.param(joined(), None, LEFT._replace(lasts_s=20), id="old, and nothing is proven"),
+        pytest.param(
+            joined(), NEW, LEFT._replace(lasts_s=20), id="a host between that changes the times"
+        ),
+        pytest.param(joined(300, 0), None, LEFT._replace(lasts_s=300), id="one time for both"),
+        pytest.param(joined(0, 0), None, LEFT._replace(known=False), id="no time"),
+        pytest.param(None, None, LEFT._replace(known=False), id="no first message"),
+    ],
+)
+async def test_no_token_that_can_delete_is_sent_where_the_room_ends_or_nothing_is_proven(
+    first: Joined | None, proof: Proof | None, clean_up: CleanUp
+) -> None:
+    server = Server(DONE)
+    async with room(server) as made:
+        made.joining()
+        if proof is not None:
+            made.proven(proof)
+        made.joined(Upgraded(0.0), first)
+    assert (made.clean_up, server.asked) == (clean_up, [])
+
+
+def lasting(detail: str) -> CleanUp:
+    return CleanUp(ROOM, removed=False, detail=detail, lasts_s=300)
 
 
 @pytest.mark.parametrize(
@@ -82,8 +135,6 @@ REMOVED = CleanUp("lkdoctor-1", removed=True)
             Upgraded(0.0), [GONE], 1, REMOVED._replace(detail="it was gone already"), id="gone"
         ),
         pytest.param(refused(500), [DONE], 1, REMOVED, id="refused when the room was made"),
-        pytest.param(refused(401), [DONE], 0, None, id="refused before a room was made"),
-        pytest.param(unanswered(Silence.NOT_CONNECTED), [DONE], 0, None, id="never asked"),
         pytest.param(
             unanswered(Silence.CLOSED), [GONE, DONE], 2, REMOVED, id="the join was still on its way"
         ),
@@ -98,118 +149,140 @@ REMOVED = CleanUp("lkdoctor-1", removed=True)
             Upgraded(0.0),
             [said(401, {"code": "unauthenticated", "msg": "permissions denied"})],
             1,
-            CleanUp("lkdoctor-1", removed=False, detail="unauthenticated: permissions denied"),
+            lasting("unauthenticated: permissions denied"),
             id="not allowed",
         ),
         pytest.param(
             Upgraded(0.0),
             [said(502, "bad", "text/html")],
             1,
-            CleanUp("lkdoctor-1", removed=False, detail='HTTP 502: "bad"'),
+            lasting('HTTP 502: "bad"'),
             id="a proxy's page",
         ),
         pytest.param(
             Upgraded(0.0),
             [NoAnswer(Silence.RESET, "not a byte", 0.0)],
             1,
-            CleanUp("lkdoctor-1", removed=False, detail="reset: not a byte"),
+            lasting("reset: not a byte"),
             id="no answer",
         ),
     ],
 )
-async def test_a_room_that_a_probe_made(
-    upgrade: Upgrade, answers: list[Said], asked: int, clean_up: CleanUp | None
+async def test_an_old_server_that_has_proven_itself_is_asked_to_delete_the_room(
+    upgrade: Upgrade, answers: list[Said], asked: int, clean_up: CleanUp
 ) -> None:
     server = Server(*answers)
     async with room(server) as made:
         made.joining()
-        made.joined(upgrade)
+        made.proven(OLD)
+        made.joined(upgrade, joined(300, 0))
     assert (made.clean_up, len(server.asked)) == (clean_up, asked)
 
 
-DENIED = said(401, {"code": "unauthenticated", "msg": "permissions denied"})
-
-
-@pytest.mark.parametrize(
-    ("answer", "asked"),
-    [
-        pytest.param(DONE, 2, id="made"),
-        pytest.param(DENIED, 1, id="refused"),
-        pytest.param(said(404, "page", "text/html"), 1, id="not passed on"),
-        pytest.param(said(502, "bad", "text/html"), 2, id="a gateway that may have passed it on"),
-        pytest.param(NoAnswer(Silence.TIMEOUT, "", 0.0), 2, id="no answer"),
-    ],
-)
-async def test_a_room_that_was_asked_for_is_removed_where_it_may_be_there(
-    answer: Said, asked: int
-) -> None:
-    server = Server(answer, DONE)
+@pytest.mark.parametrize("upgrade", [refused(401), unanswered(Silence.NOT_CONNECTED)])
+async def test_where_no_room_was_made_nothing_is_said_of_one(upgrade: Upgrade) -> None:
+    server = Server(DONE)
     async with room(server) as made:
-        await made.create()
-    assert len(server.asked) == asked
-    assert made.clean_up == (REMOVED if asked == 2 else None)
-
-
-async def test_a_room_that_was_refused_and_then_joined_is_removed() -> None:
-    server = Server(DENIED, DONE)
-    async with room(server) as made:
-        await made.create()
         made.joining()
-        made.joined(Upgraded(0.0))
-    assert made.clean_up == REMOVED
+        made.joined(upgrade)
+    assert (made.clean_up, server.asked) == (None, [])
 
 
 @pytest.mark.parametrize("later", [refused(401), unanswered(Silence.NOT_CONNECTED)])
-async def test_a_room_that_was_made_is_removed_whatever_a_later_join_was_answered(
+async def test_a_room_that_was_made_goes_whatever_a_later_join_was_answered(
     later: Upgrade,
 ) -> None:
     server = Server(DONE)
     async with room(server) as made:
         for upgrade in (Upgraded(0.0), later):
             made.joining()
+            made.proven(OLD)
             made.joined(upgrade)
     assert made.clean_up == REMOVED
 
 
-EMPTY = said(200, {"participants": []})
+# ------------------------------------------------------------------ made before it is joined
+
+DENIED = said(401, {"code": "unauthenticated", "msg": "permissions denied"})
 
 
 @pytest.mark.parametrize(
-    ("answers", "methods", "clean_up"),
+    ("answer", "clean_up"),
     [
-        pytest.param([EMPTY, DONE], ["ListParticipants", "DeleteRoom"], REMOVED, id="empty"),
+        pytest.param(DONE, CleanUp(ROOM, False, lasts_s=10), id="made"),
+        pytest.param(DENIED, None, id="refused"),
+        pytest.param(said(404, "page", "text/html"), None, id="not passed on"),
         pytest.param(
-            [EMPTY, GONE],
-            ["ListParticipants", "DeleteRoom"],
-            REMOVED._replace(detail="it was gone already"),
-            id="gone",
+            said(502, "bad", "text/html"),
+            LEFT._replace(known=False),
+            id="a gateway that may have passed it on",
         ),
         pytest.param(
-            [said(200, {"participants": [{"identity": "somebody"}]})],
-            ["ListParticipants"],
-            None,
-            id="somebody is in it",
-        ),
-        pytest.param(
-            [said(401, {"code": "unauthenticated", "msg": "permissions denied"})],
-            ["ListParticipants"],
-            CleanUp("lkdoctor-1", removed=False, detail="unauthenticated: permissions denied"),
-            id="nobody may say",
-        ),
-        pytest.param(
-            [EMPTY, NoAnswer(Silence.RESET, "not a byte", 0.0)],
-            ["ListParticipants", "DeleteRoom"],
-            CleanUp("lkdoctor-1", removed=False, detail="reset: not a byte"),
-            id="no answer",
+            NoAnswer(Silence.TIMEOUT, "", 0.0), LEFT._replace(known=False), id="no answer"
         ),
     ],
 )
-async def test_a_room_is_removed_only_while_nobody_is_in_it(
-    answers: list[Said], methods: list[str], clean_up: CleanUp | None
+async def test_a_room_that_was_asked_for_ends_where_nobody_joins_it(
+    answer: Said, clean_up: CleanUp | None
 ) -> None:
-    server = Server(*answers)
-    assert await remove_if_empty("lkdoctor-1", address(7880), TOKEN, server.ask) == clean_up
-    assert [request.split(b" ")[1].decode().split("/")[-1] for request in server.asked] == methods
+    server = Server(answer)
+    async with room(server) as made:
+        await made.create()
+    (request,) = server.asked
+    assert request.startswith(b"POST /twirp/livekit.RoomService/CreateRoom HTTP/1.1\r\n")
+    assert json.loads(request.partition(b"\r\n\r\n")[2]) == {
+        "name": ROOM,
+        "empty_timeout": 10,
+        "departure_timeout": 1,
+        "agents": [{"agent_name": "lkdoctor-nobody-1"}],
+    }
+    assert made.clean_up == clean_up
+
+
+async def test_a_room_that_was_refused_and_then_joined_is_accounted_for() -> None:
+    server = Server(DENIED)
+    async with room(server) as made:
+        await made.create()
+        made.joining()
+        made.joined(Upgraded(0.0), joined(1, 1))
+    assert made.clean_up == CleanUp(ROOM, removed=False, lasts_s=1)
+
+
+def test_what_every_token_asks_of_the_room_that_it_makes() -> None:
+    assert fleeting("lkdoctor-5f2c") == {
+        "agents": [{"agentName": "lkdoctor-nobody-5f2c"}],
+        "emptyTimeout": 1,
+        "departureTimeout": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("people", "removed"),
+    [
+        pytest.param(
+            ["lkdoctor-ada", "lkdoctor-carl"], ["lkdoctor-ada", "lkdoctor-carl"], id="both"
+        ),
+        pytest.param(["lkdoctor-carl", "egress"], ["lkdoctor-carl"], id="one, and somebody else"),
+        pytest.param([], [], id="nobody"),
+    ],
+)
+async def test_only_who_is_still_in_a_copy_is_taken_out(
+    people: list[str], removed: list[str]
+) -> None:
+    listed = said(200, {"participants": [{"identity": one} for one in people]})
+    server = Server(listed, DONE)
+    ours = ["lkdoctor-ada", "lkdoctor-carl"]
+    await take_out(ours, ROOM, address(7880), TOKEN, server.ask)
+    asked = [request.partition(b"\r\n\r\n")[2] for request in server.asked[1:]]
+    assert [json.loads(one) for one in asked] == [
+        {"room": ROOM, "identity": identity} for identity in removed
+    ]
+
+
+async def test_nobody_is_taken_out_where_nobody_says_who_is_there() -> None:
+    server = Server(DENIED)
+    await take_out(["lkdoctor-ada"], ROOM, address(7880), TOKEN, server.ask)
+    assert len(server.asked) == 1
 
 
 def people(**sids: str) -> Said:
@@ -298,6 +371,8 @@ async def test_what_is_asked() -> None:
     server = Server(DONE)
     async with room(server) as made:
         made.joining()
+        made.proven(OLD)
+        made.joined(Upgraded(0.0))
     (request,) = server.asked
     assert request.startswith(b"POST /twirp/livekit.RoomService/DeleteRoom HTTP/1.1\r\n")
     assert b"\r\nAuthorization: Bearer made-up-token-of-these-tests\r\n" in request
@@ -317,6 +392,7 @@ async def test_a_room_is_removed_when_the_probe_fails() -> None:
     with pytest.raises(LookupError):
         async with made:
             made.joining()
+            made.proven(OLD)
             raise LookupError
     assert made.clean_up == REMOVED
 
@@ -332,11 +408,12 @@ async def test_a_removal_that_is_interrupted_is_done_once_more() -> None:
             await asyncio.Event().wait()
         return DONE
 
-    made = ThrowAwayRoom("lkdoctor-1", address(7880), TOKEN, ask)
+    made = ThrowAwayRoom(ROOM, address(7880), lambda: TOKEN, ask)
 
     async def probe() -> None:
         async with made:
             made.joining()
+            made.proven(OLD)
 
     async with asyncio.TaskGroup() as group:
         task = group.create_task(probe())
@@ -346,18 +423,17 @@ async def test_a_removal_that_is_interrupted_is_done_once_more() -> None:
     assert (made.clean_up, len(answers)) == (REMOVED, 2)
 
 
-@pytest.mark.parametrize("upgrade", [Upgraded(0.0), unanswered(Silence.TIMEOUT)])
-async def test_a_removal_without_an_answer_ends(upgrade: Upgrade) -> None:
+async def test_a_removal_without_an_answer_ends() -> None:
     async def ask(_: bytes) -> Said:
         await asyncio.Event().wait()
         return DONE
 
-    made = ThrowAwayRoom("lkdoctor-1", address(7880), TOKEN, ask, grace=0.05)
+    made = ThrowAwayRoom(ROOM, address(7880), lambda: TOKEN, ask, grace=0.05)
     async with made:
         made.joining()
-        made.joined(upgrade)
-    detail = "no answer in the time given"
-    assert made.clean_up == CleanUp("lkdoctor-1", removed=False, detail=detail)
+        made.proven(OLD)
+        made.joined(Upgraded(0.0), joined(300, 0))
+    assert made.clean_up == lasting("no answer in the time given")
 
 
 def token(server: RunningServer, **video: object) -> Secret:

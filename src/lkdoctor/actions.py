@@ -1,13 +1,14 @@
 """The only code that changes anything on a server; whoever reviews for harm reads this file.
 
-Rooms are removed: `ThrowAwayRoom` removes the one that a probe or a rehearsal has made, `end_room`
-those that the user named. A rehearsal's participants do to each other what a role may or may not
-(`attempt`), and nobody else; `remove_own` takes them out of the user's own room.
+Rooms are removed: `ThrowAwayRoom` sees to it that the one goes that a probe or a rehearsal has made,
+`end_room` ends those that the user named. A rehearsal's participants do to each other what a role may or may not
+(`attempt`), and nobody else; `remove_own` takes them out of the user's own room, `take_out` out of a
+throw-away one.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
@@ -19,9 +20,18 @@ from lkdoctor.facts.api import (
     TwirpError,
 )
 from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer, Silence
-from lkdoctor.facts.signal import CleanUp, Upgrade, Upgraded, UpgradeRefused, UpgradeUnanswered
+from lkdoctor.facts.signal import (
+    CleanUp,
+    FirstMessage,
+    Joined,
+    Upgrade,
+    Upgraded,
+    UpgradeRefused,
+    UpgradeUnanswered,
+)
 from lkdoctor.facts.url import ParsedUrl
 from lkdoctor.redact import Secret, safe
+from lkdoctor.tokens.proof import Proof
 from lkdoctor.wire import http, twirp
 from lkdoctor.wire.proxy import Proxy
 from lkdoctor.wire.url import http_url
@@ -37,11 +47,11 @@ Ask = Callable[[bytes], Awaitable[http.Answer | NoAnswer]]
 GRACE: Final = 3.0
 """Seconds that a removal may take, on top of whatever deadline or Ctrl-C ended the probe."""
 
-SILENT_GRACE: Final = 1.0
-"""The same where the server did not answer the join either."""
+FLEETING_S: Final = 1
+"""Seconds that a room of ours outlives whoever left it last."""
 
-UNUSED_SECONDS: Final = 60
-"""After which the server itself removes a room that we made and nobody is in."""
+UNUSED_S: Final = 10
+"""Seconds that a room that was made before anybody joined waits for somebody."""
 
 _GONE: Final = "it was gone already"
 
@@ -49,8 +59,30 @@ _PAUSES: Final = (0.2, 0.5)
 """Seconds between looks for a room that was asked for and not confirmed."""
 
 
+def fleeting(room: str) -> Mapping[str, object]:
+    """The ``roomConfig`` of every token that may make a room of ours.
+
+    The server ends the room by itself, whatever becomes of us, and no agent is started for it: a
+    worker without a name gets a job for every new room, unless agents are asked for by name
+    (livekit-server, pkg/rtc/room.go). This name is nobody's. Servers before 1.8 know none of it.
+    """
+    return {
+        "agents": [{"agentName": _nobody(room)}],
+        "emptyTimeout": FLEETING_S,
+        "departureTimeout": FLEETING_S,
+    }
+
+
+def _nobody(room: str) -> str:
+    return f"lkdoctor-nobody-{room.removeprefix('lkdoctor-')}"
+
+
 class ThrowAwayRoom:
-    """A room that a probe may make and that is gone when the block ends, however it ends.
+    """A room that a probe may make, and what becomes of it when the block ends, however it ends.
+
+    The server ends it by itself (`fleeting`). One that does not know that is asked to delete it,
+    but only if it has proven that it holds our secret: whoever has a token that deletes this room
+    can delete any with it.
 
     The removal is our own DeleteRoom, not livekit-api's: that one would take longer to load
     than to run, at the moment when somebody has pressed Ctrl-C and waits.
@@ -58,36 +90,51 @@ class ThrowAwayRoom:
     Args:
         name: a name that nobody else can have; it is deleted without asking.
         url: of the server.
-        token: with the grant ``roomCreate``, which deleting takes too.
+        powerful: signs a token with the grant ``roomCreate``, which making and deleting take;
+            called only when it is about to be sent.
         ask: sends a request.
         grace: seconds that the removal may take.
     """
 
     def __init__(
-        self, name: str, url: ParsedUrl, token: Secret, ask: Ask, *, grace: float = GRACE
+        self,
+        name: str,
+        url: ParsedUrl,
+        powerful: Callable[[], Secret],
+        ask: Ask,
+        *,
+        grace: float = GRACE,
     ) -> None:
         self.name = name
         self.clean_up: CleanUp | None = None
         """Set when the block ends; None where nothing was sent that could have made the room."""
-        self._create = twirp.call(
-            url, "CreateRoom", {"name": name, "empty_timeout": UNUSED_SECONDS}, token
-        )
-        self._delete = twirp.call(url, "DeleteRoom", {"room": name}, token)
-        self._ask = ask
-        self._grace = grace
+        self._url, self._powerful, self._ask, self._grace = url, powerful, ask, grace
         self._expected = False
         self._made = False
         self._asked = 0
         """Joins that were asked for and have not been answered."""
+        self._lasts_s: int | None = None
+        """How long it outlives whoever is in it, as the server says."""
+        self._proof: Proof | None = None
 
     async def create(self) -> TwirpError | ForeignAnswer | None:
-        """Make the room, as an app does whose server makes none by itself; why not, if so."""
+        """Make the room, as an app does whose server makes none by itself; why not, if so.
+
+        The token goes to a server that has proven nothing yet: only where the user said so.
+        """
         self._expected = True
-        problem = await _done(self._ask, self._create)
-        self._made = problem is None
-        if isinstance(problem, TwirpError) or (
-            isinstance(problem, ForeignAnswer) and _is_refusal(problem.exchange)
-        ):
+        arguments = {
+            "name": self.name,
+            "empty_timeout": UNUSED_S,
+            "departure_timeout": FLEETING_S,
+            "agents": [{"agent_name": _nobody(self.name)}],
+        }
+        problem = await _done(
+            self._ask, twirp.call(self._url, "CreateRoom", arguments, self._powerful())
+        )
+        if problem is None:
+            self._made, self._lasts_s = True, UNUSED_S
+        elif isinstance(problem, TwirpError) or _is_refusal(problem.exchange):
             self._expected = False
         return problem
 
@@ -96,8 +143,16 @@ class ThrowAwayRoom:
         self._expected = True
         self._asked += 1
 
-    def joined(self, upgrade: Upgrade) -> None:
-        """What the join was answered, which says how sure the room's existence is."""
+    def proven(self, proof: Proof) -> None:
+        """The server holds our secret; said at once, as an interruption may come before `joined`."""
+        self._proof = proof
+        if proof.room_config and self._lasts_s is None:
+            self._lasts_s = FLEETING_S
+
+    def joined(self, upgrade: Upgrade, first: FirstMessage | None = None) -> None:
+        """What the join was answered: how sure it is that there is a room, and how long it lasts."""
+        if isinstance(first, Joined):
+            self._lasts_s = first.departure_timeout_s or first.empty_timeout_s or None
         match upgrade:
             case Upgraded():
                 self._made = self._expected = True
@@ -109,9 +164,6 @@ class ThrowAwayRoom:
                 answer=NoAnswer(problem=Silence.NOT_CONNECTED | Silence.OWN_LIMIT)
             ):
                 self._not_made()
-            case UpgradeUnanswered(answer=NoAnswer(problem=Silence.TIMEOUT)):
-                # Nobody has answered anything; a dead host must not cost two deadlines.
-                self._grace = min(self._grace, SILENT_GRACE)
             case _:
                 pass
 
@@ -122,28 +174,31 @@ class ThrowAwayRoom:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, ended_by: type[BaseException] | None, *_: object) -> None:
+    async def __aexit__(self, *_: object) -> None:
         if not self._expected:
             return
-        if ended_by is not None and self._asked:
-            # Whoever pressed Ctrl-C waits no longer for a server that has not answered yet.
-            self._grace = min(self._grace, SILENT_GRACE)
-        try:
-            await self._remove()
-        except asyncio.CancelledError:
-            # Interrupted at the worst moment: whether it is gone is not known, so once more.
-            await self._remove()
-            raise
+        self._left("")
+        if self.clean_up is not None and self.clean_up.goes:
+            return
+        self._left(_NOT_ASKED)
+        if self._proof is not None and not self._proof.room_config:
+            try:
+                await self._remove()
+            except asyncio.CancelledError:
+                # Interrupted at the worst moment: whether it is gone is not known, so once more.
+                await self._remove()
+                raise
 
     async def _remove(self) -> None:
-        self.clean_up = CleanUp(self.name, removed=False, detail="no answer in the time given")
+        self._left("no answer in the time given")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._grace):
                 await self._delete_until_sure()
 
     async def _delete_until_sure(self) -> None:
+        delete = twirp.call(self._url, "DeleteRoom", {"room": self.name}, self._powerful())
         for pause in (*_PAUSES, 0.0):
-            problem = await _done(self._ask, self._delete)
+            problem = await _done(self._ask, delete)
             if problem is None:
                 self.clean_up = CleanUp(self.name, removed=True)
                 if self._asked > 1:
@@ -152,7 +207,7 @@ class ThrowAwayRoom:
                     await asyncio.sleep(pause)
                     continue
             elif not isinstance(problem, TwirpError) or problem.code != "not_found":
-                self.clean_up = CleanUp(self.name, removed=False, detail=twirp.why(problem))
+                self._left(twirp.why(problem))
             elif self._asked:
                 # The join may still be on its way: look again before believing it.
                 self.clean_up = CleanUp(self.name, removed=True, detail="it was never made")
@@ -161,6 +216,15 @@ class ThrowAwayRoom:
             else:
                 self.clean_up = CleanUp(self.name, removed=True, detail=_GONE)
             return
+
+    def _left(self, why: str) -> None:
+        known = self._lasts_s is not None
+        self.clean_up = CleanUp(
+            self.name, removed=False, detail=why, lasts_s=self._lasts_s, known=known
+        )
+
+
+_NOT_ASKED: Final = "no token that can delete rooms was sent"
 
 
 async def _done(ask: Ask, request: bytes) -> TwirpError | ForeignAnswer | None:
@@ -260,29 +324,6 @@ def _basic(proxy: Proxy | None) -> "BasicAuth | None":
         return None
     user, _, password = proxy.credentials.reveal().partition(":")
     return BasicAuth(user, password, "utf-8")
-
-
-async def remove_if_empty(room: str, url: ParsedUrl, token: Secret, ask: Ask) -> CleanUp | None:
-    """Remove a room that a join of ours has made; none where somebody is in it, whose it is now.
-
-    Args:
-        room: its name; the caller has seen that it was not there before.
-        url: of the server.
-        token: with ``roomAdmin`` of the room, and ``roomCreate``.
-        ask: sends a request.
-    """
-    shown = safe(room, 512)
-    people = await _people(ask, room, url, token)
-    if not isinstance(people, ParticipantsListed):
-        return CleanUp(shown, removed=False, detail=twirp.why(people))
-    if people.participants:
-        return None
-    problem = await _done(ask, twirp.call(url, "DeleteRoom", {"room": room}, token))
-    if isinstance(problem, TwirpError) and problem.code == "not_found":
-        return CleanUp(shown, removed=True, detail=_GONE)
-    if problem is None:
-        return CleanUp(shown, removed=True)
-    return CleanUp(shown, removed=False, detail=twirp.why(problem))
 
 
 # ------------------------------------------------------------------ a rehearsal
@@ -404,3 +445,27 @@ async def remove_own(
         arguments = {"room": room, "identity": identity}
         await ask(twirp.call(url, "RemoveParticipant", arguments, token))
         removed.add(identity)
+
+
+async def take_out(
+    identities: Iterable[str], room: str, url: ParsedUrl, token: Secret, ask: Ask
+) -> None:
+    """Take the rehearsal's participants out of a throw-away room, so that it ends.
+
+    Somebody whose media is up and who says no more is kept for about twenty seconds. Where this
+    fails, the server ends both by itself after that.
+
+    Args:
+        identities: of our participants, exact.
+        room: its name, which is nobody else's.
+        url: of the server.
+        token: with ``roomAdmin`` of the room, and so of no other.
+        ask: sends a request.
+    """
+    people = await _people(ask, room, url, token)
+    if isinstance(people, ParticipantsListed):
+        present = {one.identity for one in people.participants}
+        for identity in identities:
+            if safe(identity, 512) in present:
+                arguments = {"room": room, "identity": identity}
+                await ask(twirp.call(url, "RemoveParticipant", arguments, token))

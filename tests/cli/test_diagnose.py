@@ -14,8 +14,17 @@ WILL_DO = [
     "asks for a WebSocket upgrade without a token, which LiveKit refuses",
     "where nothing is LiveKit's, looks for it under other paths of this host, without credentials",
     (
-        "joins a room of its own (lkdoctor-…) as lkdoctor-probe-… for less than a minute, leaves, "
-        "and deletes that room"
+        "joins a room of its own (lkdoctor-…) as lkdoctor-probe-… for less than a minute, and "
+        "leaves; its token asks the server to end that room a second later, and to start no agent"
+    ),
+    (
+        "a server before 1.8 knows neither: it may start an agent that has no name, and is asked "
+        "to delete the room only where it has shown that it holds the secret; else the room stays "
+        "for its own time, five minutes if nothing else is set"
+    ),
+    (
+        "the app's backend gets webhooks of that room: room_started, participant_joined or "
+        "participant_connection_aborted, participant_left, room_finished"
     ),
     "changes nothing else, and ends no room of yours",
 ]
@@ -33,6 +42,46 @@ def test_a_dry_run_speaks_every_form(command: str, form: str, shell: Shell) -> N
         assert (done.code, json.loads(done.out)) == (0, plan)
     else:
         assert (done.code, done.out.splitlines()) == (0, does)
+
+
+@pytest.mark.parametrize("command", ["diagnose", "ws-probe"])
+def test_a_dry_run_says_when_nobody_joins(command: str, shell: Shell) -> None:
+    done = shell(command, "--url", URL, "--dry-run", "--no-join")
+    alone = [s for s in WILL_DO if not s.startswith(("joins", "a server before", "the app's"))]
+    if command == "diagnose":
+        alone.insert(-1, "asks the server API for the list of rooms")
+    assert (done.code, done.out.splitlines()) == (0, alone)
+
+
+@pytest.mark.parametrize("command", ["diagnose", "ws-probe", "ice"])
+def test_a_dry_run_says_what_making_the_room_sends(command: str, shell: Shell) -> None:
+    done = shell(command, "--url", URL, "--dry-run", "--create-room")
+    assert (done.code, done.out.count("token that may create and delete rooms")) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        pytest.param(
+            ("--no-join", "--join", "--token-file", "t"),
+            "--join and --no-join exclude each other",
+            id="joins and does not",
+        ),
+        pytest.param(("--create-room", "--no-join"), "it joins none here", id="a room for nobody"),
+        pytest.param(
+            ("--create-room", "--join", "--token-file", "t"),
+            "it joins none here",
+            id="a room beside the token's",
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", ["diagnose", "ws-probe"])
+def test_who_joins_is_said_once(
+    command: str, options: tuple[str, ...], said: str, shell: Shell
+) -> None:
+    (shell.folder / "t").write_text("made-up")
+    done = shell(command, "--url", URL, "--timeout", "1", *options)
+    assert (done.code, done.out, said in done.err) == (2, "", True)
 
 
 @pytest.mark.parametrize("command", ["diagnose", "ws-probe"])

@@ -68,6 +68,32 @@ def test_a_second_one_ends_it_wherever_it_is() -> None:
             ctrl_c()
 
 
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_each_signal_that_asks_a_process_to_end_is_heard_and_named(name: str) -> None:
+    async def looks() -> str:
+        try:
+            os.kill(os.getpid(), signal.Signals[name])
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            return "partial"
+        return "whole"
+
+    before = signal.getsignal(signal.Signals[name])
+    with Interruption() as interruption:
+        assert interruption.run(looks()) == "partial"
+    assert interruption.by == name
+    assert signal.getsignal(signal.Signals[name]) is before
+
+
+def test_what_nohup_has_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interruption():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_what_was_there_before_is_there_after() -> None:
     def others(number: int, frame: object) -> None:
         del number, frame

@@ -156,6 +156,7 @@ async def test_the_fresh_token_is_as_good_as_the_one_that_was_sent(
         "attributes": {"a": "b"},
         "exp": int(time.time()) + 5000,
         "video": {"roomJoin": True, "room": room, "canPublish": False, "hidden": False},
+        "roomConfig": {"departureTimeout": 1, "agents": [{"agentName": "nobody"}]},
     }
     headers = {"Authorization": f"Bearer {target.signed(claims)}"}
     peer = Peer(await http.ws_connect(target.at("/rtc"), headers=headers))
@@ -176,6 +177,7 @@ async def test_the_fresh_token_is_as_good_as_the_one_that_was_sent(
         "metadata": "m",
         **({} if target.version == "1.5.0" else {"attributes": {"a": "b"}}),
         "video": {"roomJoin": True, "room": room, "canPublish": False},
+        **({} if target.version == "1.5.0" else {"roomConfig": claims["roomConfig"]}),
     }
     lasts = times["exp"] - times["nbf"]
     assert 4900 < lasts <= 5000 if newest else 590 < lasts <= 660

@@ -4,7 +4,7 @@ import pytest
 
 from lkdoctor.config.target import Apart
 from lkdoctor.diagnosis.fold import Skip
-from lkdoctor.diagnosis.plan import STEP_OF, Inputs, Plan, Step, describe, make
+from lkdoctor.diagnosis.plan import STEP_OF, WEBHOOKS, Inputs, Plan, Step, describe, make
 from lkdoctor.errors import UsageError
 from lkdoctor.facts.signal import Whose
 from lkdoctor.facts.url import HostKind, ParsedUrl, UnusableUrl, UrlFact, UrlProblem
@@ -175,6 +175,19 @@ def test_a_given_token_joins_only_on_request() -> None:
     )
 
 
+def test_no_join_leaves_out_all_that_takes_a_session() -> None:
+    made = plan(EVERYTHING._replace(no_join=True))
+    left_out = ("signal.join", "signal.ping", "media.direct", "media.stun", "media.turn")
+    words = Skip(SkipReason.DESELECTED, words="left out: --no-join")
+    assert (made.joins, dict(made.skipped)) == (Whose.NONE, dict.fromkeys(left_out, words))
+
+
+def test_a_room_is_made_only_where_it_is_joined() -> None:
+    """--only leaves the join out; then there is nothing to make a room for."""
+    assert plan(EVERYTHING._replace(create_room=True)).create_room
+    assert not plan(EVERYTHING._replace(create_room=True, only=("net",))).create_room
+
+
 @pytest.mark.parametrize(
     ("inputs", "left_out"),
     [
@@ -277,9 +290,16 @@ def test_a_dry_run_names_every_host_and_every_join() -> None:
         "asks for a WebSocket upgrade without a token, which LiveKit refuses",
         "where nothing is LiveKit's, looks for it under other paths of this host, without credentials",
         (
-            "joins a room of its own (lkdoctor-…) as lkdoctor-probe-… for less than a minute, "
-            "leaves, and deletes that room"
+            "joins a room of its own (lkdoctor-…) as lkdoctor-probe-… for less than a minute, and "
+            "leaves; its token asks the server to end that room a second later, and to start no "
+            "agent"
         ),
+        (
+            "a server before 1.8 knows neither: it may start an agent that has no name, and is "
+            "asked to delete the room only where it has shown that it holds the secret; else the "
+            "room stays for its own time, five minutes if nothing else is set"
+        ),
+        f"the app's backend gets webhooks of that room: {WEBHOOKS}",
         (
             "answers the server's offer without media, and sends connectivity checks to every "
             "address in it, over UDP and TCP"

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import left
 import pytest
 import trustme
 from hosts import INSIDE, SECOND, SERVER, Lan, needs_hosts, two_hosts
@@ -650,20 +651,10 @@ def test_stun_servers_that_nobody_reaches(tmp_path: Path) -> None:
 # ------------------------------------------------------------------ the way of the command
 
 
-def rooms(server: RunningServer, folder: Path) -> list[str]:
-    (folder / "secret").write_text(server.long_secret)
-    listed = lkdoctor(
-        *("rooms", "list", "--url", server.url, "--api-key", server.long_key),
-        *("--api-secret-file", str(folder / "secret"), "-o", "json"),
-        cwd=folder,
-    )
-    return [room["name"] for room in listed.json()["facts"]["api"]["rooms"]["rooms"]]
-
-
 def test_the_room_is_gone_afterwards(tmp_path: Path) -> None:
     with here({}) as server:
         ice(server, tmp_path)
-        assert rooms(server, tmp_path) == []
+        assert left.staying(server) == set()
 
 
 def test_without_deep_media_is_not_looked_at(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 
 import jwt
+import left
 import pytest
 import trustme
 from livekit.protocol import models, rtc
@@ -17,11 +18,11 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from lkdoctor.actions import Ask, ThrowAwayRoom
+from lkdoctor.actions import Ask, ThrowAwayRoom, fleeting
 from lkdoctor.clock import SystemClock
 from lkdoctor.config.target import KeyPair, SecretSetting, Setting
 from lkdoctor.diagnosis.signing import Signer
-from lkdoctor.facts.api import ParticipantsListed, RoomsListed
+from lkdoctor.facts.api import ParticipantsListed
 from lkdoctor.facts.server import HttpAnswer, NoAnswer, Silence
 from lkdoctor.facts.signal import (
     Candidate,
@@ -691,11 +692,14 @@ async def test_a_silent_server_costs_one_deadline_for_all_that_is_asked_at_once(
 
 # The rest asks real servers.
 
+TEST_ROOM = "lkdoctor-test"
+
 
 def minted(server: RunningServer, **video: object) -> Secret:
     now = int(time.time())
     claims = {"iss": server.long_key, "sub": "lkdoctor-probe", "nbf": now - 10, "exp": now + 60}
-    return Secret(jwt.encode(claims | {"video": video}, server.long_secret))
+    grants = {"video": video, "roomConfig": fleeting(TEST_ROOM)}
+    return Secret(jwt.encode(claims | grants, server.long_secret))
 
 
 def asking(route: Route) -> Ask:
@@ -706,17 +710,11 @@ def asking(route: Route) -> Ask:
 
 
 def admin(server: RunningServer) -> Secret:
-    return minted(server, roomList=True, roomCreate=True, roomAdmin=True, room="lkdoctor-test")
+    return minted(server, roomList=True, roomCreate=True, roomAdmin=True, room=TEST_ROOM)
 
 
 def joining(server: RunningServer) -> Secret:
-    return minted(server, roomJoin=True, room="lkdoctor-test")
-
-
-async def rooms(route: Route, server: RunningServer) -> list[str]:
-    answer = await api.list_rooms(route, admin(server), soon(), names=("lkdoctor-test",))
-    assert isinstance(answer, RoomsListed)
-    return [room.name for room in answer.rooms]
+    return minted(server, roomJoin=True, room=TEST_ROOM)
 
 
 @pytest.mark.parametrize("path", ["/rtc", "/rtc/v1"])
@@ -726,22 +724,23 @@ async def test_a_real_session(each_real_server: RunningServer, path: str) -> Non
     endpoint = Endpoint(address(server.port))
     async with dial(endpoint, deadline) as route:
         async with ThrowAwayRoom(
-            "lkdoctor-test", endpoint.url, admin(server), asking(route)
+            TEST_ROOM, endpoint.url, lambda: admin(server), asking(route)
         ) as room:
             room.joining()
             session = await signal.join(route, joining(server), Whose.MINTED, deadline, path=path)
-            room.joined(session.attempt.result)
+            room.proven(Proof(room_config=server.version != "1.5.0"))
+            room.joined(session.attempt.result, session.first)
             validation = await signal.validate(
                 route, joining(server), Whose.MINTED, deadline, path=path
             )
-        assert await rooms(route, server) == []
+        assert await asyncio.to_thread(left.staying, server, TEST_ROOM.__eq__) == set()
     if path == "/rtc/v1" and server.version in {"1.8.4", "1.5.0"}:
         assert isinstance(session.attempt.result, UpgradeRefused)
         assert session.attempt.result.answer.body == "404 page not found\\x0a"
         assert room.clean_up is None
         return
     assert isinstance(session.first, Joined)
-    assert (session.first.server_version, session.first.room) == (server.version, "lkdoctor-test")
+    assert (session.first.server_version, session.first.room) == (server.version, TEST_ROOM)
     assert session.first.identity == "lkdoctor-probe"
     assert session.pings is not None
     assert len(session.pings.round_trips_ms) == 3
@@ -750,7 +749,8 @@ async def test_a_real_session(each_real_server: RunningServer, path: str) -> Non
     assert session.clock is not None
     assert session.clock.skew_ms is not None
     assert abs(session.clock.skew_ms) <= session.clock.uncertainty_ms + 20
-    assert room.clean_up == CleanUp("lkdoctor-test", removed=True)
+    old = server.version == "1.5.0"
+    assert room.clean_up == CleanUp(TEST_ROOM, old, lasts_s=None if old else 1)
     assert isinstance(validation.answer, HttpAnswer)
     assert (validation.path, validation.answer.body) == (f"{path}/validate", "success")
     if path == "/rtc":
@@ -819,18 +819,14 @@ async def test_an_interrupted_probe_leaves_no_room_behind(
     async with dial(endpoint, soon()) as route:
 
         async def probe() -> None:
-            async with ThrowAwayRoom(
-                "lkdoctor-test", endpoint.url, admin(server), asking(route)
-            ) as room:
-                room.joining()
-                session = await signal.join(route, joining(server), Whose.MINTED, soon())
-                room.joined(session.attempt.result)
+            token = joining(server)
+            await signal.join(route, token, Whose.MINTED, soon())
 
         async with asyncio.TaskGroup() as group:
             task = group.create_task(probe())
             await asyncio.sleep(ms / 1000)
             task.cancel()
-        assert await rooms(route, server) == []
+        assert await asyncio.to_thread(left.staying, server, TEST_ROOM.__eq__) == set()
 
 
 async def test_a_full_room_is_refused_by_the_join_alone() -> None:
@@ -846,7 +842,7 @@ async def test_a_full_room_is_refused_by_the_join_alone() -> None:
                         "iss": server.long_key,
                         "sub": "first",
                         "exp": int(time.time()) + 60,
-                        "video": {"roomJoin": True, "room": "lkdoctor-test"},
+                        "video": {"roomJoin": True, "room": TEST_ROOM},
                     },
                     server.long_secret,
                 )
@@ -860,7 +856,7 @@ async def test_a_full_room_is_refused_by_the_join_alone() -> None:
 
             staying = group.create_task(stay())
             await inside.wait()
-            listed = await api.list_participants(route, admin(server), deadline, "lkdoctor-test")
+            listed = await api.list_participants(route, admin(server), deadline, TEST_ROOM)
             session = await signal.join(route, joining(server), Whose.MINTED, deadline)
             validation = await signal.validate(route, joining(server), Whose.MINTED, deadline)
             staying.cancel()

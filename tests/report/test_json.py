@@ -142,6 +142,7 @@ def test_document() -> None:
         "duration_ms": 612.4,
         "completed": True,
         "interrupted_by": None,
+        "signal": None,
     }
     assert written["checks"] == [
         {

@@ -151,8 +151,32 @@ def joined(**changed: object) -> Joined:
         pytest.param(
             {"clean_up": CleanUp("lkdoctor-7f", removed=False, detail="permission denied")},
             "ROOM",
-            "lkdoctor-7f could NOT be removed: permission denied",
+            "lkdoctor-7f could NOT be removed, and stays: permission denied",
             id="room left behind",
+        ),
+        pytest.param(
+            {"clean_up": CleanUp("lkdoctor-7f", False, "no token was sent", lasts_s=300)},
+            "ROOM",
+            "lkdoctor-7f could NOT be removed, and stays for 300 s: no token was sent",
+            id="room that lasts",
+        ),
+        pytest.param(
+            {"clean_up": CleanUp("lkdoctor-7f", removed=True)},
+            "ROOM",
+            "lkdoctor-7f removed",
+            id="room removed",
+        ),
+        pytest.param(
+            {"clean_up": CleanUp("lkdoctor-7f", removed=False, lasts_s=1)},
+            "ROOM",
+            "lkdoctor-7f ends by itself within 2 s",
+            id="room that ends",
+        ),
+        pytest.param(
+            {"clean_up": CleanUp("lkdoctor-7f", removed=False, known=False)},
+            "ROOM",
+            "lkdoctor-7f ends by itself, if it was made",
+            id="room that nobody has seen",
         ),
         pytest.param(
             {

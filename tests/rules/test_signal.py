@@ -293,6 +293,26 @@ def people(*identities: str) -> ParticipantsListed:
             id="a test room is left",
         ),
         pytest.param(
+            broken("signal", clean_up=CleanUp("lkdoctor-1", removed=False, lasts_s=300)),
+            ["signal-test-room-left"],
+            id="a test room lasts for minutes",
+        ),
+        pytest.param(
+            broken("signal", clean_up=CleanUp("lkdoctor-1", removed=False, lasts_s=10)),
+            [],
+            id="a test room ends by itself",
+        ),
+        pytest.param(
+            broken("signal", clean_up=CleanUp("lkdoctor-1", removed=False, known=False)),
+            [],
+            id="whether a test room was made is not known",
+        ),
+        pytest.param(
+            broken("signal", clean_up=CleanUp("lkdoctor-1", removed=True)),
+            [],
+            id="a test room was deleted",
+        ),
+        pytest.param(
             broken(
                 "signal",
                 validations=(Validation(Whose.MINTED, "/rtc/validate", GATE),),
@@ -732,10 +752,31 @@ def test_the_close_code_is_evidence() -> None:
             id="somebody else's answer",
         ),
         pytest.param(
-            healthy(), "signal.join", ("pass", "joined in 175 ms, server 1.13.5"), id="joined"
+            healthy(),
+            "signal.join",
+            ("pass", "joined a room of its own in 175 ms, server 1.13.5"),
+            id="joined",
         ),
         pytest.param(
-            broken("signal", phases=()), "signal.join", ("pass", "joined in 2 ms, server 1.13.5"), id="no phases"
+            broken("signal", room_minted=None),
+            "signal.join",
+            ("pass", "joined in 175 ms, server 1.13.5"),
+            id="joined the user's room",
+        ),
+        pytest.param(
+            asked(NO_ROOM, NO_ROOM, Whose.MINTED),
+            "signal.join",
+            ("unknown", "there was no room to join: --create-room makes it first"),
+            id="no room of its own to join",
+        ),
+        pytest.param(
+            asked(NO_ROOM, NO_ROOM, Whose.MINTED),
+            "signal.validate",
+            ("pass", "the server accepts a test token; joining makes no room here"),
+            id="the token is taken",
+        ),
+        pytest.param(
+            broken("signal", phases=()), "signal.join", ("pass", "joined a room of its own in 2 ms, server 1.13.5"), id="no phases"
         ),
         pytest.param(
             asked(SUCCESS, answer(404)), "signal.join", ("skip", "needs signal.upgrade"), id="blocked"

@@ -41,7 +41,7 @@ def scenes() -> tuple[Scene, ...]:
         Scene(
             "All is well",
             "First a server that works. Everything is asked that can be asked without harm: "
-            "a test token is minted, joins a room of its own, leaves, and the room is removed.",
+            "a test token is minted, joins a room of its own, leaves, and the room ends by itself.",
         ),
         Scene(
             "The proxy drops the WebSocket upgrade",

@@ -9,6 +9,8 @@ import typer
 from lkdoctor.cli import inputs
 from lkdoctor.cli.app import subcommand
 from lkdoctor.cli.options import (
+    CREATE_ROOM,
+    NO_JOIN,
     AppOptions,
     BookingOptions,
     FailOn,
@@ -48,6 +50,8 @@ def diagnose(
     join: Annotated[
         bool, typer.Option("--join", help="Join with the given token, too: disconnects its owner.")
     ] = False,
+    no_join: Annotated[bool, typer.Option("--no-join", help=NO_JOIN)] = False,
+    create_room: Annotated[bool, typer.Option("--create-room", help=CREATE_ROOM)] = False,
     deep: Annotated[
         bool,
         typer.Option("--deep", help="What takes longer, too: every address, every way of media."),
@@ -87,7 +91,7 @@ def diagnose(
 ) -> ExitCode:
     """Find the one cause: configuration, token, network, TLS, proxy, server, API.
 
-    With API key and secret it joins a throw-away room of its own, leaves, and removes it.
+    With API key and secret it joins a throw-away room of its own and leaves; the room ends by itself.
     A token of yours is only validated, unless --join is given.
     """
     warn = output.fail_on is FailOn.WARN
@@ -104,6 +108,8 @@ def diagnose(
     if saved is not None:
         chosen: dict[str, object] = {
             "join": join,
+            "no_join": no_join,
+            "create_room": create_room,
             "deep": deep,
             "dry_run": dry_run,
             "only": only,
@@ -142,6 +148,8 @@ def diagnose(
 
     request = doctor.Request(
         join=join,
+        no_join=no_join,
+        create_room=create_room,
         deep=deep,
         offline=offline,
         only=tuple(only or ()),

@@ -7,7 +7,14 @@ import typer
 
 from lkdoctor.cli import inputs
 from lkdoctor.cli.app import subcommand
-from lkdoctor.cli.options import FailOn, NetworkOptions, OutputOptions, TargetOptions, command
+from lkdoctor.cli.options import (
+    CREATE_ROOM,
+    FailOn,
+    NetworkOptions,
+    OutputOptions,
+    TargetOptions,
+    command,
+)
 from lkdoctor.cli.output import repeatable, show_plan
 from lkdoctor.cli.running import carry_out, tell_who_leaves
 from lkdoctor.cli.streams import Streams
@@ -39,6 +46,7 @@ def ice(
     join: Annotated[
         bool, typer.Option("--join", help="Join with the given token: disconnects its owner.")
     ] = False,
+    create_room: Annotated[bool, typer.Option("--create-room", help=CREATE_ROOM)] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be asked of whom; touch nothing.")
     ] = False,
@@ -46,7 +54,7 @@ def ice(
     """Try every way that media could take: UDP, TCP, and each TURN server.
 
     Joins a throw-away room, checks each address that the server offers, asks each STUN and TURN
-    server that it names, leaves, and removes the room. Without camera, microphone or browser.
+    server that it names, and leaves; the room ends by itself. No camera, microphone or browser.
     """
 
     def draw(report: Report, canvas: Canvas) -> Iterator[Line]:
@@ -60,13 +68,14 @@ def ice(
         raise UsageError(
             "lkdoctor ice joins a room, and there is nothing to join with",
             advice=[
-                "LIVEKIT_API_KEY and LIVEKIT_API_SECRET: a throw-away room is joined, and removed",
+                "LIVEKIT_API_KEY and LIVEKIT_API_SECRET: a throw-away room is joined",
                 "or a token (--token-file FILE) and --join: disconnects the token's owner",
             ],
         )
     request = doctor.Request(
         command="ice",
         join=join,
+        create_room=create_room,
         only=ONLY,
         how=inputs.how(network)._replace(pings=0),
         fail_on_warnings=output.fail_on is FailOn.WARN,

@@ -1,17 +1,22 @@
-"""Ctrl-C: the first ends the looking and keeps what was seen, a second ends the process."""
+"""Ctrl-C and its like: the first ends the looking and keeps what was seen, a second the process."""
 
 import asyncio
 import signal
 import threading
 from collections.abc import Coroutine
 from types import FrameType, TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 Result = TypeVar("Result")
 
+_ENDING: Final = ("SIGINT", "SIGTERM", "SIGHUP")
+"""Ctrl-C; what ``kill``, ``timeout`` and a container's stop send; a terminal that was closed."""
+
 
 class Interruption:
-    """While it is entered, the first Ctrl-C cancels what `run` runs and nothing else.
+    """While it is entered, the first Ctrl-C (or what `_ENDING` names) cancels what `run` runs.
+
+    Nothing else happens to the process.
 
     `asyncio.run` would do the same, but only until its coroutine ends: a Ctrl-C a moment later
     would then take away the report that the user waits for. A second one is a KeyboardInterrupt
@@ -21,15 +26,21 @@ class Interruption:
     def __init__(self) -> None:
         self._task: asyncio.Task[Any] | None = None
         self._asked = False
-        self._before: Any = None
+        self._before: dict[signal.Signals, Any] = {}
+        self.by: str | None = None
+        """The first signal that came: ``SIGTERM``."""
 
     def __enter__(self) -> Self:
-        # Who handles the signal himself, or runs us in a thread, keeps his own way.
-        if (
-            threading.current_thread() is threading.main_thread()
-            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        ):
-            self._before = signal.signal(signal.SIGINT, self._interrupt)
+        if threading.current_thread() is not threading.main_thread():
+            return self  # whoever runs us in a thread keeps his own way
+        for name in _ENDING:
+            number = getattr(signal, name, None)  # Windows has no SIGHUP
+            # Who handles a signal himself, or has it ignored (nohup), keeps his own way, too.
+            if number is not None and signal.getsignal(number) in {
+                signal.SIG_DFL,
+                signal.default_int_handler,
+            }:
+                self._before[number] = signal.signal(number, self._interrupt)
         return self
 
     def __exit__(
@@ -38,8 +49,9 @@ class Interruption:
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before.clear()
 
     def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
         """What the coroutine returns; an interruption is cancellation to it."""
@@ -60,7 +72,8 @@ class Interruption:
         return results[0]
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
+        del frame
+        self.by = self.by or signal.Signals(number).name
         task, again, self._asked = self._task, self._asked, True
         if again:
             if task is not None:

@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
 
@@ -29,6 +29,15 @@ class OutputFormat(StrEnum):
 class FailOn(StrEnum):
     ERROR = "error"
     WARN = "warn"
+
+
+NO_JOIN: Final = "Ask /rtc/validate only; nobody joins, no throw-away room is made."
+
+CREATE_ROOM: Final = (
+    "Make the throw-away room first, where joining makes none (room.auto_create: false). Sends a "
+    "token that may create and delete rooms to a server that has not yet shown that it holds the "
+    "secret."
+)
 
 
 class TargetOptions(NamedTuple):

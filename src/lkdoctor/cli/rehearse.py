@@ -10,6 +10,7 @@ import typer
 from lkdoctor.cli import inputs
 from lkdoctor.cli.app import subcommand
 from lkdoctor.cli.options import (
+    CREATE_ROOM,
     FailOn,
     NetworkOptions,
     OutputOptions,
@@ -82,6 +83,7 @@ def rehearse(
     yes: Annotated[
         bool, typer.Option("--yes", help="With --in-place: also while people are in the room.")
     ] = False,
+    create_room: Annotated[bool, typer.Option("--create-room", help=CREATE_ROOM)] = False,
     timeout: Annotated[
         float, typer.Option("--timeout", min=0.5, max=600, help="Seconds for each step.")
     ] = 10.0,
@@ -97,8 +99,8 @@ def rehearse(
     """Play a whole booking with two participants, and say at which step it fails, and why.
 
     Both join a throw-away copy of the room, publish a tone and a moving picture, receive each other,
-    exchange a message, try what their roles may do and may not do, and leave; then the room is
-    removed. Every way that media could take is tried, too, as lkdoctor ice does.
+    exchange a message, try what their roles may do and may not do, and leave; the copy ends by
+    itself. Every way that media could take is tried, too, as lkdoctor ice does.
 
     Media takes LiveKit's real-time SDK: pip install 'lkdoctor[media]'.
 
@@ -117,6 +119,11 @@ def rehearse(
     )
     if yes and not in_place:
         raise UsageError("--yes is for --in-place", advice=["a throw-away copy is always empty"])
+    if create_room and in_place:
+        raise UsageError(
+            "--create-room makes the throw-away copy, and --in-place takes none",
+            advice=["leave out one or the other"],
+        )
     if signal_only and (audio_only or transport is Transport.RELAY):
         raise UsageError(
             "--signal-only plays no media",
@@ -135,6 +142,7 @@ def rehearse(
         signal_only=signal_only,
         relay=transport is Transport.RELAY,
         in_place=in_place,
+        create_room=create_room,
         yes=yes,
         fail_on_warnings=output.fail_on is FailOn.WARN,
     )

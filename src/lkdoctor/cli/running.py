@@ -92,7 +92,7 @@ def run_in_front(
     streams: Streams,
     output: OutputOptions,
 ) -> ExitCode:
-    """Run, show the report, and return its exit code; Ctrl-C ends the run and not the report.
+    """Run, show the report, and return its exit code; a signal ends the run and not the report.
 
     Args:
         command: as the events name it.
@@ -106,6 +106,8 @@ def run_in_front(
         with Progress(streams, seconds) as progress:
             events = Events(command, streams) if output.format is OutputFormat.NDJSON else None
             report = interruption.run(run(User(progress, events)))
+        if report.run.interrupted_by == "signal":
+            report = report._replace(run=report.run._replace(signal=interruption.by))
         return show(report, lambda canvas: human(report, canvas), streams, output, begun=True)
 
 

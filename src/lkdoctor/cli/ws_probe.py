@@ -8,6 +8,8 @@ import typer
 from lkdoctor.cli import inputs
 from lkdoctor.cli.app import subcommand
 from lkdoctor.cli.options import (
+    CREATE_ROOM,
+    NO_JOIN,
     FailOn,
     NetworkOptions,
     OutputOptions,
@@ -46,6 +48,8 @@ def ws_probe(
     join: Annotated[
         bool, typer.Option("--join", help="Join with the given token: disconnects its owner.")
     ] = False,
+    no_join: Annotated[bool, typer.Option("--no-join", help=NO_JOIN)] = False,
+    create_room: Annotated[bool, typer.Option("--create-room", help=CREATE_ROOM)] = False,
     pings: Annotated[
         int, typer.Option("--pings", min=0, max=1000, help="Round trips to measure.")
     ] = 3,
@@ -75,7 +79,7 @@ def ws_probe(
 ) -> ExitCode:
     """Shake hands with LIVEKIT_WS_URL (LIVEKIT_URL) and time every phase.
 
-    With API key and secret it joins a throw-away room of its own, leaves, and removes it.
+    With API key and secret it joins a throw-away room of its own and leaves; the room ends by itself.
     A token of yours is only validated, unless --join is given.
     """
     if concurrency > 1 and join:
@@ -94,6 +98,8 @@ def ws_probe(
     request = doctor.Request(
         command="ws-probe",
         join=join,
+        no_join=no_join,
+        create_room=create_room,
         only=ONLY
         + (WHO_IS_THERE if case.token and case.target.key_pair else ())
         + (("cloud",) if follow_regions else ()),

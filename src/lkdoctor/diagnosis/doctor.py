@@ -26,6 +26,8 @@ class Request(NamedTuple):
 
     command: str = "diagnose"
     join: bool = False
+    no_join: bool = False
+    create_room: bool = False
     deep: bool = False
     offline: bool = False
     only: tuple[str, ...] = ()
@@ -105,6 +107,8 @@ def _plan(case: Case, request: Request) -> tuple[Plan, Inputs]:
         token_words=case.token_words,
         room=case.room,
         join=request.join,
+        no_join=request.no_join,
+        create_room=request.create_room,
         deep=request.deep,
         offline=request.offline,
         only=request.only,

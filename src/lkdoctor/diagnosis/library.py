@@ -37,8 +37,8 @@ def diagnose(
     Args:
         url: ``wss://…``; as all credentials, taken from the environment and the .env files of
             ``directory`` where it is not given.
-        api_key: signs throw-away tokens; with ``api_secret`` a throw-away room is joined, left
-            and removed.
+        api_key: signs throw-away tokens; with ``api_secret`` a throw-away room is joined and
+            left; it ends by itself.
         api_secret: stays in this process.
         token: a participant's token; it is validated, and joins only with ``join``.
         room: the room in question, where it is not the token's.

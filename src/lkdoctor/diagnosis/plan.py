@@ -76,6 +76,10 @@ class Inputs(NamedTuple):
     """The room in question, where one is known."""
     join: bool = False
     """``--join``: with that token, too."""
+    no_join: bool = False
+    """``--no-join``: with no token, not lkdoctor's own either."""
+    create_room: bool = False
+    """``--create-room``: the throw-away room is made before it is joined."""
     deep: bool = False
     """``--deep``: what takes longer, too."""
     offline: bool = False
@@ -103,6 +107,7 @@ class Plan(NamedTuple):
     """Whose token joins, if any."""
     skipped: Mapping[str, Skip]
     room: str | None
+    create_room: bool = False
 
 
 def make(inputs: Inputs, checks: Iterable[Check], *, codes: Mapping[str, str]) -> Plan:
@@ -114,10 +119,11 @@ def make(inputs: Inputs, checks: Iterable[Check], *, codes: Mapping[str, str]) -
         codes: the check of each finding's code, for ``--only CODE``.
 
     Raises:
-        UsageError: ``--only`` or ``--skip`` names nothing that exists, or there is no token for
-            ``--join``.
+        UsageError: ``--only`` or ``--skip`` names nothing that exists, there is no token for
+            ``--join``, or nothing that ``--no-join`` or ``--create-room`` could change.
     """
     checks = tuple(checks)
+    _refuse_contradictions(inputs)
     if inputs.join and not inputs.token:
         raise UsageError(
             "--join: there is no token to join with",
@@ -136,7 +142,7 @@ def make(inputs: Inputs, checks: Iterable[Check], *, codes: Mapping[str, str]) -
     if not inputs.deep and not inputs.only:
         wanted -= {check for check, step in STEP_OF.items() if step in DEEP}
     skipped = {check.id: Skip(SkipReason.DESELECTED) for check in checks if check.id not in wanted}
-    shows = any(STEP_OF.get(check) is Step.JOIN for check in wanted)
+    shows = not inputs.no_join and any(STEP_OF.get(check) is Step.JOIN for check in wanted)
     for check in checks:
         if check.id in wanted:
             skip = _obstacle(check, inputs, shows=shows)
@@ -148,7 +154,30 @@ def make(inputs: Inputs, checks: Iterable[Check], *, codes: Mapping[str, str]) -
     if steps:
         steps.add(Step.ROUTE)
     joins = _joins(inputs) if Step.JOIN in steps else Whose.NONE
-    return Plan(steps=frozenset(steps), joins=joins, skipped=skipped, room=inputs.room)
+    return Plan(
+        steps=frozenset(steps),
+        joins=joins,
+        skipped=skipped,
+        room=inputs.room,
+        create_room=inputs.create_room and joins is Whose.MINTED,
+    )
+
+
+def _refuse_contradictions(inputs: Inputs) -> None:
+    if inputs.join and inputs.no_join:
+        raise UsageError("--join and --no-join exclude each other", advice=["leave out one"])
+    if inputs.create_room and (inputs.join or inputs.no_join or not inputs.keys):
+        raise UsageError(
+            "--create-room makes the throw-away room that lkdoctor joins, and it joins none here",
+            advice=[
+                "give API key and secret, and leave out --join and --no-join",
+                "or leave out --create-room",
+            ],
+        )
+
+
+WEBHOOKS: Final = "room_started, participant_joined or participant_connection_aborted, participant_left, room_finished"
+"""What a join and its end cause at the app's backend (livekit-server, pkg/telemetry/events.go)."""
 
 
 _PROOF: Final = "signal.join"
@@ -198,15 +227,13 @@ def describe(plan: Plan, inputs: Inputs) -> tuple[str, ...]:
             "where nothing is LiveKit's, looks for it under other paths of this host, without credentials",
         )
     if plan.joins is Whose.MINTED:
-        sentences.append(
-            "joins a room of its own (lkdoctor-…) as lkdoctor-probe-… for less than a minute, "
-            "leaves, and deletes that room"
-        )
+        sentences += _own_room(plan)
     elif plan.joins is Whose.GIVEN:
         sentences.append(
             f"JOINS with {inputs.token_words}: a participant of that identity who is in the room "
             f"now would be disconnected; leaves at once{later}"
         )
+        sentences.append(f"the app's backend gets webhooks of that, too: {WEBHOOKS}")
     sentences += _looks(plan, inputs, later)
     sentences.append("changes nothing else, and ends no room of yours")
     return tuple(sentences)
@@ -225,6 +252,24 @@ def _held_back(inputs: Inputs) -> Iterator[str]:
         )
     if inputs.token and not inputs.sends_token:
         yield f"does not send {inputs.token_words} there (--trust-folder)"
+
+
+def _own_room(plan: Plan) -> Iterator[str]:
+    if plan.create_room:
+        yield (
+            "makes the room that it joins: sends a token that may create and delete rooms to a "
+            "server that has not yet shown that it holds the secret"
+        )
+    yield (
+        "joins a room of its own (lkdoctor-…) as lkdoctor-probe-… for less than a minute, and "
+        "leaves; its token asks the server to end that room a second later, and to start no agent"
+    )
+    yield (
+        "a server before 1.8 knows neither: it may start an agent that has no name, and is asked "
+        "to delete the room only where it has shown that it holds the secret; else the room stays "
+        "for its own time, five minutes if nothing else is set"
+    )
+    yield f"the app's backend gets webhooks of that room: {WEBHOOKS}"
 
 
 def _as_a_page(url: ParsedUrl) -> tuple[str, ...]:
@@ -251,6 +296,8 @@ def _looks(plan: Plan, inputs: Inputs, later: str) -> Iterator[str]:
 
 
 def _joins(inputs: Inputs) -> Whose:
+    if inputs.no_join:
+        return Whose.NONE
     if inputs.sends_token and inputs.join:
         return Whose.GIVEN
     return Whose.MINTED if inputs.keys else Whose.NONE
@@ -289,6 +336,8 @@ def _missing(check: Check, inputs: Inputs, *, shows: bool) -> Skip | None:
     if step is Step.VALIDATE and not (inputs.keys or inputs.token):
         return Skip(SkipReason.NO_INPUT, words="needs a token, or API key and secret")
     if step in {Step.JOIN, Step.MEDIA} and _joins(inputs) is Whose.NONE:
+        if inputs.no_join:
+            return Skip(SkipReason.DESELECTED, words="left out: --no-join")
         if inputs.token:
             return Skip(
                 SkipReason.NEEDS_CONSENT, words=f"would join with {inputs.token_words}: add --join"

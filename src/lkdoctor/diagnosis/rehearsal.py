@@ -3,20 +3,21 @@
 Each round goes through the steps of `facts.rehearsal.Step`. Signalling is asked by our own probe,
 media goes through the official SDK. While the first participant is in the room for signalling,
 every way that media could take is tried once, as `lkdoctor ice` does. However it ends, both
-participants leave and the room that was made is removed.
+participants leave, and the copy that they played in ends a second later.
 """
 
 import asyncio
 import contextlib
 import hashlib
 from collections.abc import AsyncIterator, Container, Coroutine, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from lkdoctor import actions, catalogue
 from lkdoctor.booking import Seat
 from lkdoctor.clock import Clock
 from lkdoctor.config.resolve import Resolution
-from lkdoctor.config.target import KeyPair, need_key_pair
+from lkdoctor.config.target import need_key_pair
 from lkdoctor.diagnosis import case as cases
 from lkdoctor.diagnosis import way
 from lkdoctor.diagnosis.case import Case
@@ -25,10 +26,10 @@ from lkdoctor.diagnosis.events import Listener, StepFinished, StepStarted, nobod
 from lkdoctor.diagnosis.fold import Skip, fold, own_fault
 from lkdoctor.diagnosis.how import How
 from lkdoctor.diagnosis.plan import without_tls
-from lkdoctor.diagnosis.signing import sign
+from lkdoctor.diagnosis.signing import Signer
 from lkdoctor.errors import UsageError, exhausted, leaf
 from lkdoctor.facts import Facts
-from lkdoctor.facts.api import ApiFact, ParticipantsAnswer, ParticipantsListed, RoomsListed
+from lkdoctor.facts.api import ApiFact, ParticipantsAnswer, ParticipantsListed
 from lkdoctor.facts.rehearsal import (
     GOOD,
     Attempt,
@@ -62,6 +63,8 @@ from lkdoctor.probes.route import Route, dial
 from lkdoctor.probes.signal import Session
 from lkdoctor.redact import Secret, safe
 from lkdoctor.report.model import Report, RunInfo, SkipReason
+from lkdoctor.rules.answers import lacks_room
+from lkdoctor.tokens.proof import Proof
 from lkdoctor.wire.twirp import MARK
 from lkdoctor.wire.url import ws_url
 
@@ -127,6 +130,8 @@ class Script(NamedTuple):
     signal_only: bool = False
     relay: bool = False
     in_place: bool = False
+    create_room: bool = False
+    """The copies are made by CreateRoom, as where no room is made by joining."""
     yes: bool = False
     """With people in the room, too."""
     fail_on_warnings: bool = False
@@ -277,7 +282,7 @@ class _Play:
         self, resolution: Resolution, script: Script, how: How, clock: Clock, listen: Listener
     ) -> None:
         self.script, self._how, self.clock, self._listen = script, how, clock, listen
-        self._pair: KeyPair = need_key_pair(resolution.target)
+        self._signer = Signer(need_key_pair(resolution.target), clock, TOKEN_TTL_S)
         rooms = dict.fromkeys(seat.room for seat in script.seats)
         copies = {r: r if script.in_place else f"lkdoctor-{clock.token_hex(8)}" for r in rooms}
         self.actors = tuple(self._actor(seat, copies[seat.room]) for seat in script.seats)
@@ -298,6 +303,8 @@ class _Play:
         self._mark = clock.token_hex(8)
         self._stopped: Stopped | None = None
         self.sids: set[str] = set()
+        self.occupied = False
+        """The SDK may have somebody in a room."""
         self.made: dict[str, actions.ThrowAwayRoom] = {}
         """The throw-away rooms that are joined, by name; none in place."""
         self._sdk_end: SdkEnd | None = None
@@ -352,24 +359,37 @@ class _Play:
     async def _with_rooms(self, route: Route) -> None:
         """Play in rooms that are there for it, and gone after it."""
         if self.script.in_place:
-            there = await self._people_who_are_there(route)
+            await self._refuse_where_people_are(route)
             self.company = self._company(route)
             try:
                 await self._play_rounds(route)
             finally:
-                await self._tidy(route, there)
+                await self._tidy(route)
             return
-        remover = self._sign({"roomCreate": True})
+        powerful = partial(self._signer.sign, {"roomCreate": True})
         try:
             async with contextlib.AsyncExitStack() as stack:
                 for name in self._copies.values():
-                    room = actions.ThrowAwayRoom(name, route.endpoint.url, remover, self.ask(route))
+                    url, ask = route.endpoint.url, self.ask(route)
+                    room = actions.ThrowAwayRoom(name, url, powerful, ask)
                     self.made[name] = await stack.enter_async_context(room)
-                    await room.create()
-                await self._play_rounds(route)
+                    if self.script.create_room:
+                        await room.create()
+                try:
+                    await self._play_rounds(route)
+                finally:
+                    await self._empty_copies(route)
         finally:
             ends = [room.clean_up for room in self.made.values()]
             self._clean_ups = [clean_up for clean_up in ends if clean_up is not None]
+
+    async def _empty_copies(self, route: Route) -> None:
+        """Take out whom the SDK's process has left in a copy because it was ended, or ended."""
+        if self.occupied:
+            for name in self._copies.values():
+                token = self._sign({"roomAdmin": True, "room": name})
+                people = [actor.identity for actor in self.actors if actor.room == name]
+                await actions.take_out(people, name, route.endpoint.url, token, self.ask(route))
 
     async def _play_rounds(self, route: Route) -> None:
         for number in range(self.script.rounds):
@@ -402,13 +422,9 @@ class _Play:
 
     # ------------------------------------------------------------ in place
 
-    async def _people_who_are_there(self, route: Route) -> Mapping[str, bool]:
-        """Which of the rooms exist already; refuses to play where people are."""
-        exist: dict[str, bool] = {}
+    async def _refuse_where_people_are(self, route: Route) -> None:
         for name in self._copies:
-            token = self._sign({"roomList": True, "roomAdmin": True, "room": name})
-            rooms = await api.list_rooms(route, token, self.deadline(), (name,))
-            exist[name] = not isinstance(rooms, RoomsListed) or bool(rooms.rooms)
+            token = self._sign({"roomAdmin": True, "room": name})
             people = await api.list_participants(route, token, self.deadline(), name)
             if not isinstance(people, ParticipantsListed):
                 continue  # the token's own rules say why
@@ -429,7 +445,6 @@ class _Play:
                         "--yes   rehearses beside them; they see and hear it",
                     ],
                 )
-        return exist
 
     def _company(self, route: Route) -> Company:
         async def people(name: str) -> ParticipantsAnswer:
@@ -444,18 +459,14 @@ class _Play:
         company.sids = self.sids
         return company
 
-    async def _tidy(self, route: Route, there: Mapping[str, bool]) -> None:
-        """Take our participants out, and remove a room that was not there before."""
-        ask, url = self.ask(route), route.endpoint.url
+    async def _tidy(self, route: Route) -> None:
+        """Take our participants out; the room ends as after any call."""
+        if self.company is None:
+            return
+        ask, url, ours = self.ask(route), route.endpoint.url, self.company.ours
         for name in self._copies:
-            grants = {"roomCreate": True, "roomAdmin": True, "room": name}
-            token = self._sign(grants)
-            if self.company is not None:
-                ours = self.company.ours
-                self._left += await actions.remove_own(name, ours, url, token, ask)
-            if not there.get(name, True):
-                clean_up = await actions.remove_if_empty(name, url, token, ask)
-                self._clean_ups += [] if clean_up is None else [clean_up]
+            token = self._sign({"roomAdmin": True, "room": name})
+            self._left += await actions.remove_own(name, ours, url, token, ask)
 
     # ------------------------------------------------------------ small things
 
@@ -476,24 +487,40 @@ class _Play:
         return self._media
 
     def tokens(self) -> list[Secret]:
-        """A token for each, of the booking's grants; in place with a mark to know ours again."""
-        return [
-            self._sign({**actor.seat.video, "room": actor.room}, identity=actor.identity, mark=True)
-            for actor in self.actors
-        ]
+        """A token for each, of the booking's grants.
 
-    def _sign(
-        self, video: Mapping[str, object], *, identity: str = "lkdoctor", mark: bool = False
-    ) -> Secret:
-        return sign(
-            self._pair,
-            video,
-            now=self.clock.now(),
-            ttl_s=TOKEN_TTL_S,
-            identity=identity,
-            # In a copy nobody else can be taken for ours.
-            attributes={MARK: self._mark} if mark and self.script.in_place else None,
-        )
+        In place with a mark to know ours again; in a copy without making and ending rooms: who
+        could make a room with it can end any, and the server has proven nothing yet.
+        """
+        return [self._token_of(actor) for actor in self.actors]
+
+    def _token_of(self, actor: _Actor) -> Secret:
+        video = {**actor.seat.video, "room": actor.room}
+        if self.script.in_place:
+            marked = {MARK: self._mark}
+            return self._signer.sign(video, identity=actor.identity, attributes=marked)
+        if not self.script.create_room:
+            video.pop("roomCreate", None)
+        # Nobody else can be taken for ours there, so a mark is not needed.
+        config = actions.fleeting(actor.room)
+        return self._signer.sign(video, identity=actor.identity, room_config=config)
+
+    def prover(self, actor: _Actor) -> signal.Prove | None:
+        """Tells the throw-away room what the server's tokens for its participant prove."""
+        room = self.made.get(actor.room)
+        if room is None:
+            return None
+
+        def prove(token: str) -> Proof | None:
+            proof = self._signer.proof(token, room=actor.room, identity=actor.identity)
+            if proof is not None:
+                room.proven(proof)
+            return proof
+
+        return prove
+
+    def _sign(self, video: Mapping[str, object]) -> Secret:
+        return self._signer.sign(video)
 
     def ask(self, route: Route) -> actions.Ask:
         limit = min(self._how.timeout_s, actions.GRACE)
@@ -525,6 +552,16 @@ class _Play:
             await asyncio.sleep(pause)
         return waiting
 
+    def validated(self, answer: Exchange) -> tuple[Outcome, str]:
+        """Whether the server takes a token, and what it says otherwise."""
+        if isinstance(answer, HttpAnswer):
+            # A copy is made by joining it; where that makes no room, the join says so.
+            if answer.status == 200 or (lacks_room(answer) and not self.script.in_place):
+                return Outcome.OK, ""
+            return Outcome.FAILED, f"HTTP {answer.status}: {answer.body}"
+        late = answer.problem in {Silence.TIMEOUT, Silence.SLOW}
+        return (Outcome.TIMEOUT if late else Outcome.FAILED), str(answer.problem)
+
     def facts(self) -> Facts:
         """All that was seen."""
         fact = RehearsalFact(
@@ -542,7 +579,7 @@ class _Play:
             stopped=self._stopped,
         )
         blamed = self.cases[self.blamed].facts
-        taken = all(_validated(v.answer)[0] is Outcome.OK for v in self.validations.values())
+        taken = all(self.validated(v.answer)[0] is Outcome.OK for v in self.validations.values())
         facts = self._facts._replace(
             env=None,
             # Of a token that is not taken it would say the same: one pair has signed both.
@@ -624,7 +661,7 @@ class _Round:
                 )
             )
         for number, validation in enumerate(asked):
-            outcome, detail = _validated(validation.answer)
+            outcome, detail = self._play.validated(validation.answer)
             self._end(number, Step.TOKEN, outcome, validation.answer.took_ms, detail)
             self._play.validations.setdefault(number, validation)
             self._blame(number, outcome)
@@ -646,7 +683,7 @@ class _Round:
         for number, session in enumerate(sessions):
             made = rooms[number]
             if made is not None:
-                made.joined(session.attempt.result)
+                made.joined(session.attempt.result, session.first)
             outcome, detail = _joined(session)
             took = sum(phase.took_ms for phase in session.phases)
             self._end(number, Step.SIGNALLING, outcome, took, detail)
@@ -662,6 +699,7 @@ class _Round:
                     *(self._route, token, Whose.GIVEN, self._deadline()),
                     pings=1,
                     media=media if number == self._play.looks else None,
+                    prove=self._play.prover(self._actors[number]),
                 )
                 for number, token in enumerate(self._tokens)
             )
@@ -671,6 +709,7 @@ class _Round:
         url = ws_url(self._route.endpoint.url)
         self.step = Step.CONNECTION
         await sdk.ready()  # so that nothing takes time between the look at the room and the join
+        self._play.occupied = True
         async with self._begin(Step.CONNECTION, "connecting both for media"):
             relay = self._script.relay
             firsts = [session.first for session in self._play.sessions.values()]
@@ -820,6 +859,7 @@ class _Round:
             answers = await sdk.leave(len(self._actors))
             there = await self._play.still_there(self._route)
         self._stop_if_replaced(answer.ended for answer in answers)
+        self._play.occupied = any(there)
         for number, answer in enumerate(answers):
             outcome = Outcome.TIMEOUT if there[number] else Outcome.OK
             detail = "the server still has the participant" if there[number] else ""
@@ -879,15 +919,6 @@ class _Round:
 def _words(sources: Iterable[str]) -> str:
     names = [source.replace("_", " ") for source in sources]
     return " and ".join((", ".join(names[:-1]), names[-1]) if len(names) > 1 else names)
-
-
-def _validated(answer: Exchange) -> tuple[Outcome, str]:
-    if isinstance(answer, HttpAnswer):
-        if answer.status == 200:
-            return Outcome.OK, ""
-        return Outcome.FAILED, f"HTTP {answer.status}: {answer.body}"
-    late = answer.problem in {Silence.TIMEOUT, Silence.SLOW}
-    return (Outcome.TIMEOUT if late else Outcome.FAILED), str(answer.problem)
 
 
 def _left_by(session: Session) -> str:

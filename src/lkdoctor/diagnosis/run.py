@@ -6,6 +6,7 @@ either case (`lkdoctor.actions`).
 
 import asyncio
 from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
 from lkdoctor import actions
@@ -56,10 +57,6 @@ if TYPE_CHECKING:
 
 PROBE_TTL_S: Final = 60.0
 """A token of our own lives a minute: longer than any probe, too short to be worth stealing."""
-
-_RESERVE: Final = 0.2
-"""The share of the time that is kept for removing the throw-away room, so that a silent host
-costs one ``--timeout`` and no more."""
 
 
 MAX_ADDRESSES: Final = 16
@@ -138,10 +135,7 @@ class _Run:
             self._settled.set()
         self._only_token: tuple[Secret, str] | None = None
         """The one token that a host gets which has shown nothing yet."""
-        joins = plan.joins is not Whose.NONE
-        seconds = how.timeout_s * (1 - _RESERVE) if joins else how.timeout_s
-        self._deadline = Deadline.within(self._clock, seconds)
-        self._grace = how.timeout_s - seconds
+        self._deadline = Deadline.within(self._clock, how.timeout_s)
         self._reached: set[Step] = set()
         self._broken: dict[str, str] = {}
         self.interrupted_by: str | None = None
@@ -157,7 +151,12 @@ class _Run:
         self._without_v1 = False
         self._repeats: list[Repeat] = []
         self._clean_up: CleanUp | None = None
-        self._room_minted: str | None = None
+        self._own_room: Final = f"lkdoctor-{self._clock.token_hex(8)}"
+        """Its name is nobody else's."""
+        self._ready = asyncio.Event()
+        """The room is there, if it is to be made before anybody asks for it."""
+        if not plan.create_room:
+            self._ready.set()
         self._media: MediaProbe | None = None
         self._api: ApiFact | None = None
         self._each: tuple[AddressLook, ...] = ()
@@ -279,6 +278,7 @@ class _Run:
         """The same question as often as there are connections: do all backends say the same?"""
         if not self._tokens():
             return
+        await self._ready.wait()
         whose, token = self._tokens()[-1]
         at_a_time = asyncio.Semaphore(max(4, self._how.concurrency))
 
@@ -341,6 +341,7 @@ class _Run:
         self._finish(Step.ROOT, watch)
 
     async def _validate(self, route: Route) -> None:
+        await self._ready.wait()
         self._start(Step.VALIDATE, "asking /rtc/validate")
         watch = Stopwatch(self._clock)
         tokens = self._tokens()
@@ -417,13 +418,14 @@ class _Run:
         signer = self._signer
         if signer is None:
             return
-        self._probe_token(signer)
-        remover = signer.sign({"roomCreate": True})
-        room = self._room_minted or ""
-        ask = way.asking(route, self._clock, max(self._grace, actions.GRACE))
-        kept = actions.ThrowAwayRoom(room, self._endpoint.url, remover, ask, grace=self._grace)
+        powerful = partial(signer.sign, {"roomCreate": True})
+        ask = way.asking(route, self._clock, actions.GRACE)
+        kept = actions.ThrowAwayRoom(self._own_room, self._endpoint.url, powerful, ask)
         try:
             async with kept:
+                if self._plan.create_room and self._is_trusted:
+                    await kept.create()
+                self._ready.set()
                 numbers = iter(range(times))
                 async with asyncio.TaskGroup() as group:
                     for _ in range(min(self._how.concurrency, times)):
@@ -445,9 +447,9 @@ class _Run:
             kept.joining()
             token, identity = self._probe_token(signer, number)
             session = await self._connect(
-                route, token, Whose.MINTED, self._prover(signer, identity)
+                route, token, Whose.MINTED, self._prover(signer, identity, kept)
             )
-            kept.joined(session.attempt.result)
+            kept.joined(session.attempt.result, session.first)
             self._settled.set()
 
     async def _join_as_given(self, route: Route, token: Secret) -> None:
@@ -457,25 +459,8 @@ class _Run:
         self._validations.append(asked)
         if isinstance(asked.answer, HttpAnswer) and asked.answer.status in {401, 403}:
             return  # the upgrade would be refused with the same words
-        signer = self._signer
-        room = self._case.room
-        was_there = True
-        if signer is not None and room:
-            lister = signer.sign({"roomList": True})
-            before = await api.list_rooms(route, lister, self._deadline, (room,))
-            was_there = not isinstance(before, RoomsListed) or bool(before.rooms)
-        try:
-            for _ in range(self._how.repeat):
-                await self._connect(route, token, Whose.GIVEN)
-        finally:
-            if not was_there and signer is not None and room:
-                self._clean_up = await self._remove_if_empty(route, signer, room)
-
-    async def _remove_if_empty(self, route: Route, signer: Signer, room: str) -> CleanUp | None:
-        """Remove a room that was not there before the join, unless somebody has come meanwhile."""
-        ask = way.asking(route, self._clock, actions.GRACE)
-        token = signer.sign({"roomCreate": True, "roomAdmin": True, "room": room})
-        return await actions.remove_if_empty(room, self._endpoint.url, token, ask)
+        for _ in range(self._how.repeat):
+            await self._connect(route, token, Whose.GIVEN)
 
     async def _connect(
         self, route: Route, token: Secret, whose: Whose, prove: Prove | None = None
@@ -555,7 +540,7 @@ class _Run:
         """The join runs at the same time; its room is nobody's business."""
         if not isinstance(answer, RoomsListed):
             return answer
-        return RoomsListed(tuple(r for r in answer.rooms if r.name != self._room_minted))
+        return RoomsListed(tuple(r for r in answer.rooms if r.name != self._own_room))
 
     def _is_lost(self) -> bool:
         """Something speaks HTTP, but where clients ask for LiveKit it is not LiveKit."""
@@ -595,31 +580,29 @@ class _Run:
         """
         if self._only_token is not None and not self._is_trusted:
             return self._only_token
-        if self._room_minted is None:
-            self._room_minted = f"lkdoctor-{self._clock.token_hex(8)}"
         video = {
             "roomJoin": True,
-            # Where rooms are not made by joining (auto_create: false), a join with this
-            # grant still makes its own (livekit-server 1.12, roomallocator.go).
-            "roomCreate": True,
-            "room": self._room_minted,
+            "room": self._own_room,
             "canPublish": False,
             "canPublishData": False,
         }
-        identity = self._room_minted.replace("lkdoctor-", "lkdoctor-probe-")
+        identity = self._own_room.replace("lkdoctor-", "lkdoctor-probe-")
         if number and self._how.concurrency > 1:
             identity += f"-{number}"
-        self._only_token = signer.sign(video, identity=identity), identity
+        room_config = actions.fleeting(self._own_room)
+        token = signer.sign(video, identity=identity, room_config=room_config)
+        self._only_token = token, identity
         return self._only_token
 
-    def _prover(self, signer: Signer, identity: str) -> Prove:
+    def _prover(self, signer: Signer, identity: str, kept: actions.ThrowAwayRoom) -> Prove:
         """Keeps what the tokens prove that the server sends to our participant."""
 
         def prove(token: str) -> Proof | None:
-            proof = signer.proof(token, room=self._room_minted or "", identity=identity)
-            self._proof = self._proof or proof
-            if self._proof is not None:
+            proof = signer.proof(token, room=self._own_room, identity=identity)
+            if proof is not None:
+                self._proof = proof
                 self._settled.set()
+                kept.proven(proof)
             return proof
 
         return prove
@@ -663,7 +646,7 @@ class _Run:
             clean_up=self._clean_up,
             repeats=tuple(self._repeats),
             without_v1=self._without_v1,
-            room_minted=self._room_minted if self._plan.joins is Whose.MINTED else None,
+            room_minted=self._own_room if self._plan.joins is Whose.MINTED else None,
             again=self._again,
             as_browser=self._as_browser,
             proven=self._proof is not None,

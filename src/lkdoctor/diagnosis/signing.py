@@ -60,6 +60,7 @@ class Signer:
         *,
         identity: str = "lkdoctor",
         room_config: Mapping[str, object] | None = None,
+        attributes: Mapping[str, str] | None = None,
     ) -> Secret:
         """A token that allows this; see `sign`."""
         token = sign(
@@ -69,6 +70,7 @@ class Signer:
             ttl_s=self._ttl_s,
             identity=identity,
             room_config=room_config,
+            attributes=attributes,
         )
         self._sent.add(signing_input(token))
         return token

@@ -249,13 +249,27 @@ class Tally(NamedTuple):
     times: int
 
 
+SOON_S: Final = 10
+"""A room that lasts no longer than this is nothing to worry about."""
+
+
 class CleanUp(NamedTuple):
     """What became of the throw-away room."""
 
     room: str
     removed: bool
+    """By a request of ours; where False, it goes by itself."""
     detail: str = ""
-    """Why it could not be removed."""
+    """Why it was not removed, where that would have been wanted."""
+    lasts_s: int | None = None
+    """Seconds after which the server ends it once the last one has left, as far as it says."""
+    known: bool = True
+    """False: the server has not said whether it made the room, nor how long it lasts."""
+
+    @property
+    def goes(self) -> bool:
+        """Whether it is gone, or goes by itself within seconds."""
+        return self.removed or (self.lasts_s is not None and self.lasts_s <= SOON_S)
 
 
 class PhaseName(StrEnum):

@@ -32,6 +32,7 @@ from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer, ServerFact
 from lkdoctor.facts.signal import (
     SILENT,
     Candidate,
+    CleanUp,
     Cut,
     FirstMessage,
     Held,
@@ -424,9 +425,20 @@ def clean_up(fact: SignalFact) -> str:
     """What became of the throw-away room."""
     if fact.clean_up is None:
         return "not touched"
-    if fact.clean_up.removed:
-        return f"{fact.clean_up.room} removed"
-    return f"{fact.clean_up.room} could NOT be removed{_more(fact.clean_up.detail)}"
+    return f"{fact.clean_up.room} {became(fact.clean_up)}"
+
+
+def became(clean_up: CleanUp) -> str:
+    """What became of a throw-away room, behind its name."""
+    if clean_up.removed:
+        return clean_up.detail or "removed"
+    if clean_up.goes:
+        # The server looks once a second for rooms whose time is over.
+        return f"ends by itself within {(clean_up.lasts_s or 0) + 1} s"
+    if not clean_up.known:
+        return "ends by itself, if it was made"
+    lasts = "" if clean_up.lasts_s is None else f" for {clean_up.lasts_s} s"
+    return f"could NOT be removed, and stays{lasts}{_more(clean_up.detail)}"
 
 
 def _more(detail: str) -> str:

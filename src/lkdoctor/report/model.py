@@ -109,6 +109,8 @@ class RunInfo(NamedTuple):
     completed: bool = True
     interrupted_by: str | None = None
     """``signal`` or ``deadline``"""
+    signal: str | None = None
+    """Which one: ``SIGINT`` (Ctrl-C), ``SIGTERM``, ``SIGHUP``; None where nobody knows."""
 
 
 class TargetInfo(NamedTuple):

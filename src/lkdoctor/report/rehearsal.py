@@ -203,8 +203,7 @@ def told(
     if sound is not None:
         yield "sound alone", sound.words
     for clean_up in fact.clean_ups:
-        became = (clean_up.detail or "removed") if clean_up.removed else "NOT removed"
-        yield "room", f"{clean_up.room} {became}"
+        yield "room", f"{clean_up.room} {details.became(clean_up)}"
     if fact.stopped is not None:
         yield "stopped", f"at: {NAMES[fact.stopped.step]}"
     if fact.sdk_end is not None:

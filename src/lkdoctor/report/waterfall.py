@@ -220,8 +220,9 @@ def _joining(signal: SignalFact) -> Iterator[str]:
     if not isinstance(signal.first, Joined):
         return
     room, identity = signal.first.room, signal.first.identity
-    removed = signal.clean_up is not None and signal.clean_up.removed
-    fate = "throw-away, removed afterwards" if removed else "throw-away"
+    fate = "throw-away"
+    if signal.clean_up is not None and signal.clean_up.goes:
+        fate += ", removed afterwards" if signal.clean_up.removed else ", ends by itself"
     made = f" ({fate})" if room == signal.room_minted else ""
     yield f"joined room {room} as {identity}{made}"
 

@@ -69,6 +69,15 @@ def is_root_ok(exchange: Exchange) -> bool:
     )
 
 
+def lacks_room(exchange: Exchange) -> bool:
+    """Whether the token was taken, and the room is not there and not made by joining."""
+    return (
+        isinstance(exchange, HttpAnswer)
+        and exchange.status == 404
+        and "requested room does not exist" in exchange.body
+    )
+
+
 def is_livekit(exchange: Exchange) -> bool:
     """Whether the words of an answer of the signalling endpoint are LiveKit's own."""
     if not isinstance(exchange, HttpAnswer):

@@ -180,7 +180,7 @@ def healthy() -> Facts:
                 Candidate("tcp", "203.0.113.10", 7881, "host", "passive"),
             ),
             goodbye=Goodbye(answered=True, close_code=1000),
-            clean_up=CleanUp(room="lkdoctor-7f3a9c21", removed=True),
+            clean_up=CleanUp(room="lkdoctor-7f3a9c21", removed=False, lasts_s=1),
             room_minted="lkdoctor-7f3a9c21",
             proven=True,
         ),

@@ -724,10 +724,6 @@ _WIRELESS: Final = FixStep(
 )
 
 
-def _anybody_in(rehearsal: RehearsalFact) -> bool:
-    return any(r.outcome is Outcome.OK for r in rehearsal.results(Step.SIGNALLING))
-
-
 def _left_behind(rehearsal: RehearsalFact) -> Iterator[Judgement]:
     left = [
         Evidence("still in the room", identity, "nobody of ours", "rehearsal")
@@ -738,8 +734,7 @@ def _left_behind(rehearsal: RehearsalFact) -> Iterator[Judgement]:
             "room that could not be removed", one_line(f"{c.room}: {c.detail}"), None, "rehearsal"
         )
         for c in rehearsal.clean_ups
-        # Where nobody got in it is not known whether there is a room: signal-test-room-left.
-        if not c.removed and _anybody_in(rehearsal)
+        if not c.goes and c.known
     ]
     stayed = _rounds_where(rehearsal, Step.LEAVING)
     if left or (stayed and rehearsal.in_place):
@@ -810,7 +805,7 @@ def played() -> RehearsalFact:
                 took_ms=4500.0,
             ),
         ),
-        clean_ups=(CleanUp("lkdoctor-7f3a9c21", removed=True),),
+        clean_ups=(CleanUp("lkdoctor-7f3a9c21", removed=False, lasts_s=1),),
     )
 
 
@@ -1541,15 +1536,18 @@ RULES = (
         Step.LEAVING,
         "Something of the rehearsal stayed on the server",
         symptoms=("a room named lkdoctor-… in the list of rooms",),
-        cause="The participants or the room of the rehearsal could not be removed at its end. The server removes "
-        "an empty room by itself after a minute.",
+        cause="The participants or the room of the rehearsal could not be removed at its end. Its tokens ask the "
+        "server to end the room a second after the last one has left, which servers before 1.8 do not know: "
+        "there it stays for some minutes.",
         how="The server is asked for the participants and for the room at the end.",
         fix=(FixStep("Remove it:", command="lkdoctor rooms end ROOM"),),
         source="livekit-server 1.13.5 pkg/service/roomservice.go (DeleteRoom)",
         judge=_left_behind,
         sick=lambda: _played(
             played()._replace(
-                clean_ups=(CleanUp("lkdoctor-7f3a9c21", removed=False, detail="no answer"),)
+                clean_ups=(
+                    CleanUp("lkdoctor-7f3a9c21", removed=False, detail="no answer", lasts_s=300),
+                )
             )
         ),
         severity=Severity.WARNING,

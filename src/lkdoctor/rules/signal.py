@@ -13,7 +13,7 @@ from lkdoctor.facts.api import (
     RoomsListed,
     TwirpError,
 )
-from lkdoctor.facts.server import Exchange, HttpAnswer, NoAnswer, ServerFact, Silence
+from lkdoctor.facts.server import HttpAnswer, NoAnswer, ServerFact, Silence
 from lkdoctor.facts.signal import (
     SILENT,
     CleanUp,
@@ -48,6 +48,7 @@ from lkdoctor.rules.answers import (
     is_html,
     is_livekit,
     is_root_ok,
+    lacks_room,
     lacks_websocket_header,
     of_upgrade,
     of_validation,
@@ -65,6 +66,7 @@ from lkdoctor.rules.examples import answer, healthy, no_answer
 
 if TYPE_CHECKING:  # read only where a project's folder is named
     from lkdoctor.facts.app import AppFact
+    from lkdoctor.facts.rehearsal import RehearsalFact
 from lkdoctor.tokens.decode import Signature, SignatureState
 from lkdoctor.tokens.predict import Refusal, recognise, table
 
@@ -117,15 +119,14 @@ def _phases(signal: SignalFact) -> tuple[Evidence, ...]:
 # room-not-found
 
 
-def _room_missing(signal: SignalFact) -> Iterator[Judgement]:
-    missing = [
-        asked
-        for asked in _asked(signal)
-        if isinstance(asked.heard.exchange, HttpAnswer) and _says_no_room(asked.heard.exchange)
-    ]
+def _room_missing(
+    signal: SignalFact, rehearsal: "RehearsalFact | None" = None
+) -> Iterator[Judgement]:
+    missing = [asked for asked in _asked(signal) if lacks_room(asked.heard.exchange)]
     if not missing:
         return
-    own = all(asked.whose is Whose.MINTED for asked in missing)
+    copied = rehearsal is not None and not rehearsal.in_place
+    own = copied or all(asked.whose is Whose.MINTED for asked in missing)
     proof = tuple(evidence(asked.heard, "success or 101") for asked in missing)
     if own:  # a throw-away room need not exist; the app creates its own before it joins
         yield Judgement(
@@ -133,18 +134,17 @@ def _room_missing(signal: SignalFact) -> Iterator[Judgement]:
             title="This server creates no room on join",
             cause="room.auto_create is off here, so the test with a throw-away room ends at this point. "
             "Nothing is wrong as long as the app creates each room before somebody joins.",
+            fix=(
+                FixStep(
+                    "To see a join all the same, let lkdoctor make its room first (its token can then end any "
+                    "room, so know whose server this is):",
+                    command=f"lkdoctor {'rehearse …' if copied else 'diagnose'} --create-room",
+                ),
+            ),
             severity=Severity.INFO,
         )
     else:
         yield Judgement(proof)
-
-
-def _says_no_room(reply: Exchange) -> bool:
-    return (
-        isinstance(reply, HttpAnswer)
-        and reply.status == 404
-        and "requested room does not exist" in reply.body
-    )
 
 
 # signal-room-full
@@ -571,7 +571,7 @@ def _is_unexplained_by_livekit(
 ) -> bool:
     if reply.status == 200 or "join_request" in reply.body or lacks_websocket_header(reply):
         return False
-    if _says_no_room(reply) or _is_closed_by_media(asked):
+    if lacks_room(reply) or _is_closed_by_media(asked):
         return False  # room-not-found, signal-room-full
     refusal = recognise(reply.status, reply.body)
     if asked.of_upgrade and not _same_as_validation(asked, refusal, signal):
@@ -879,14 +879,21 @@ def _goes_silent(signal: SignalFact) -> Iterator[Judgement]:
 def _room_left(signal: SignalFact) -> Iterator[Judgement]:
     clean_up = signal.clean_up
     # A room can only be left where LiveKit itself was heard.
-    if clean_up is not None and not clean_up.removed and signalling_reached(signal):
-        name = one_line(clean_up.room, 60)
-        yield Judgement(
-            (Evidence("removing it", one_line(clean_up.detail) or "not possible", "removed", "api"),),
-            fix=(
-                FixStep("It goes by itself within five minutes; or at once:", command=shell.command("lkdoctor", "rooms", "end", *shell.operand(name)), destructive=True),
+    if clean_up is None or clean_up.goes or not clean_up.known or not signalling_reached(signal):
+        return
+    name = one_line(clean_up.room, 60)
+    lasts = clean_up.lasts_s
+    when = "within five minutes" if lasts is None else f"{lasts} s after the last one has left"
+    yield Judgement(
+        (Evidence("removing it", one_line(clean_up.detail) or "not possible", "removed", "api"),),
+        fix=(
+            FixStep(
+                f"It goes by itself {when}; or at once:",
+                command=shell.command("lkdoctor", "rooms", "end", *shell.operand(name)),
+                destructive=True,
             ),
-        )  # fmt: skip
+        ),
+    )
 
 
 # What there is to say when nothing is wrong
@@ -912,6 +919,8 @@ def _look_validate(signal: SignalFact) -> str | Unsure | None:
         if accepted:
             which = "a test token" if whose is Whose.MINTED else "the token"
             return f"the server accepts {which}"
+        if whose is Whose.MINTED and lacks_room(validation.answer):
+            return "the server accepts a test token; joining makes no room here"
         if whose is Whose.NONE:
             return "LiveKit answers; there was no token to try"
         return Unsure(fitting(said(validation.answer)) or "the server refuses the token")
@@ -933,13 +942,21 @@ def _look_upgrade(signal: SignalFact) -> str | Unsure | None:
 def _look_join(signal: SignalFact) -> str | Unsure | None:
     first = signal.first
     if first is None:
+        own = signal.upgrade(Whose.MINTED)
+        if (
+            own is not None
+            and isinstance(own.result, UpgradeRefused)
+            and lacks_room(own.result.answer)
+        ):
+            return Unsure("there was no room to join: --create-room makes it first")
         return None
     if not isinstance(first, Joined):
         return Unsure("no join response")
     last = signal.phases[-1] if signal.phases else None
     took = first.took_ms if last is None else last.start_ms + last.took_ms
     version = one_line(first.server_version, 20)
-    return f"joined in {duration(took)}" + (f", server {version}" if version else "")
+    where = "joined a room of its own" if first.room == signal.room_minted else "joined"
+    return f"{where} in {duration(took)}" + (f", server {version}" if version else "")
 
 
 def _look_ping(signal: SignalFact) -> str | Unsure | None:
@@ -1064,7 +1081,8 @@ def _sick_cut_off() -> Facts:
 
 def _sick_room_left() -> Facts:
     facts = healthy()
-    left = CleanUp("lkdoctor-7f3a9c21", removed=False, detail="401 permissions denied")
+    why = "no token that can delete rooms was sent"
+    left = CleanUp("lkdoctor-7f3a9c21", removed=False, detail=why, lasts_s=300)
     signal = facts.signal
     return facts._replace(signal=signal._replace(clean_up=left) if signal else None)
 
@@ -1671,12 +1689,12 @@ RULES: Final = (
         layer=Layer.SIGNAL,
         severity=Severity.INFO,
         confidence=Confidence.CERTAIN,
-        title="The test room could not be removed",
-        symptoms=(),
-        cause="The test joined a room of its own and wanted to remove it afterwards, which the server did "
-        "not let happen. An empty room ends by itself: twenty seconds after the last leave, or five minutes "
-        "when nobody joined.",
-        how="DeleteRoom for the throw-away room did not succeed.",
+        title="The test room stays for a while",
+        symptoms=("a room named lkdoctor-… in the list of rooms",),
+        cause="The test joined a room of its own, and its token asks the server to end that room a second after "
+        "the last one has left. Servers before 1.8 do not know that; they are asked to delete the room, but only "
+        "where they have proven that they hold the API secret (one of several keys does so only now and then).",
+        how="The JoinResponse says that the room lasts longer, and DeleteRoom did not succeed or was not sent.",
         fix=(FixStep("Nothing; or remove it by hand:", command="lkdoctor rooms list"),),
         source="livekit-server pkg/service/roomservice.go (DeleteRoom needs roomCreate)",
         judge=_room_left,

@@ -442,9 +442,13 @@ class Fault(StrEnum):
     )
     SIGNAL_TEST_ROOM_LEFT = (
         "signal-test-room-left",
-        "Rooms cannot be deleted: no node answers to that",
+        "Rooms last as long as the server says, whatever a token asks, and cannot be deleted",
         Part.DELETE,
-        Change(answer=breaking.no_node, met=breaking.deleting),
+        Change(
+            settings=lambda s: s._replace(reads_room_config=False),
+            answer=breaking.no_node,
+            met=breaking.deleting,
+        ),
     )
 
     # Something else than LiveKit, or LiveKit in no state to serve.

@@ -15,7 +15,11 @@ from livekit.protocol.models import (
     Room,
     TrackSource,
 )
-from livekit.protocol.room import CreateRoomRequest, UpdateParticipantRequest
+from livekit.protocol.room import (
+    CreateRoomRequest,
+    RoomConfiguration,
+    UpdateParticipantRequest,
+)
 from livekit.protocol.rtc import LeaveRequest, ParticipantUpdate, RoomUpdate, SignalResponse
 
 from lkdoctor.sandbox.settings import Settings
@@ -156,7 +160,7 @@ class Rooms:
             8
         ):  # no room configuration has a name here
             raise NoSessionError
-        config = claims.room_config
+        config = claims.room_config if self._settings.reads_room_config else RoomConfiguration()
         return self.create(
             CreateRoomRequest(
                 name=name,

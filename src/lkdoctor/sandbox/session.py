@@ -229,6 +229,10 @@ def _fresh_token(server: Server, claims: Claims) -> str:
     grants = dict(claims.grants)
     if "video" in grants:
         grants["video"] = {k: v for k, v in grants["video"].items() if v or k.startswith("can")}
+    if server.settings.reads_room_config and version.since(8):
+        grants["roomConfig"] = json_format.MessageToDict(claims.room_config)
+    else:
+        grants.pop("roomConfig", None)
     fresh = {
         "iss": key,
         "sub": claims.identity,
@@ -242,7 +246,7 @@ def _fresh_token(server: Server, claims: Claims) -> str:
     return sign(fresh, secret)
 
 
-_REFRESHED: Final = ("name", "kind", "metadata", "attributes", "video", "roomPreset")
+_REFRESHED: Final = ("name", "kind", "metadata", "attributes", "video", "roomConfig", "roomPreset")
 
 
 _SDP: Final = """\

@@ -58,6 +58,7 @@ class Settings(NamedTuple):
         cuts_after_join: whether a connection ends without a word after its first message.
         empty_timeout: seconds that a room lasts in which nobody ever was.
         departure_timeout: seconds that a room lasts after the last one left.
+        reads_room_config: whether a token's ``roomConfig`` counts, as from 1.8 on.
         update_interval: seconds in which changes of participants are collected for the others.
         clock_ahead: seconds by which the server's clock is ahead of the true time.
         token_age: seconds that a token is older when it arrives than it says.
@@ -77,6 +78,7 @@ class Settings(NamedTuple):
     cuts_after_join: bool = False
     empty_timeout: int = 300
     departure_timeout: int = 20
+    reads_room_config: bool = True
     update_interval: float = 3.0
     clock_ahead: float = 0.0
     token_age: float = 0.0
