@@ -1,15 +1,18 @@
 """DNS and TCP: which observation is a cause, and which only looks like one."""
 
 import pytest
-from judged import broken, causes, only, status, the_finding
+from judged import broken, causes, only, report, status, the_finding
 
 from lkdoctor.facts import Facts
+from lkdoctor.facts.api import ApiFact, ForeignAnswer
+from lkdoctor.facts.media import Checked, MediaFact, Negotiation, Outcome, Reach, Tried
 from lkdoctor.facts.network import (
     AddressLook,
     Direct,
     Family,
     NameNotFound,
     NetworkFact,
+    OwnLimit,
     Resolved,
     ResolverFailed,
     TcpAttempt,
@@ -19,7 +22,7 @@ from lkdoctor.facts.network import (
     TcpUnreachable,
     Tunnel,
 )
-from lkdoctor.facts.server import Exchange, Silence
+from lkdoctor.facts.server import Exchange, NoAnswer, ServerFact, Silence
 from lkdoctor.facts.url import HostKind, ParsedUrl, UrlFact
 from lkdoctor.findings import Confidence, Severity
 from lkdoctor.rules.examples import answer, healthy, no_answer
@@ -115,6 +118,55 @@ LOOPBACK = url("localhost", 7880, HostKind.LOOPBACK, "ws")
 )
 def test_causes(facts: Facts, codes: list[str]) -> None:
     assert causes(facts) == codes
+
+
+NO_FILES = "this process may open no more files and connections"
+SPENT = NoAnswer(Silence.OWN_LIMIT, NO_FILES, 0.1)
+UNOPENED = Checked(
+    "udp", V4, 7882, "host", "", Reach.PUBLIC, Tried(Outcome.UNTRIED, detail=NO_FILES)
+)
+
+
+@pytest.mark.parametrize(
+    ("facts", "labels", "check"),
+    [
+        pytest.param(
+            stopped(dns=OwnLimit(NO_FILES, 0.1)), ["DNS rtc.example.com"], "net.dns", id="a name"
+        ),
+        pytest.param(
+            stopped(OwnLimit(NO_FILES, 0.1, V4, 443)), [f"TCP {V4}:443"], "net.tcp", id="TCP"
+        ),
+        pytest.param(
+            healthy()._replace(server=ServerFact(SPENT)), ["GET /"], "net.tcp", id="a request"
+        ),
+        pytest.param(
+            healthy()._replace(api=ApiFact(rooms=ForeignAnswer(SPENT))),
+            ["the server API"],
+            "net.tcp",
+            id="the API",
+        ),
+        pytest.param(
+            healthy()._replace(media=MediaFact(V4, Negotiation.ANSWERED, candidates=(UNOPENED,))),
+            [f"{V4}:7882"],
+            "net.tcp",
+            id="a candidate",
+        ),
+    ],
+)
+def test_what_this_machine_has_run_out_of_is_its_own_fault(
+    facts: Facts, labels: list[str], check: str
+) -> None:
+    found = report(facts).findings[0]
+    assert (found.code, found.check, found.severity) == ("own-limit", check, Severity.ERROR)
+    assert found.title == "This process may open no more files and connections"
+    assert [(e.label, e.observed) for e in found.evidence] == [
+        (label, f"not tried: {NO_FILES}") for label in labels
+    ]
+
+
+def test_an_address_that_this_machine_forbids_beside_one_that_works_is_no_fault() -> None:
+    forbidden = OwnLimit("this machine does not permit it", 0.1, V6, 443)
+    assert causes(broken("network", dns=BOTH, tcp=(forbidden, OPEN))) == []
 
 
 @pytest.mark.parametrize("kind", [TcpRefused, TcpTimedOut], ids=["refuses", "is silent"])

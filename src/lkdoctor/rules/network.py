@@ -6,6 +6,7 @@ from typing import Final, assert_never
 from lkdoctor import shell
 from lkdoctor.facts import Facts
 from lkdoctor.facts.api import ApiFact, ForeignAnswer
+from lkdoctor.facts.media import MediaFact, Outcome
 from lkdoctor.facts.network import (
     AddressLook,
     Direct,
@@ -159,6 +160,7 @@ def _own_limit(
     server: ServerFact | None = None,
     signal: SignalFact | None = None,
     api: ApiFact | None = None,
+    media: MediaFact | None = None,
 ) -> Iterator[Judgement]:
     if isinstance(network.dns, OwnLimit):
         label = f"DNS {one_line(network.through.host if network.through else network.host, 80)}"
@@ -179,12 +181,25 @@ def _own_limit(
             for label, exchange in asked
             if isinstance(exchange, NoAnswer) and exchange.problem is Silence.OWN_LIMIT
         ]
+        tried = (
+            []
+            if media is None
+            else [
+                *((c.place, c.tried) for c in (*media.candidates, *media.elsewhere)),
+                *((ice.url, ice.connect) for ice in media.servers),
+            ]
+        )
+        said_so += [
+            (one_line(place, 60), one.detail)
+            for place, one in tried
+            if one.outcome is Outcome.UNTRIED and one.detail
+        ]
     if said_so:
         words = one_line(said_so[0][1])
         yield Judgement(
             tuple(
                 Evidence(label, f"not tried: {one_line(why)}", "a connection", "env")
-                for label, why in said_so
+                for label, why in said_so[:8]
             ),
             title=fitting(words[:1].upper() + words[1:]),
             check=check,
