@@ -500,7 +500,9 @@ def test_a_project_gives_url_and_key_and_names_the_secret(tmp_path: Path) -> Non
     assert found.target == Target(
         url=Setting("wss://staging.livekit.cloud", "lkdoctor.toml:4", of_folder=True),
         api_key=Setting(KEY, "lkdoctor.toml:4", of_folder=True),
-        api_secret=SecretSetting(Secret(SECRET), "STAGING_SECRET (named in lkdoctor.toml:4)"),
+        api_secret=SecretSetting(
+            Secret(SECRET), "STAGING_SECRET (named in lkdoctor.toml:4)", picked=True
+        ),
     )
     assert [(p.name, p.target.url and p.target.url.value) for p in found.projects] == [
         ("staging", "wss://staging.livekit.cloud"),
@@ -637,8 +639,22 @@ BARE_PROJECT = f'[projects.staging]\nurl = "{URL}"\n'
             {"lkdoctor.toml": PROJECT},
             {"STAGING_SECRET": SECRET},
             Given(),
-            Apart("lkdoctor.toml:4", "STAGING_SECRET (named in lkdoctor.toml:4)"),
-            id="a variable that a project names",
+            Apart("lkdoctor.toml:4", "STAGING_SECRET (named in lkdoctor.toml:4)", picked=True),
+            id="any variable that a project names",
+        ),
+        pytest.param(
+            {"lkdoctor.toml": PROJECT.replace("STAGING_SECRET", "STAGING_LIVEKIT_SECRET")},
+            {"STAGING_LIVEKIT_SECRET": SECRET},
+            Given(),
+            Apart("lkdoctor.toml:4", "STAGING_LIVEKIT_SECRET (named in lkdoctor.toml:4)"),
+            id="a variable of LiveKit's that a project names",
+        ),
+        pytest.param(
+            {"lkdoctor.toml": PROJECT},
+            {"STAGING_SECRET": SECRET, "LIVEKIT_URL": URL},
+            Given(),
+            None,
+            id="any variable, and a URL of one's own",
         ),
         # healthy neighbours
         pytest.param({".env": APART_URL + PAIR}, {}, Given(), None, id="all in the folder"),

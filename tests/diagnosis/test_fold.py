@@ -352,6 +352,7 @@ MINOR_UNKNOWN = result(Status.UNKNOWN, essential=False)
 LATE = result(Status.SKIP, reason=SkipReason.OUT_OF_TIME)
 STOPPED = result(Status.SKIP, reason=SkipReason.INTERRUPTED)
 UNASKED = result(Status.SKIP, reason=SkipReason.NEEDS_CONSENT)
+UNTRUSTED = result(Status.SKIP, reason=SkipReason.NOT_TRUSTED)
 NO_INPUT = result(Status.SKIP, reason=SkipReason.NO_INPUT)
 BAD, POOR, GUESS, NOTE = (
     found("bad"),
@@ -375,6 +376,9 @@ BAD, POOR, GUESS, NOTE = (
         pytest.param([STOPPED], [], Verdict.INCONCLUSIVE, (3, 3), None, id="stopped"),
         pytest.param([MINOR_UNKNOWN], [], Verdict.HEALTHY, (0, 0), None, id="not essential"),
         pytest.param([PASS, UNASKED], [], Verdict.HEALTHY, (0, 0), None, id="no consent"),
+        pytest.param(
+            [PASS, UNTRUSTED], [POOR], Verdict.INCONCLUSIVE, (3, 3), "poor", id="not trusted"
+        ),
         pytest.param([PASS, NO_INPUT], [], Verdict.HEALTHY, (0, 0), None, id="no input"),
         pytest.param([NO_INPUT], [], Verdict.INCONCLUSIVE, (3, 3), None, id="nothing looked at"),
         pytest.param([UNKNOWN], [BAD], Verdict.PROBLEMS, (1, 1), "bad", id="problem and unknown"),

@@ -145,6 +145,25 @@ def test_a_host_of_the_folder_s_choice_gets_little(
     assert held == skipped
 
 
+def test_a_host_of_the_folder_s_choice_gets_no_token_that_makes_rooms() -> None:
+    with pytest.raises(UsageError) as refused:
+        plan(SECRET_APART._replace(create_room=True))
+    assert refused.value.message == (
+        "--create-room sends a token that may delete rooms, and .env:1 names the host"
+    )
+    plan(EVERYTHING._replace(create_room=True))
+
+
+def test_with_a_secret_of_the_folder_s_choice_nothing_is_signed() -> None:
+    apart = Apart(".env:1", "DB_PASSWORD (named in lkdoctor.toml:1)", picked=True)
+    made = plan(EVERYTHING._replace(apart=apart, keys=False))
+    assert set(made.steps) == {Step.ROUTE, Step.ROOT, Step.UPGRADE}
+    assert made.joins is Whose.NONE
+    signed = {i for i, step in STEP_OF.items() if step not in made.steps}
+    held = {i for i, s in made.skipped.items() if s.reason is SkipReason.NOT_TRUSTED}
+    assert held == signed & {check.id for check in CHECKS}
+
+
 def test_a_dry_run_says_what_a_host_of_the_folder_s_choice_gets() -> None:
     both = Apart(".env:1", "environment", "--token-file t")
     assert both.words == "the API secret (environment) and the token (--token-file t)"
@@ -152,7 +171,7 @@ def test_a_dry_run_says_what_a_host_of_the_folder_s_choice_gets() -> None:
     inputs = EVERYTHING._replace(deep=False, apart=both, token_words="ann's token")
     sentences = describe(plan(inputs), inputs)
     assert sentences[1:4] == (
-        f"the host is the choice of .env:1; from elsewhere: {both.words}",
+        f".env:1 names the host; not from this folder: {both.words}",
         "the host gets one token, a minute long and for a throw-away room (--trust-folder: all at once)",
         "does not send ann's token there (--trust-folder)",
     )

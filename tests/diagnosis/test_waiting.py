@@ -8,7 +8,7 @@ from report.screens import report, sick
 
 from lkdoctor.diagnosis import waiting
 from lkdoctor.diagnosis.waiting import Attempt, may_pass, until_healthy
-from lkdoctor.report.model import ExitCode, Report
+from lkdoctor.report.model import ExitCode, Report, SkipReason, Status, Verdict
 
 HEALTHY = report()
 REFUSED = report(sick("tcp-refused"))
@@ -100,6 +100,20 @@ def test_a_cause_that_stays_does_not_hide_one_that_may_pass() -> None:
     """localhost in a container is judged before the server is up; it may be right all the same."""
     both = sick("tcp-refused")._replace(env=sick("env-internal-vs-public-url").env)
     assert may_pass(report(both))
+
+
+def test_a_host_that_has_not_shown_the_secret_will_not_in_a_second() -> None:
+    """Each look would send it another token."""
+    checks = tuple(
+        c._replace(status=Status.SKIP, skip_reason=SkipReason.NOT_TRUSTED)
+        if c.id == "api.key"
+        else c
+        for c in HEALTHY.checks
+    )
+    open_verdict = HEALTHY.summary._replace(verdict=Verdict.INCONCLUSIVE)
+    unsettled = HEALTHY._replace(summary=open_verdict)
+    assert may_pass(unsettled)
+    assert not may_pass(unsettled._replace(checks=checks))
 
 
 async def test_an_interruption_in_the_pause_keeps_what_was_seen(

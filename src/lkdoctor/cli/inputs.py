@@ -69,7 +69,6 @@ def resolution(
 def dialled(
     options: TargetOptions,
     streams: Streams,
-    app: AppOptions | None = None,
     *,
     own_token: bool = True,
     asking: bool = True,
@@ -82,14 +81,13 @@ def dialled(
     Args:
         options: what the user named.
         streams: for a secret on standard input, for notes, and for the question.
-        app: the app's folder.
         own_token: a token that was given would be sent, too.
         asking: anything is sent at all.
 
     Raises:
         UsageError: there is no URL, or something that the user named cannot be read.
     """
-    found = resolution(options, streams, app)
+    found = resolution(options, streams)
     need_url(found.target)
     return told(found, streams, own_token=own_token, asking=asking)
 
@@ -98,19 +96,23 @@ def told(
     resolution: Resolution, streams: Streams, *, own_token: bool = True, asking: bool = True
 ) -> Resolution:
     """The configuration, once its user knows where credentials would go; see `dialled`."""
-    from lkdoctor.facts.url import ParsedUrl
-    from lkdoctor.wire.url import parse
-
     target = resolution.target if own_token else resolution.target._replace(token=None)
     apart = target.apart
     if apart is None or target.url is None:
         return resolution
+    from lkdoctor.facts.url import ParsedUrl
+    from lkdoctor.wire.url import parse
+
     url = parse(target.url.value, apart.url).result
     if not isinstance(url, ParsedUrl):
         return resolution  # nobody is dialled
     host = f"{url.host}:{url.port}" if url.explicit_port else url.host
-    notes = [f"{host} is what {apart.url} names; {apart.words} from elsewhere"]
-    if apart.secret is not None:
+    notes = [f"{apart.url} names the host {host}; not from this folder: {apart.words}"]
+    if apart.picked:
+        notes.append(
+            "it picks the secret, too, with which nothing is signed (--trust-folder: it is)"
+        )
+    elif apart.secret is not None:
         notes.append(
             f"{host} gets one token, a minute long and for a room of lkdoctor's own, and no other "
             "until it has shown that it holds the API secret (--trust-folder: all at once)"

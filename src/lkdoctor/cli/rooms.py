@@ -30,7 +30,7 @@ from lkdoctor.facts.api import RoomsListed
 from lkdoctor.report import rooms as drawn
 from lkdoctor.report.findings import brief, findings
 from lkdoctor.report.layout import BLANK, Canvas, Line, Span, Style, line, many, wrap
-from lkdoctor.report.model import ExitCode, Report
+from lkdoctor.report.model import ExitCode, Report, SkipReason
 from lkdoctor.report.rooms import Ending, Outcome, SortBy
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ def list_rooms(
     with Progress(streams, network.timeout) as progress:
         progress.listen(StepStarted("api", "asking for the rooms"))
         report = asyncio.run(look())
+    case = engine.acquainted(case, report)
     report = _strict(report, output)
     answer = report.facts.api.rooms if report.facts.api is not None else None
     if not isinstance(answer, RoomsListed):
@@ -225,6 +226,7 @@ def end(
     names = tuple(dict.fromkeys(rooms))
     how = inputs.how(network)
     looked = asyncio.run(engine.looking(case, how, clock, names))
+    case = engine.acquainted(case, looked.report)
     report = _strict(looked.report, output)
     if len(looked.views) < len(names):
         return _refused(report, network, streams, output)
@@ -352,10 +354,10 @@ def _result(
 def _case(target: TargetOptions, streams: Streams) -> "Case":
     resolution = inputs.resolution(target, streams)
     need_url(resolution.target)
-    # Where there are keys, a token that was given is not used.
-    own_token = resolution.target.key_pair is None
+    own_token = resolution.target.key_pair is None  # beside keys it is not used
     resolution = inputs.told(resolution, streams, own_token=own_token)
     case = cases.gather(resolution, SystemClock())
+    case = case if own_token else case.with_keys_alone()
     engine.access(case)  # says what is missing before anything is dialled
     return case
 
@@ -390,10 +392,13 @@ def _refused(
 def _why(report: Report, canvas: Canvas) -> Iterator[Line]:
     url = report.target.url or "the server"
     code = report.summary.exit_code
-    reached = code is ExitCode.PROBLEM
-    word = Span("PROBLEMS", Style.FAIL) if reached else Span("NOT REACHED", Style.UNKNOWN)
+    word = Span("NOT REACHED", Style.UNKNOWN)
     if code is ExitCode.INTERNAL:
         word = Span("BROKEN IN LKDOCTOR", Style.ERROR)
+    elif code is ExitCode.PROBLEM:
+        word = Span("PROBLEMS", Style.FAIL)
+    elif any(check.skip_reason is SkipReason.NOT_TRUSTED for check in report.checks):
+        word = Span("NOT ASKED", Style.UNKNOWN)
     if canvas.accessible:
         yield line(f"Result: {word.text.lower()}. {url}. Exit code {int(code)}.")
     if not report.findings:

@@ -184,6 +184,8 @@ class Value(NamedTuple):
     stands_in: Kind | None = None
     """The kind of place that holds it, where that is not its source's: a project file names the
     variable of its secret, and ``--project`` a table of that file."""
+    picked: bool = False
+    """A file of the folder names the variable, whose own name does not speak of LiveKit."""
 
     @property
     def text(self) -> str:
@@ -314,8 +316,10 @@ def _target(winners: Mapping[tuple[Meaning, bool], Value], values: Iterable[Reso
         return Setting(value.text, value.origin, of_folder)
 
     def secret(meaning: Meaning) -> SecretSetting | None:
-        found = setting(meaning)
-        return found and SecretSetting(Secret(found.value), found.origin, found.of_folder)
+        value, found = winner(meaning), setting(meaning)
+        if value is None or found is None:
+            return None
+        return SecretSetting(Secret(found.value), found.origin, found.of_folder, value.picked)
 
     return Target(
         url=setting(Meaning.URL),

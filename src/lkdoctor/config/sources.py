@@ -609,7 +609,8 @@ def _project_values(entry: "ProjectEntry", known: _Known) -> Iterator[Value]:
         place = Kind.ENVIRONMENT if variable in known.own else Kind.FOLDER_FILE
         origin = f"{variable} (named in {entry.origin})"
         value = _value("LIVEKIT_API_SECRET", known.values[variable], origin)
-        yield value._replace(stands_in=place)
+        speaks = re.search(r"(?i)livekit|(?:^|_)lk(?:_|$)", variable)
+        yield value._replace(stands_in=place, picked=place is Kind.ENVIRONMENT and not speaks)
 
 
 def _named_target(entry: "ProjectEntry", known: _Known) -> NamedTarget:

@@ -1,6 +1,6 @@
 """Where to connect, and with what: values, each with the place that it came from."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from lkdoctor.errors import UsageError
 from lkdoctor.redact import Secret
@@ -22,6 +22,8 @@ class SecretSetting(NamedTuple):
     value: Secret
     origin: str
     of_folder: bool = False
+    picked: bool = False
+    """The folder picked it, by a variable's name that does not say that it is LiveKit's."""
 
 
 class KeyPair(NamedTuple):
@@ -46,6 +48,9 @@ class Apart(NamedTuple):
     Where the key comes from does not matter: it only names the secret."""
     token: str | None = None
     """Where the token comes from; None where it is the folder's, or there is none."""
+    picked: bool = False
+    """The secret may be anything: with it nothing is signed for the host. Whoever has a signature
+    can try at leisure what made it."""
 
     @property
     def words(self) -> str:
@@ -94,7 +99,8 @@ class Target(NamedTuple):
         token_from = None if token is None or token.of_folder else token.origin
         if secret_from is None and token_from is None:
             return None
-        return Apart(self.url.origin, secret_from, token_from)
+        picked = secret_from is not None and pair is not None and pair.api_secret.picked
+        return Apart(self.url.origin, secret_from, token_from, picked)
 
     def trusted(self) -> "Target":
         """The same where the user stands by the host, or the host has shown that it is his."""
@@ -141,3 +147,24 @@ def need_key_pair(target: Target) -> KeyPair:
             ],
         )
     return pair
+
+
+def need_pair_to_send(target: Target) -> KeyPair:
+    """API key and secret, for a command that signs for the URL's host and can do nothing else.
+
+    Raises:
+        UsageError: one of them is missing, or the folder has picked both the host and the secret.
+    """
+    pair, apart = need_key_pair(target), target.apart
+    if apart is not None and apart.picked:
+        raise UsageError(
+            f"{apart.url} names the host, and picks the secret as well ({apart.secret})",
+            advice=TRUST_ADVICE,
+        )
+    return pair
+
+
+TRUST_ADVICE: Final = (
+    "--trust-folder   where the folder is your own",
+    "--url wss://…   names the host yourself",
+)

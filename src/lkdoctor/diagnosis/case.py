@@ -52,6 +52,18 @@ class Case(NamedTuple):
             return "the token that was given"
         return f"the token of {read.identity or 'nobody'} for room {read.room or '(none)'}"
 
+    @property
+    def signs(self) -> bool:
+        """Whether there is a key pair with which tokens for the server may be signed."""
+        apart = self.target.apart
+        return self.target.key_pair is not None and not (apart is not None and apart.picked)
+
+    def with_keys_alone(self) -> "Case":
+        """The same where a token that was given is of no use beside the keys."""
+        target, env = self.target._replace(token=None), self.facts.env
+        env = None if env is None else env._replace(apart=target.apart)
+        return self._replace(target=target, facts=self.facts._replace(env=env))
+
     def info(self) -> TargetInfo:
         """The target as reports show it."""
         sources = [

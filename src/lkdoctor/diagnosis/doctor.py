@@ -50,9 +50,11 @@ async def diagnose(case: Case, request: Request, clock: Clock, listen: Listener 
     observed = await run(plan, case, request.how, clock, listen)
     media = MEDIA_NOT_TESTED if observed.facts.media is None else MEDIA_TESTED_HERE
     not_tested: tuple[str, ...] = (media, *NEVER_TESTED)
-    if inputs.token and plan.joins is not Whose.GIVEN:
-        doing = "joining with" if inputs.sends_token else "what a server says of"
-        not_tested = (f"{doing} {case.token_words}", *not_tested)
+    signal = observed.facts.signal
+    if inputs.token and (signal is None or signal.validation(Whose.GIVEN) is None) and inputs.apart:
+        not_tested = (f"what the server says of {case.token_words}", *not_tested)
+    elif inputs.token and plan.joins is not Whose.GIVEN:
+        not_tested = (f"joining with {case.token_words}", *not_tested)
     return fold(
         observed.facts,
         run=RunInfo(
@@ -102,7 +104,7 @@ def judge_again(saved: object, *, fail_on_warnings: bool = False) -> Report:
 def _plan(case: Case, request: Request) -> tuple[Plan, Inputs]:
     inputs = Inputs(
         url=case.facts.url,
-        keys=case.target.key_pair is not None,
+        keys=case.signs,
         token=case.token is not None,
         token_words=case.token_words,
         room=case.room,

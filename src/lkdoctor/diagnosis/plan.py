@@ -91,12 +91,14 @@ class Inputs(NamedTuple):
     @property
     def sends_token(self) -> bool:
         """Whether that token goes to the server."""
-        return self.token and (self.apart is None or self.apart.token is None)
+        apart = self.apart
+        return self.token and (apart is None or (apart.token is None and not apart.picked))
 
     @property
     def must_show(self) -> bool:
         """Whether the server has to show that it holds the secret before it gets more than a join."""
-        return self.apart is not None and self.apart.secret is not None
+        apart = self.apart
+        return apart is not None and apart.secret is not None and not apart.picked
 
 
 class Plan(NamedTuple):
@@ -164,6 +166,11 @@ def make(inputs: Inputs, checks: Iterable[Check], *, codes: Mapping[str, str]) -
 
 
 def _refuse_contradictions(inputs: Inputs) -> None:
+    if inputs.apart is not None and inputs.must_show and inputs.create_room:
+        raise UsageError(
+            f"--create-room sends a token that may delete rooms, and {inputs.apart.url} names the host",
+            advice=["--trust-folder   where the folder is your own", "or leave out --create-room"],
+        )
     if inputs.join and inputs.no_join:
         raise UsageError("--join and --no-join exclude each other", advice=["leave out one"])
     if inputs.create_room and (inputs.join or inputs.no_join or not inputs.keys):
@@ -180,6 +187,9 @@ WEBHOOKS: Final = "room_started, participant_joined or participant_connection_ab
 """What a join and its end cause at the app's backend (livekit-server, pkg/telemetry/events.go)."""
 
 
+_SIGNED: Final = frozenset({Step.VALIDATE, Step.JOIN, Step.MEDIA, Step.API})
+"""What takes a token."""
+
 _PROOF: Final = "signal.join"
 """The check in whose session the server shows whether it holds the secret."""
 
@@ -193,6 +203,12 @@ def _takes_proof(check: str, inputs: Inputs) -> bool:
 def unproven(apart: Apart) -> Skip:
     """Why nothing is asked that takes more than a token for a throw-away room."""
     words = f"{apart.url} names the host, which has not shown that it holds the API secret"
+    return Skip(SkipReason.NOT_TRUSTED, words=f"{words}: --trust-folder")
+
+
+def unsigned(apart: Apart) -> Skip:
+    """Why nothing is signed at all."""
+    words = f"{apart.url} names the host, and picks the secret as well ({apart.secret})"
     return Skip(SkipReason.NOT_TRUSTED, words=f"{words}: --trust-folder")
 
 
@@ -244,12 +260,14 @@ def _held_back(inputs: Inputs) -> Iterator[str]:
     apart = inputs.apart
     if apart is None:
         return
-    yield f"the host is the choice of {apart.url}; from elsewhere: {apart.words}"
+    yield f"{apart.url} names the host; not from this folder: {apart.words}"
     if inputs.must_show:
         yield (
             "the host gets one token, a minute long and for a throw-away room (--trust-folder: all "
             "at once)"
         )
+    if apart.picked:
+        yield f"signs nothing with what {apart.url} picks as the secret (--trust-folder)"
     if inputs.token and not inputs.sends_token:
         yield f"does not send {inputs.token_words} there (--trust-folder)"
 
@@ -326,8 +344,14 @@ def without_tls(url: ParsedUrl) -> Skip:
 def _missing(check: Check, inputs: Inputs, *, shows: bool) -> Skip | None:
     """What the user would have to give, or to allow, so that a check can be asked."""
     step = STEP_OF.get(check.id)
-    held = inputs.apart if inputs.token and not inputs.sends_token else None
-    if held is not None and not inputs.keys and step in {Step.VALIDATE, Step.JOIN, Step.MEDIA}:
+    held = inputs.apart
+    if held is not None and held.picked and step in _SIGNED:
+        return unsigned(held)
+    if (
+        held is not None
+        and step in _SIGNED - {Step.API}
+        and not (inputs.keys or inputs.sends_token)
+    ):
         return unsent(held)
     if step is Step.API and not inputs.keys:
         return Skip(SkipReason.NO_INPUT, words="needs API key and secret")

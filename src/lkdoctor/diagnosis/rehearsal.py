@@ -17,7 +17,7 @@ from lkdoctor import actions, catalogue
 from lkdoctor.booking import Seat
 from lkdoctor.clock import Clock
 from lkdoctor.config.resolve import Resolution
-from lkdoctor.config.target import need_key_pair
+from lkdoctor.config.target import need_pair_to_send
 from lkdoctor.diagnosis import case as cases
 from lkdoctor.diagnosis import way
 from lkdoctor.diagnosis.case import Case
@@ -25,7 +25,7 @@ from lkdoctor.diagnosis.company import JOINING, NOT_CONNECTED, SHOWS_MARKS, Comp
 from lkdoctor.diagnosis.events import Listener, StepFinished, StepStarted, nobody
 from lkdoctor.diagnosis.fold import Skip, fold, own_fault
 from lkdoctor.diagnosis.how import How
-from lkdoctor.diagnosis.plan import without_tls
+from lkdoctor.diagnosis.plan import unproven, without_tls
 from lkdoctor.diagnosis.signing import Signer
 from lkdoctor.errors import UsageError, exhausted, leaf
 from lkdoctor.facts import Facts
@@ -149,7 +149,7 @@ async def rehearse(
     Raises:
         UsageError: there is no key to sign with, or people are in the room.
     """
-    need_key_pair(resolution.target)
+    need_pair_to_send(resolution.target)
     play = _Play(resolution, script, how, clock, listen)
     started, begun = clock.now(), clock.monotonic()
     interrupted = None
@@ -177,7 +177,7 @@ async def rehearse(
             interrupted_by=interrupted,
         ),
         target=play.cases[0].info(),
-        layers=LAYERS,
+        layers=LAYERS if play.apart is None else (Layer.ENV, *LAYERS),
         skipped=left_out(facts),
         broken=broken,
         fail_on_warnings=script.fail_on_warnings,
@@ -194,6 +194,15 @@ def left_out(facts: Facts) -> Mapping[str, Skip]:
     elsewhere = Skip(SkipReason.NOT_APPLICABLE, words="asked by diagnose and ws-probe")
     skipped = {"signal.v1": elsewhere, "api.room": elsewhere}
     rehearsal = facts.rehearsal
+    apart = facts.env.apart if facts.env is not None else None
+    if apart is not None:
+        from lkdoctor.diagnosis import trust
+
+        skipped |= trust.alone()
+        joined = facts.signal if facts.signal is not None and facts.signal.room_minted else None
+        if joined is not None and not joined.proven:
+            steps = (f"rehearsal.{step}" for step in Step)
+            skipped |= dict.fromkeys((*steps, "api.key"), unproven(apart))
     if facts.media is None or rehearsal is None or not rehearsal.unconnected:
         media = (check.id for check in catalogue.checks((Layer.MEDIA,)))
         skipped |= {
@@ -282,13 +291,15 @@ class _Play:
         self, resolution: Resolution, script: Script, how: How, clock: Clock, listen: Listener
     ) -> None:
         self.script, self._how, self.clock, self._listen = script, how, clock, listen
-        self._signer = Signer(need_key_pair(resolution.target), clock, TOKEN_TTL_S)
+        self._signer = Signer(need_pair_to_send(resolution.target), clock, TOKEN_TTL_S)
         rooms = dict.fromkeys(seat.room for seat in script.seats)
         copies = {r: r if script.in_place else f"lkdoctor-{clock.token_hex(8)}" for r in rooms}
         self.actors = tuple(self._actor(seat, copies[seat.room]) for seat in script.seats)
         self._copies: Mapping[str, str] = copies
         self.cases: tuple[Case, ...] = tuple(self._case(resolution, actor) for actor in self.actors)
         self._facts: Facts = self.cases[0].facts
+        self.apart = self.cases[0].target.apart
+        """The folder names the host, and the secret is not the folder's."""
         self.at = Step.TOKEN
         """The step that was begun last."""
         self.blamed = 0
@@ -322,7 +333,7 @@ class _Play:
         video = {**actor.seat.video, "room": actor.room}
         seat = actor.seat._replace(room=actor.room, identity=actor.identity, video=video)
         played = cases.gather(resolution, self.clock, seat=seat)
-        return played._replace(facts=played.facts._replace(name=named.facts.name, env=None))
+        return played._replace(facts=played.facts._replace(name=named.facts.name))
 
     # ------------------------------------------------------------ from the first to the last
 
@@ -339,8 +350,23 @@ class _Play:
                 phases = signal.not_reached(route.phases)
                 self._facts = self._facts._replace(signal=SignalFact(phases=phases))
                 return
+            if not await self._may_play(route):
+                return
             await self._look(route, deadline)
             await self._with_rooms(route)
+
+    async def _may_play(self, route: Route) -> bool:
+        """Whether a host that the folder names has shown that it holds the secret, if it has to."""
+        if self.apart is None:
+            return True
+        from lkdoctor.diagnosis import trust
+
+        async with self.step(Step.SIGNALLING, "seeing whether the server holds the API secret"):
+            shown = await trust.prove(
+                route, need_pair_to_send(self.cases[0].target), self.deadline()
+            )
+        self._facts = self._facts._replace(signal=shown)
+        return shown.proven
 
     async def _look(self, route: Route, deadline: Deadline) -> None:
         """What answers there: HTTP, and the API that rooms are made by and roles held to."""
@@ -581,7 +607,7 @@ class _Play:
         blamed = self.cases[self.blamed].facts
         taken = all(self.validated(v.answer)[0] is Outcome.OK for v in self.validations.values())
         facts = self._facts._replace(
-            env=None,
+            env=None if self.apart is None else self._facts.env,
             # Of a token that is not taken it would say the same: one pair has signed both.
             api=self._facts.api if taken else None,
             token=blamed.token,
@@ -593,8 +619,10 @@ class _Play:
         validation = self.validations.get(self.blamed)
         if session is None and validation is None:
             return facts
+        seen = session.fact if session else SignalFact()
         return facts._replace(
-            signal=(session.fact if session else SignalFact())._replace(
+            signal=seen._replace(
+                proven=seen.proven or (facts.signal is not None and facts.signal.proven),
                 validations=(validation,) if validation else (),
                 clean_up=self._clean_ups[0] if self._clean_ups else None,
             )

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from lkdoctor.clock import Clock
-from lkdoctor.config.target import KeyPair
+from lkdoctor.config.target import Apart, KeyPair
 from lkdoctor.diagnosis.fold import Skip, fold, own_fault
 from lkdoctor.diagnosis.signing import sign
-from lkdoctor.errors import exhausted, leaf
+from lkdoctor.errors import UsageError, exhausted, leaf
 from lkdoctor.facts.api import (
     ApiFact,
     ForeignAnswer,
@@ -79,14 +79,28 @@ def access(case: "Case") -> Access:
     """The keys, or else the ready token, of a case.
 
     Raises:
-        UsageError: there is neither.
+        UsageError: there is neither, or it does not go to a host that the folder names.
     """
-    from lkdoctor.config.target import need_key_pair
+    from lkdoctor.config.target import TRUST_ADVICE, need_pair_to_send
 
-    pair = case.target.key_pair
+    pair, apart = case.target.key_pair, case.target.apart
     if pair is None and case.target.token is not None:
+        if apart is not None:
+            raise UsageError(
+                f"{apart.words} is not sent to the host that {apart.url} names",
+                advice=TRUST_ADVICE,
+            )
         return Access(None, case.target.token.value)
-    return Access(need_key_pair(case.target))
+    return Access(need_pair_to_send(case.target))
+
+
+def acquainted(case: "Case", report: Report) -> "Case":
+    """The case for what comes next, where the server has shown that it holds the secret."""
+    signal = report.facts.signal
+    if signal is None or not signal.proven:
+        return case
+    facts = case.facts._replace(signal=signal)
+    return case._replace(target=case.target.trusted(), facts=facts)
 
 
 class View(NamedTuple):
@@ -146,11 +160,26 @@ class Visit:
         self._started = self._clock.now()
         self._begun = self._clock.monotonic()
         self._beside: tuple[server.Looked, RoomsAnswer] | None = None
+        self._signal = case.facts.signal
 
     @property
     def ready(self) -> bool:
-        """Whether there is somebody to ask."""
-        return self.route is not None and self.route.ready
+        """Whether there is somebody to ask, who may get what is sent with it."""
+        return self.route is not None and self.route.ready and self._untrusted is None
+
+    @property
+    def _untrusted(self) -> Apart | None:
+        """Why nothing is asked, where the server has not shown what it has to show."""
+        proven = self._signal is not None and self._signal.proven
+        return None if proven else self.case.target.apart
+
+    async def prove(self) -> None:
+        """Let a host that the folder names show that it holds the secret, before it gets more."""
+        if self._untrusted is None or self.access.pair is None or not self.way.ready:
+            return
+        from lkdoctor.diagnosis import trust
+
+        self._signal = await trust.prove(self.way, self.access.pair, self.deadline)
 
     @property
     def way(self) -> Route:
@@ -160,7 +189,12 @@ class Visit:
     async def rooms(self, names: tuple[str, ...] = ()) -> RoomsAnswer:
         """The rooms of these names, or all."""
         token = self.access.allowed(self._clock, roomList=True)
-        return await self._patiently(api.list_rooms(self.way, token, self.deadline, names))
+        answer = await self._patiently(api.list_rooms(self.way, token, self.deadline, names))
+        own = None if self._signal is None else self._signal.room_minted
+        if isinstance(answer, RoomsListed) and own is not None:
+            # It ends in a second, and is nobody's business.
+            return RoomsListed(tuple(room for room in answer.rooms if room.name != own))
+        return answer
 
     async def view(self, name: str) -> View:
         """One room and who is in it, both at once."""
@@ -207,7 +241,11 @@ class Visit:
     async def report(self, command: str, fact: ApiFact | None, broken: str = "") -> Report:
         """The verdict on what was answered; asks more where the API did not answer as it should."""
         case = self.case
-        facts = case.facts._replace(api=fact, env=None)
+        env = case.facts.env
+        apart = None if env is None else env.apart
+        facts = case.facts._replace(
+            api=fact, env=None if apart is None else env, signal=self._signal
+        )
         if self.access.pair is not None:
             facts = facts._replace(token=None)
         layers = _ANSWERED
@@ -222,6 +260,17 @@ class Visit:
                     clock=looked.clock,
                     api=fact._replace(without_token=without_token),
                 )
+        skipped = dict(_LEFT_OUT)
+        if apart is not None:
+            from lkdoctor.diagnosis import trust
+
+            layers = (Layer.ENV, *layers)
+            skipped |= trust.alone()
+        untrusted = self._untrusted if self.route is not None and self.route.ready else None
+        if untrusted is not None:
+            from lkdoctor.diagnosis.plan import unproven
+
+            skipped |= dict.fromkeys(("api.key", "api.room"), unproven(untrusted))
         report = fold(
             facts,
             run=RunInfo(
@@ -232,10 +281,10 @@ class Visit:
             ),
             target=case.info(),
             layers=layers,
-            skipped=_LEFT_OUT,
+            skipped=skipped,
             broken={"api.key": broken} if broken else None,
         )
-        return with_code(report, exit_code(fact, report))
+        return report if untrusted is not None else with_code(report, exit_code(fact, report))
 
 
 @contextlib.asynccontextmanager
@@ -255,7 +304,9 @@ async def visit(case: "Case", how: "How", clock: Clock) -> AsyncIterator[Visit]:
 
     endpoint = way.endpoint(url, case, how)
     async with dial(endpoint, deadline) as route:
-        yield Visit(case, opened, route, deadline)
+        server = Visit(case, opened, route, deadline)
+        await server.prove()
+        yield server
 
 
 def _all_well(fact: ApiFact) -> bool:

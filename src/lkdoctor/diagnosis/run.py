@@ -124,7 +124,7 @@ class _Run:
         self._how = how
         self._endpoint = endpoint
         self._clock, self._listen = frame
-        pair = case.target.key_pair
+        pair = case.target.key_pair if case.signs else None
         self._signer = None if pair is None else Signer(pair, self._clock, PROBE_TTL_S)
         self._proof: Proof | None = None
         """That the server holds the secret that our tokens are signed with."""
@@ -307,7 +307,8 @@ class _Run:
     @property
     def _held(self) -> bool:
         """Whether the token is the user's own and does not go to this host at all."""
-        return self._apart is not None and self._apart.token is not None
+        apart = self._apart
+        return apart is not None and (apart.token is not None or apart.picked)
 
     @property
     def _is_trusted(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from lkdoctor.clock import Clock
 from lkdoctor.diagnosis.fold import fails
 from lkdoctor.findings import Layer
-from lkdoctor.report.model import Report, Verdict, interrupted
+from lkdoctor.report.model import Report, SkipReason, Status, Verdict, interrupted
 
 PAUSE_S: Final = 1.0
 """Between two attempts: a server that starts is seen soon, one that is down is not drummed on."""
@@ -71,7 +71,15 @@ def may_pass(report: Report) -> bool:
     """Whether another look may see something else."""
     if report.run.interrupted_by == "signal":
         return False
+    joined = report.check("signal.join")
+    if joined is not None and joined.status is Status.PASS and _is_held_back(report):
+        return False  # it has answered, and holds the secret no more in a second than now
     if report.summary.verdict is Verdict.INCONCLUSIVE:
         return True
     wrong = (finding for finding in (*report.findings, *report.folded) if fails(finding))
     return any(finding.layer in _PASSING for finding in wrong)
+
+
+def _is_held_back(report: Report) -> bool:
+    """Whether a host that the folder names has not shown what it has to show."""
+    return any(check.skip_reason is SkipReason.NOT_TRUSTED for check in report.checks)
