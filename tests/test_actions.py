@@ -207,36 +207,39 @@ DENIED = said(401, {"code": "unauthenticated", "msg": "permissions denied"})
 
 
 @pytest.mark.parametrize(
-    ("answer", "clean_up"),
+    ("answer", "then", "clean_up"),
     [
-        pytest.param(DONE, CleanUp(ROOM, False, lasts_s=10), id="made"),
-        pytest.param(DENIED, None, id="refused"),
-        pytest.param(said(404, "page", "text/html"), None, id="not passed on"),
+        pytest.param(DONE, DONE, REMOVED, id="made"),
         pytest.param(
-            said(502, "bad", "text/html"),
-            LEFT._replace(known=False),
-            id="a gateway that may have passed it on",
+            DONE,
+            DENIED,
+            lasting("unauthenticated: permissions denied")._replace(lasts_s=30),
+            id="made, and not to be deleted",
         ),
+        pytest.param(DENIED, None, None, id="refused"),
+        pytest.param(said(404, "page", "text/html"), None, None, id="not passed on"),
         pytest.param(
-            NoAnswer(Silence.TIMEOUT, "", 0.0), LEFT._replace(known=False), id="no answer"
+            said(502, "bad", "text/html"), DONE, REMOVED, id="a gateway that may have passed it on"
         ),
+        pytest.param(NoAnswer(Silence.TIMEOUT, "", 0.0), DONE, REMOVED, id="no answer"),
     ],
 )
-async def test_a_room_that_was_asked_for_ends_where_nobody_joins_it(
-    answer: Said, clean_up: CleanUp | None
+async def test_a_room_that_was_asked_for_is_deleted_where_it_may_be_there(
+    answer: Said, then: Said | None, clean_up: CleanUp | None
 ) -> None:
-    server = Server(answer)
+    """Nobody has proven anything, and the user let a powerful token go out all the same."""
+    server = Server(answer, then or DONE)
     async with room(server) as made:
         await made.create()
-    (request,) = server.asked
-    assert request.startswith(b"POST /twirp/livekit.RoomService/CreateRoom HTTP/1.1\r\n")
-    assert json.loads(request.partition(b"\r\n\r\n")[2]) == {
+    first = server.asked[0]
+    assert first.startswith(b"POST /twirp/livekit.RoomService/CreateRoom HTTP/1.1\r\n")
+    assert json.loads(first.partition(b"\r\n\r\n")[2]) == {
         "name": ROOM,
-        "empty_timeout": 10,
-        "departure_timeout": 1,
+        "empty_timeout": 30,
+        "departure_timeout": 30,
         "agents": [{"agent_name": "lkdoctor-nobody-1"}],
     }
-    assert made.clean_up == clean_up
+    assert (made.clean_up, len(server.asked)) == (clean_up, 1 if then is None else 2)
 
 
 async def test_a_room_that_was_refused_and_then_joined_is_accounted_for() -> None:

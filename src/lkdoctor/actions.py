@@ -50,8 +50,9 @@ GRACE: Final = 3.0
 FLEETING_S: Final = 1
 """Seconds that a room of ours outlives whoever left it last."""
 
-UNUSED_S: Final = 10
-"""Seconds that a room that was made before anybody joined waits for somebody."""
+WAITS_S: Final = 30
+"""Seconds that a room that is not made by joining it waits for whoever comes next: between two
+joins the SDK is loaded. Nobody could make it again by coming later."""
 
 _GONE: Final = "it was gone already"
 
@@ -81,8 +82,8 @@ class ThrowAwayRoom:
     """A room that a probe may make, and what becomes of it when the block ends, however it ends.
 
     The server ends it by itself (`fleeting`). One that does not know that is asked to delete it,
-    but only if it has proven that it holds our secret: whoever has a token that deletes this room
-    can delete any with it.
+    but only if it has proven that it holds our secret, or if the user let us `create` it: whoever
+    has a token that deletes this room can delete any with it.
 
     The removal is our own DeleteRoom, not livekit-api's: that one would take longer to load
     than to run, at the moment when somebody has pressed Ctrl-C and waits.
@@ -116,24 +117,27 @@ class ThrowAwayRoom:
         self._lasts_s: int | None = None
         """How long it outlives whoever is in it, as the server says."""
         self._proof: Proof | None = None
+        self._consented = False
+        """The user lets a powerful token go out whatever the server has proven."""
 
     async def create(self) -> TwirpError | ForeignAnswer | None:
         """Make the room, as an app does whose server makes none by itself; why not, if so.
 
-        The token goes to a server that has proven nothing yet: only where the user said so.
+        The token goes to a server that has proven nothing yet: only where the user said so. It
+        may as well end the room then.
         """
-        self._expected = True
+        self._expected = self._consented = True
         arguments = {
             "name": self.name,
-            "empty_timeout": UNUSED_S,
-            "departure_timeout": FLEETING_S,
+            "empty_timeout": WAITS_S,
+            "departure_timeout": WAITS_S,
             "agents": [{"agent_name": _nobody(self.name)}],
         }
         problem = await _done(
             self._ask, twirp.call(self._url, "CreateRoom", arguments, self._powerful())
         )
         if problem is None:
-            self._made, self._lasts_s = True, UNUSED_S
+            self._made, self._lasts_s = True, WAITS_S
         elif isinstance(problem, TwirpError) or _is_refusal(problem.exchange):
             self._expected = False
         return problem
@@ -181,7 +185,7 @@ class ThrowAwayRoom:
         if self.clean_up is not None and self.clean_up.goes:
             return
         self._left(_NOT_ASKED)
-        if self._proof is not None and not self._proof.room_config:
+        if self._consented or (self._proof is not None and not self._proof.room_config):
             try:
                 await self._remove()
             except asyncio.CancelledError:

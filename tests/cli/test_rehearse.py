@@ -282,6 +282,19 @@ def recordings(server: RunningServer, folder: Path, roles: str) -> tuple[list[st
     return codes, [outcomes(report, number)["permissions"] for number in (0, 1)]
 
 
+def test_where_joining_makes_no_room_the_copy_is_made_only_on_request(tmp_path: Path) -> None:
+    with one_key(config={"room": {"auto_create": False}}) as server:
+        code, report = played(server, tmp_path, *BOOKING, *SHORT, "--create-room")
+        alone, signalled = played(server, tmp_path, *BOOKING, "--signal-only")
+    assert (code, causes(report), outcomes(report, 1)) == (0, [], dict.fromkeys(STEPS, "ok"))
+    assert (alone, causes(signalled)) == (3, ["room-not-found"])
+    assert signalled["findings"][0]["severity"] == "info"
+    assert (outcomes(signalled, 0)["token"], outcomes(signalled, 0)["signalling"]) == (
+        "ok",
+        "failed",
+    )
+
+
 @pytest.mark.parametrize("version", servers.VERSIONS)
 def test_a_recording_that_is_allowed_and_cannot_be_made_is_told(
     version: str, tmp_path: Path
