@@ -155,9 +155,8 @@ class _Known:
                     self.grams.update(_runs(folded, _GRAM))
             whole = part.strip().strip("\"'")
             if _WORD <= len(whole) < SLICE and whole not in _KNOWN_TO_ALL:
-                self.words.update(
-                    map(_folded, {whole, urllib.parse.quote_plus(whole, errors="replace")})
-                )
+                # Nor does what it becomes in base64, at times, fill a run.
+                self.words.update(w for w in map(_folded, _spellings(whole)) if len(w) >= _WORD)
         self.runs.difference_update(_public)
 
 
