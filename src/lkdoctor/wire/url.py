@@ -79,7 +79,8 @@ def _parse(text: str) -> ParsedUrl | UnusableUrl:
 
 def _if_usable(text: str) -> str | None:
     """A suggestion, if it would help."""
-    return safe(text) if isinstance(_parse(text), ParsedUrl) else None
+    result = parse(text, "").result
+    return safe(text) if isinstance(result, ParsedUrl) and not result.userinfo else None
 
 
 def _without_scheme(text: str) -> UnusableUrl:
