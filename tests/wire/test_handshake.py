@@ -364,3 +364,13 @@ def test_no_bytes_break_the_upgrade(pieces: list[bytes]) -> None:
         conversation = websocket().upgrade()
         answer = switching(next(conversation))[:-2] + name + b": " + b"".join(pieces) + b"\r\n\r\n"
         finish(conversation, [answer])
+
+
+@pytest.mark.parametrize("size", [0, 125, 126, 65535, 65536])
+def test_what_is_left_of_a_message_is_counted_behind_frames_of_any_size(size: int) -> None:
+    """A frame's head has 2, 4 or 10 bytes (RFC 6455 §5.2)."""
+    made = opened()
+    whole = frame(Opcode.BINARY, b"x" * size)
+    assert heard(made, [whole + b"\x82\x05abc"]) == Message(b"x" * size, text=False)
+    expected = NoMessage(P.SLOW, "5 bytes of a message that did not end")
+    assert heard(made, [End.TIMEOUT]) == expected

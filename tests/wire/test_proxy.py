@@ -128,3 +128,20 @@ def test_what_is_no_answer(data: bytes, end: End, problem: Silence) -> None:
     answer, _ = said(data, [], end)
     assert isinstance(answer, NoAnswer)
     assert answer.problem is problem
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        pytest.param(299, b"", id="the last status of a tunnel"),
+        pytest.param(300, b"nope", id="the first that is none"),
+        pytest.param(302, b"nope", id="a login page for guests"),
+        pytest.param(407, b"nope", id="credentials wanted"),
+    ],
+)
+def test_a_tunnel_is_a_2xx_alone(status: int, body: bytes) -> None:
+    """RFC 9110 §9.3.6: what comes behind any other answer is the proxy's, and read with it."""
+    head = b"HTTP/1.1 %d Said\r\nLocation: http://login.example/\r\nContent-Length: 4\r\n\r\n"
+    answer, _ = said(head % status + b"nope", [3])
+    assert isinstance(answer, http.Answer)
+    assert (answer.status, answer.body, answer.truncated) == (status, body, False)

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from livekit.protocol import models, rtc
 
 from lkdoctor.facts.signal import Candidate, IceServer, Joined, LeftAtOnce, ParticipantSeen
-from lkdoctor.redact import clean
+from lkdoctor.redact import Secret, clean, remembered
 from lkdoctor.wire import signal
+from lkdoctor.wire.stun import Login
 
 
 def response(**message: object) -> bytes:
@@ -265,3 +266,56 @@ def test_no_damage_to_a_join_breaks_the_reader(noise: bytes, at: int) -> None:
 @given(st.text() | st.text().map('{{"candidate":"{}"}}'.format))
 def test_no_text_breaks_a_candidate(init: str) -> None:
     signal.candidate(init)
+
+
+def test_an_ice_server_is_opened_by_user_name_and_credential_together() -> None:
+    servers = [
+        rtc.ICEServer(urls=["turn:a", "turns:a"], username="ann", credential=CREDENTIAL),
+        rtc.ICEServer(urls=["turn:b"], username="ann"),
+        rtc.ICEServer(urls=["turn:c"], credential=CREDENTIAL),
+        rtc.ICEServer(urls=["stun:d"]),
+    ]
+    made = join()
+    del made.ice_servers[:]
+    made.ice_servers.extend(servers)
+    login = Login("ann", Secret(CREDENTIAL))
+    assert signal.logins(response(join=made)) == (
+        ("turn:a", login),
+        ("turns:a", login),
+        ("turn:b", None),
+        ("turn:c", None),
+        ("stun:d", None),
+    )
+    joined = signal.read(response(join=made))
+    assert isinstance(joined, Joined)
+    assert joined.ice_servers == (
+        IceServer(("turn:a", "turns:a"), "<masked>", True),
+        IceServer(("turn:b",), "<masked>", False),
+        IceServer(("turn:c",), "", True),
+        IceServer(("stun:d",), "", False),
+    )
+
+
+def test_of_ice_servers_only_so_much_is_taken() -> None:
+    made = join()
+    del made.ice_servers[:]
+    long = rtc.ICEServer(urls=["turn:x"] * 40, username="u" * 1000, credential="c" * 1000)
+    made.ice_servers.extend([long] * 40)
+    found = signal.logins(response(join=made))
+    assert len(found) == 256
+    assert set(found) == {("turn:x", Login("u" * 512, Secret("c" * 512)))}
+
+
+def test_what_is_no_join_names_no_ice_servers() -> None:
+    assert signal.logins(b"hello") == ()
+    assert signal.logins(response(leave=rtc.LeaveRequest())) == ()
+
+
+def test_a_join_without_credentials_makes_nothing_a_secret() -> None:
+    made = join()
+    made.room.turn_password = ""
+    del made.ice_servers[:]
+    made.ice_servers.extend([rtc.ICEServer(urls=["turn:b"], username="ann")])
+    before = remembered()
+    signal.read(response(join=made))
+    assert remembered() == before

@@ -357,3 +357,70 @@ def test_attributes_are_padded_and_found() -> None:
     read = stun.parse(data)
     assert read == stun.Message(Method.BINDING, Kind.REQUEST, ID, ((Attribute.USERNAME, b"12345"),))
     assert read.get(Attribute.REALM) is None
+
+
+@pytest.mark.parametrize("odd", [1, 2, 3, 5])
+def test_a_length_that_is_no_multiple_of_four_is_no_message(odd: int) -> None:
+    """RFC 8489 §5: attributes are padded, so such a message ends inside one's head."""
+    head = aioice.Class.RESPONSE + aioice.Method.BINDING
+    data = head.to_bytes(2) + odd.to_bytes(2) + stun.COOKIE.to_bytes(4) + ID + bytes(odd)
+    assert stun.parse(data) is None
+
+
+def test_a_signature_is_looked_for_within_the_bytes_that_came() -> None:
+    """It may be the last attribute; of one that was cut off there is nothing to compare."""
+    signed = stun.encode(Method.BINDING, Kind.SUCCESS, ID, key=KEY)
+    cuts = [stun.authentic(signed[:length], KEY) for length in range(len(signed) + 1)]
+    assert cuts == [False] * len(signed) + [True]
+
+
+def test_a_signature_is_found_behind_attributes_of_any_length() -> None:
+    for size in range(9):
+        data = stun.encode(
+            Method.BINDING,
+            Kind.SUCCESS,
+            ID,
+            ((Attribute.SOFTWARE, b"x" * size), (Attribute.REALM, b"")),
+            key=KEY,
+            fingerprint=True,
+        )
+        assert stun.authentic(data, KEY)
+        assert aioice.parse_message(data).check_message_integrity(KEY)
+        read = stun.parse(data)
+        assert read is not None
+        assert read.attributes[:2] == (
+            (Attribute.SOFTWARE, b"x" * size),
+            (Attribute.REALM, b""),
+        )
+
+
+@pytest.mark.parametrize(
+    ("length", "frame"),
+    [(stun.HEADER - 1, None), (stun.HEADER, 22), (stun.MAX_MESSAGE, 2050), (2049, None)],
+)
+def test_a_frame_holds_a_message_of_ours_or_none(length: int, frame: int | None) -> None:
+    assert stun.next_frame(length.to_bytes(2)) == frame
+
+
+def test_a_message_in_a_stream_is_as_large_as_one_in_a_datagram() -> None:
+    def message(length: int) -> bytes:
+        return b"\x01\x01" + length.to_bytes(2) + stun.COOKIE.to_bytes(4) + ID
+
+    assert stun.next_in_stream(message(stun.MAX_MESSAGE - stun.HEADER)) == stun.MAX_MESSAGE
+    assert stun.next_in_stream(message(stun.MAX_MESSAGE - stun.HEADER + 4)) is None
+    largest = stun.MAX_MESSAGE - stun.HEADER
+    assert stun.parse(message(largest) + bytes(largest)) is not None
+    assert stun.parse(message(largest + 4) + bytes(largest + 4)) is None
+
+
+def test_a_check_says_how_it_weighs_and_a_request_for_a_relay_what_it_is_for() -> None:
+    """RFC 8445 §5.1.2.1: peer-reflexive, component 1; RFC 8656 §18.9: UDP is protocol 17."""
+    check = aioice.parse_message(stun.binding(ID, ICE))
+    assert check.attributes["PRIORITY"] == 110 * 2**24 + 65535 * 2**8 + 255
+    asked = next(stun.allocate(LOGIN, IDS))
+    read = stun.parse(asked)
+    assert read is not None
+    assert read.attributes == (
+        (Attribute.LIFETIME, (60).to_bytes(4)),
+        (Attribute.REQUESTED_TRANSPORT, b"\x11\x00\x00\x00"),
+    )
