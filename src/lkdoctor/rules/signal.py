@@ -138,7 +138,9 @@ def _room_missing(
                 FixStep(
                     "To see a join all the same, let lkdoctor make its room first (its token can then end any "
                     "room, so know whose server this is):",
-                    command=f"lkdoctor {'rehearse …' if copied else 'diagnose'} --create-room",
+                    command="lkdoctor rehearse … --create-room"
+                    if copied
+                    else "lkdoctor diagnose --create-room",
                 ),
             ),
             severity=Severity.INFO,
