@@ -10,14 +10,17 @@ import io
 import itertools
 import json
 import re
+import select
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import needs
 import pexpect
 import pytest
+import servers
 import typer
 from faults.peers import frame, head, join_response, peer, reply, switching
 from livekit.protocol.rtc import SignalResponse
@@ -114,8 +117,10 @@ def test_no_command_is_left_out() -> None:
 class Listener:
     """A host that keeps every token that it gets, and what the user had been told by then."""
 
-    def __init__(self, echo: bool = False) -> None:
+    def __init__(self, *, echo: bool = False, slow: bool = False) -> None:
         self.echo = echo
+        self.slow = slow
+        """It holds the secret, and takes its time to show it; who leaves meanwhile learns nothing."""
         self.tokens: dict[str, list[str]] = {}
         """By token, where it was sent."""
         self.told = ""
@@ -151,9 +156,10 @@ class Listener:
             if first is None:
                 connection.sendall(reply("401 Unauthorized", b"no permissions to access the room"))
                 return
-            echo = SignalResponse(refresh_token=first).SerializeToString()
-            again = frame(2, echo) if self.echo else b""
-            connection.sendall(switching(request) + join_response() + again)
+            again = frame(2, SignalResponse(refresh_token=first).SerializeToString())
+            connection.sendall(switching(request) + join_response() + (again if self.echo else b""))
+            if self.slow and not select.select([connection], [], [], 0.3)[0]:
+                connection.sendall(self.fresh(first))
             connection.recv(65536)  # whatever the client says first, it is left alone then
         elif "/twirp/" in request and first is None:
             denied = b'{"code":"unauthenticated","msg":"permissions denied"}'
@@ -163,6 +169,15 @@ class Listener:
             connection.sendall(reply("200 OK", rooms, "Content-Type: application/json"))
         else:
             connection.sendall(reply("200 OK", b"success" if "/validate" in request else b"OK"))
+
+    def fresh(self, sent: str) -> bytes:
+        """A token of the server's own for the same participant."""
+        read_again = read(sent)
+        assert isinstance(read_again, Jwt)
+        claims = read_again.claims
+        room = str(claims["video"]["room"])  # type: ignore[index]  # as lkdoctor makes them
+        made = token(KEY, SECRET, identity=str(claims["sub"]), room=room)
+        return frame(2, SignalResponse(refresh_token=made).SerializeToString())
 
     def relay(self, port: int, connection: socket.socket) -> None:
         """Hands everything on to a server that does hold the secret."""
@@ -222,9 +237,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
 
 
 @contextlib.contextmanager
-def stranger(folder: Folder, *, echo: bool = False) -> Iterator[str]:
+def stranger(folder: Folder, *, echo: bool = False, slow: bool = False) -> Iterator[str]:
     """The URL of a host that answers like LiveKit."""
-    folder.listener = Listener(echo)
+    folder.listener = Listener(echo=echo, slow=slow)
     with peer(folder.listener.like_livekit) as port:
         yield f"ws://127.0.0.1:{port}"
 
@@ -455,6 +470,32 @@ def test_a_server_that_shows_the_secret_is_asked_for_the_rest(
         ("env-project-mismatch", "info")
     ]
     assert (report["summary"]["verdict"], done.code) == ("healthy", 0)
+
+
+def test_a_server_has_a_moment_to_show_it(folder: Folder) -> None:
+    with stranger(folder, slow=True) as url:
+        folder.write(url_in_env(url))
+        folder.run("rooms", "list", "--timeout", "5", env=PAIR)
+    assert is_throw_away(folder.listener.claims[0])
+    assert any(claims["video"].get("roomList") for claims in folder.listener.claims)
+
+
+@pytest.fixture(params=servers.VERSIONS)
+def of_one_key(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a real server; with several keys it would sign with any of them."""
+    try:
+        with servers.livekit_server(request.param, keys={KEY: SECRET}) as server:
+            yield server.url
+    except servers.ServerMissingError as missing:
+        needs.missing(str(missing))
+
+
+def test_every_version_shows_it(of_one_key: str, folder: Folder) -> None:
+    folder.write(url_in_env(of_one_key))
+    for line in (("diagnose",), ("rooms", "list"), ("ws-probe", "--pings", "0")):
+        done = folder.run(*line, "-j", env=PAIR)
+        assert json.loads(done.out)["facts"]["signal"]["proven"] is True
+        assert done.code == 0
 
 
 # ------------------------------------------------------------------ a token of the user's own

@@ -468,7 +468,9 @@ class _Run:
     ) -> Session:
         path = CLASSIC_PATH if self._how.path is RtcPath.RTC else V1_PATH
         pings, hold = self._how.pings, self._how.hold_s
-        media = self._looking_at_media(route)
+        media: signal.Media | None = self._looking_at_media(route)
+        if media is None and prove is not None and not self._is_trusted:
+            media = signal.Talk.shown
         session = await signal.join(
             route,
             token,

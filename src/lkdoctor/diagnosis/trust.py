@@ -52,7 +52,9 @@ async def prove(route: Route, pair: KeyPair, deadline: Deadline) -> SignalFact:
 
     async with room:
         room.joining()
-        session = await signal.join(route, token, Whose.MINTED, deadline, pings=0, prove=look)
+        session = await signal.join(
+            *(route, token, Whose.MINTED, deadline), pings=0, media=signal.Talk.shown, prove=look
+        )
         room.joined(session.attempt.result, session.first)
     return session.fact._replace(
         upgrades=(session.attempt,), clean_up=room.clean_up, room_minted=name

@@ -52,6 +52,9 @@ MAX_MESSAGES = 1000
 MAX_REFRESHED = 4
 """Tokens of the server's that are looked at; it sends one, and another every few minutes."""
 
+SHOWING_SECONDS = 2.0
+"""Waited for a token of the server's, where it matters: it comes some ms after the join."""
+
 GATHERING_SECONDS = 0.1
 """Waited for candidates where the round trip is shorter; their end is announced."""
 
@@ -404,6 +407,11 @@ class Talk:
             trickled = await self._until(signal.Trickled, deadline)
             if trickled is None:
                 return
+
+    async def shown(self, deadline: Deadline) -> None:
+        """Wait for the token in which the server shows that it holds the secret."""
+        if self.proof is None and self.cut is None:
+            await self._until(signal.Refreshed, deadline.sooner(SHOWING_SECONDS))
 
     async def offer(self, deadline: Deadline) -> signal.Offered | None:
         """The server's offer, and its candidates collected; None where it makes none."""

@@ -862,7 +862,7 @@ _HAS_SHOWN: Final = (
 )
 _HAS_NOT_SHOWN: Final = (
     " The host got one token for a room of lkdoctor's own, or none, and has not shown that it holds "
-    "the secret."
+    "the secret. (A server with several keys may have signed with another one.)"
 )
 
 
