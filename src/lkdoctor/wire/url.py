@@ -106,7 +106,7 @@ def _behind_scheme(scheme: str, rest: str) -> ParsedUrl | UnusableUrl:
     netloc, path, tail = matched.groups()
     hostport = netloc.rpartition("@")[2]
     split = re.fullmatch(r"(\[[^\]]*\]|[^:\[\]]*)(?::([^:]*))?", hostport)
-    if split is None or hostport.startswith(":"):
+    if split is None:
         return _odd_host(scheme, hostport, path)
     written, port_text = split.groups()
     if not written:
@@ -150,8 +150,6 @@ def _odd_host(scheme: str, hostport: str, path: str) -> UnusableUrl:
     try:
         ipaddress.IPv6Address(hostport)
     except ValueError:
-        if re.fullmatch(r":[0-9]*", hostport):
-            return UnusableUrl(UrlProblem.NO_HOST, f"no host behind {scheme}://")
         return UnusableUrl(UrlProblem.BAD_HOST, f"{safe(hostport, 200)} is no host")
     suggestion = f"{scheme}://[{hostport}]{path}"
     return UnusableUrl(UrlProblem.BAD_HOST, "an IPv6 address without brackets", suggestion)
