@@ -1,11 +1,13 @@
 """One cause on top, consequences under it, and an exit code that follows from both."""
 
 import itertools
+import re
+import sys
 from collections.abc import Mapping
 
 import pytest
 
-from lkdoctor import catalogue
+from lkdoctor import __version__, catalogue
 from lkdoctor.diagnosis.fold import (
     Skip,
     _folded,
@@ -19,7 +21,9 @@ from lkdoctor.diagnosis.fold import (
 from lkdoctor.errors import InternalError
 from lkdoctor.facts import NO_FACTS, Facts
 from lkdoctor.facts.clock import ClockFact
+from lkdoctor.facts.cloud import CloudFact
 from lkdoctor.facts.network import TcpRefused
+from lkdoctor.facts.server import NoAnswer, Silence
 from lkdoctor.findings import Confidence, Evidence, Finding, FixStep, Layer, Severity
 from lkdoctor.report.model import (
     CheckResult,
@@ -535,3 +539,63 @@ def test_what_was_deselected_is_neither_found_nor_failed() -> None:
     left_out = report.check(failed.check)
     assert left_out is not None
     assert (left_out.status, left_out.skip_reason) == (Status.SKIP, SkipReason.DESELECTED)
+
+
+def test_a_check_that_was_left_out_for_a_reason_of_its_own_keeps_it() -> None:
+    """Whatever failed before it: that it was not wanted is why it was not asked."""
+    pair = [check("a"), check("b", "a", look=never)]
+    failed = (found("x", check="a"),)
+    own = Skip(SkipReason.NEEDS_CONSENT, words="add --join")
+    got = results(pair, findings=failed, skipped={"b": own})
+    assert got["b"] == (Status.SKIP, "add --join", SkipReason.NEEDS_CONSENT, None)
+    waits = Skip(SkipReason.BLOCKED, "elsewhere")
+    got = results(pair, findings=failed, skipped={"b": waits})
+    assert got["b"] == (Status.SKIP, "needs a", SkipReason.BLOCKED, "a")
+
+
+def breaking(clock: ClockFact) -> str:
+    raise ZeroDivisionError(clock)
+
+
+@pytest.mark.parametrize(
+    ("look", "findings", "skipped", "asked"),
+    [
+        pytest.param(fine, (), None, ["a", "b"], id="there is something to look at"),
+        pytest.param(lambda: None, (), None, [], id="nobody gave anything"),
+        pytest.param(lambda: None, (found("x", check="a"),), None, ["a", "b"], id="found"),
+        pytest.param(breaking, (), None, ["a", "b"], id="it breaks, which is told"),
+        pytest.param(
+            lambda: None, (), Skip(SkipReason.OUT_OF_TIME), ["a", "b"], id="wanted, and no time"
+        ),
+        pytest.param(fine, (), Skip(SkipReason.DESELECTED), [], id="left out"),
+    ],
+)
+def test_a_check_that_few_want_stands_in_the_report_where_it_is_asked(
+    look: object, findings: tuple[Finding, ...], skipped: Skip | None, asked: list[str]
+) -> None:
+    """A step behind it stands there with it, and is no gap without it."""
+    pair = [
+        check("a", look=look)._replace(by_option=True),
+        check("b", "a", look=lambda: None)._replace(by_option=True),
+    ]
+    judged = _Judged(SEEN, findings, {}, {} if skipped is None else {"a": skipped}, {})
+    assert [one.id for one in judged.those_asked(pair)] == asked
+
+
+def test_the_regions_of_livekit_cloud_are_in_a_report_where_they_were_looked_at() -> None:
+    def layers(facts: Facts) -> set[Layer]:
+        report = fold(facts, run=RUN, target=TARGET, layers=[Layer.CLOUD, Layer.CLOCK])
+        return {one.layer for one in report.checks}
+
+    assert layers(healthy()._replace(cloud=None)) == {Layer.CLOCK}
+    assert layers(healthy()._replace(cloud=CloudFact(NoAnswer(Silence.TIMEOUT, "", 1.0)))) == {
+        Layer.CLOUD,
+        Layer.CLOCK,
+    }
+
+
+def test_a_report_says_what_wrote_it() -> None:
+    tool = fold(healthy(), run=RUN, target=TARGET, layers=[]).tool
+    assert (tool.name, tool.version) == ("lkdoctor", __version__)
+    assert re.fullmatch(r"3\.\d+\.\d+", tool.python)
+    assert re.fullmatch(rf"{sys.platform}-[a-z0-9_]+", tool.platform)

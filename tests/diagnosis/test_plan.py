@@ -339,3 +339,62 @@ def test_a_dry_run_names_every_host_and_every_join() -> None:
     ) in describe(plan(joining), joining)
     offline = inputs._replace(offline=True)
     assert describe(plan(offline), offline) == ("reads the configuration; dials nothing",)
+
+
+def test_only_the_url_and_credentials_have_to_be_given() -> None:
+    given = Inputs(url=EVERYTHING.url, keys=True, token=True)
+    made = plan(given)
+    assert made.steps == frozenset(Step) - {Step.MEDIA}
+    assert (made.joins, made.room) == (Whose.MINTED, None)
+    assert {i: s.words for i, s in made.skipped.items() if s.words} == {
+        "api.room": "no room given: --room, --booking or a token"
+    }
+
+
+def test_what_stands_for_itself_is_looked_at_wherever_the_folder_names_the_host() -> None:
+    stands = check("env.trust", Layer.ENV, effect=Effect.NONE)._replace(stands=True)
+    inputs = EVERYTHING._replace(only=("net.dns",))
+
+    def left_out(inputs: Inputs) -> bool:
+        return "env.trust" in make(inputs, (*CHECKS, stands), codes=CODES).skipped
+
+    assert left_out(inputs)
+    assert not left_out(inputs._replace(apart=Apart(".env:1", "environment")))
+
+
+def test_a_check_without_an_effect_is_asked_offline_unless_a_step_answers_it() -> None:
+    quiet = tuple(one._replace(effect=Effect.NONE) for one in CHECKS)
+    made = make(EVERYTHING._replace(offline=True), quiet, codes=CODES)
+    words = "left out: --offline"
+    assert dict(made.skipped) == dict.fromkeys(STEP_OF, Skip(SkipReason.DESELECTED, words=words))
+    loud = make(
+        EVERYTHING._replace(offline=True), (check("app.call", Layer.APP),), codes=CODES
+    ).skipped
+    assert dict(loud) == {"app.call": Skip(SkipReason.DESELECTED, words=words)}
+
+
+def test_only_a_secret_from_elsewhere_has_to_be_proven_to() -> None:
+    made = plan(TOKEN_APART._replace(skip=("signal",)))
+    assert Step.API in made.steps
+    assert not [s for s in made.skipped.values() if s.reason is SkipReason.NOT_TRUSTED]
+
+
+def test_a_need_that_does_not_exist_keeps_nothing_back() -> None:
+    made = make(EVERYTHING, (check("http.root", Layer.SERVER, "net.gone"),), codes=CODES)
+    assert (made.steps, dict(made.skipped)) == ({Step.ROUTE, Step.ROOT}, {})
+
+
+@pytest.mark.parametrize(
+    ("keys", "token"), [(True, False), (False, True)], ids=["keys alone", "a token alone"]
+)
+def test_the_server_s_word_on_a_token_takes_either(keys: bool, token: bool) -> None:
+    made = plan(EVERYTHING._replace(keys=keys, token=token))
+    assert Step.VALIDATE in made.steps
+    assert not {"signal.validate", "signal.v1"} & set(made.skipped)
+
+
+def test_a_layer_is_named_as_well_as_a_prefix() -> None:
+    assert plan(EVERYTHING._replace(only=("network",))).steps == {Step.ROUTE}
+    left = plan(EVERYTHING._replace(skip=("network", "server")))
+    assert {"net.dns", "net.tcp", "http.root"} <= set(left.skipped)
+    assert "clock.skew" not in left.skipped

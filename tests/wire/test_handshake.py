@@ -374,3 +374,18 @@ def test_what_is_left_of_a_message_is_counted_behind_frames_of_any_size(size: in
     assert heard(made, [whole + b"\x82\x05abc"]) == Message(b"x" * size, text=False)
     expected = NoMessage(P.SLOW, "5 bytes of a message that did not end")
     assert heard(made, [End.TIMEOUT]) == expected
+
+
+def test_as_many_frames_as_are_allowed_may_go_before_each_message() -> None:
+    made = opened()
+    before = frame(Opcode.PING, b"") * (MAX_FRAMES - 1)
+    for _ in range(2):
+        assert heard(made, [before + frame(Opcode.BINARY, b"x")]) == Message(b"x", text=False)
+
+
+def test_an_upgrade_has_the_headers_and_no_time_yet() -> None:
+    conversation = websocket().upgrade()
+    upgraded = finish(conversation, [switching(next(conversation), "Server: x\r\n")])
+    assert isinstance(upgraded, Upgraded)
+    assert upgraded.took_ms == 0.0
+    assert upgraded.headers[-1] == ("server", "x")

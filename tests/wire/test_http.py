@@ -316,3 +316,13 @@ def test_a_secret_in_an_answer_is_not_in_the_fact() -> None:
     shown = fact(read([stream % (value, len(value), value)]))
     assert isinstance(shown, HttpAnswer)
     assert (shown.header("x"), shown.body) == ("<redacted>", "<redacted>")
+
+
+def test_every_1xx_but_101_is_interim() -> None:
+    interim = b"".join(b"HTTP/1.1 %d Wait\r\n\r\n" % status for status in (100, 102, 199))
+    assert read([interim + OK]) == read([OK])
+
+
+def test_a_head_alone_is_an_answer_whose_body_did_not_come() -> None:
+    answer = read([b"HTTP/1.1 200 OK\r\n\r\n", End.TIMEOUT])
+    assert fact(answer) == answered(truncated=True)

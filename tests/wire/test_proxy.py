@@ -145,3 +145,22 @@ def test_a_tunnel_is_a_2xx_alone(status: int, body: bytes) -> None:
     answer, _ = said(head % status + b"nope", [3])
     assert isinstance(answer, http.Answer)
     assert (answer.status, answer.body, answer.truncated) == (status, body, False)
+
+
+@pytest.mark.parametrize(
+    ("value", "host", "port"),
+    [("http://p.example:", "p.example", 80), ("http://:3128", None, None), ("p:65535", "p", 65535)],
+)
+def test_a_host_has_to_be_there_and_a_port_need_not(
+    value: str, host: str | None, port: int | None
+) -> None:
+    found = parse(value, "X")
+    if host is None:
+        assert found == UnusableProxy("X", "it names no host")
+    else:
+        assert found == Proxy("X", host, port or 0)
+
+
+def test_a_scheme_of_any_length_is_named_in_short() -> None:
+    said = f"it speaks {'a' * 20}, and only http:// can be used"
+    assert parse(f"{'a' * 300}://p", "X") == UnusableProxy("X", said)

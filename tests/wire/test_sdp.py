@@ -106,3 +106,43 @@ def test_no_text_breaks_it(text: str) -> None:
     offer = sdp.read(OFFER + text)
     if offer is not None:
         assert sdp.answer(offer, OURS).startswith("v=0\r\n")
+
+
+def test_an_offer_is_read_only_so_far() -> None:
+    many = "".join(f"a=candidate:1 1 udp 1 192.0.2.1 {i} typ host\r\n" for i in range(1, 99))
+    more = "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n" * 40
+    offer = sdp.read(OFFER + many + more)
+    assert offer is not None
+    assert (len(offer.candidates), len(offer.sections)) == (64, 32)
+    assert sdp.read("a=x\r\n" * 1986 + OFFER) is None  # its ice-pwd stands in line 2003
+    assert sdp.read("a=x\r\n" * 1983 + OFFER) is not None
+    other = sdp.read(OFFER + "a=end-of-candidates\r\na=note:1 1 udp 1 192.0.2.1 9 typ host\r\n")
+    assert other is not None
+    assert other == sdp.read(OFFER)
+
+
+@pytest.mark.parametrize(
+    ("ufrag", "password", "usable"),
+    [(1, 1, True), (256, 256, True), (257, 256, False), (256, 257, False), (0, 1, False)],
+)
+def test_what_signs_a_check_has_one_to_256_characters(
+    ufrag: int, password: int, usable: bool
+) -> None:
+    """RFC 8839 §5.4."""
+    changed = OFFER.replace("ice-ufrag:theirUfrag", f"ice-ufrag:{'u' * ufrag}").replace(
+        "ice-pwd:theirPasswordTheirPassword", f"ice-pwd:{'p' * password}"
+    )
+    assert (sdp.read(changed) is not None) is usable
+
+
+@pytest.mark.parametrize(
+    ("port", "read"), [("0", 0), ("65535", 65535), ("65536", None), ("-1", None), ("٣", None)]
+)
+def test_a_candidate_has_a_port(port: str, read: int | None) -> None:
+    found = sdp.candidate(f"candidate:1 1 UDP 1 192.0.2.1 {port} typ HOST")
+    assert found == (None if read is None else Candidate("udp", "192.0.2.1", read, "host"))
+
+
+def test_a_candidate_s_words_come_in_pairs() -> None:
+    line = "candidate:1 1 tcp 1 192.0.2.1 7881 typ host generation 0 tcptype passive ufrag"
+    assert sdp.candidate(line) == Candidate("tcp", "192.0.2.1", 7881, "host", "passive")

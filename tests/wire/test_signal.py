@@ -319,3 +319,50 @@ def test_a_join_without_credentials_makes_nothing_a_secret() -> None:
     before = remembered()
     signal.read(response(join=made))
     assert remembered() == before
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        rtc.JoinResponse(room=models.Room(sid="RM_1")),
+        rtc.JoinResponse(room=models.Room(name="demo")),
+        rtc.JoinResponse(participant=models.ParticipantInfo(sid="PA_1")),
+    ],
+    ids=["a room's sid", "a room's name", "a participant"],
+)
+def test_a_join_says_where_or_who(made: rtc.JoinResponse) -> None:
+    assert isinstance(signal.read(response(join=made)), Joined)
+
+
+def test_what_a_join_says_is_taken_only_so_far() -> None:
+    made = join()
+    made.room.enabled_codecs.extend(models.Codec(mime=f"audio/{i}") for i in range(40))
+    made.room.name = "r" * 600
+    joined = signal.read(response(join=made))
+    assert isinstance(joined, Joined)
+    assert joined.codecs == tuple(f"audio/{i}" for i in range(32))
+    assert joined.room == "r" * 512 + " (cut)"
+
+
+def test_a_server_s_password_that_is_a_word_is_not_blotted_out_of_all_texts() -> None:
+    made = join()
+    made.room.turn_password = "reception"
+    made.ice_servers[0].credential = "waiting-room"
+    signal.read(response(join=made))
+    assert clean("reception and waiting-room") == "reception and waiting-room"
+
+
+def test_times_are_to_the_millisecond_where_the_server_says_them_so() -> None:
+    made = join()
+    made.other_participants[0].joined_at_ms = 1795486000123
+    joined = signal.read(response(join=made))
+    assert isinstance(joined, Joined)
+    assert joined.others[0].joined_at == 1795486000.123
+
+
+def test_a_fresh_token_is_the_same_as_the_same_alone() -> None:
+    token = signal.Refreshed("a-token-of-the-server")
+    assert token == signal.Refreshed("a-token-of-the-server")
+    assert hash(token) == hash(signal.Refreshed("a-token-of-the-server"))
+    assert token != signal.Refreshed("another")
+    assert token != "a-token-of-the-server"

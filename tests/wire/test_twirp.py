@@ -189,3 +189,42 @@ def test_no_json_breaks_the_reader(room: Any, field: Any) -> None:
         listed(answer({"rooms": [room, ROOM | {name: field}]}))
     said = answer({"participants": [room, {"permission": field, "tracks": field, "kind": field}]})
     twirp.participants(said, said.fact(0.0), "x")
+
+
+@pytest.mark.parametrize(
+    ("problem", "words"),
+    [
+        (TwirpError("not_found", "no such room", 404), "not_found: no such room"),
+        (ForeignAnswer(NoAnswer(Silence.TIMEOUT, "not a byte", 5.0)), "timeout: not a byte"),
+        (
+            ForeignAnswer(answer(b"<html>\n", 502, "text/html").fact(0.0)),
+            "HTTP 502: <html>\\x0a",
+        ),
+    ],
+    ids=["its own no", "no answer", "a proxy's page"],
+)
+def test_why_a_call_did_not_do_its_work(problem: TwirpError | ForeignAnswer, words: str) -> None:
+    assert twirp.why(problem) == words
+
+
+def test_a_call_that_lists_nothing_may_answer_anything_that_is_an_object() -> None:
+    said = answer({"ok": True})
+    assert twirp.done(said, said.fact(0.0)) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [
+        pytest.param("9223372036854775807", 2**63 - 1, id="the largest, as a text"),
+        pytest.param("9223372036854775808", 0, id="one more, as a text"),
+        pytest.param(2**63 - 1, 2**63 - 1, id="the largest"),
+        pytest.param(2**63, 0, id="one more"),
+        pytest.param("1e3", 0, id="no digits"),
+        pytest.param(1.5, 0, id="a fraction"),
+        pytest.param(None, 0, id="nothing"),
+    ],
+)
+def test_a_number_has_63_bits(written: object, number: int) -> None:
+    result = listed(answer({"rooms": [ROOM | {"num_participants": written}]}))
+    assert isinstance(result, RoomsListed)
+    assert result.rooms[0].num_participants == number

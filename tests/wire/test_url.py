@@ -267,3 +267,69 @@ def test_any_text_is_judged_and_what_is_usable_can_be_sent(text: str) -> None:
         )
     elif result.suggestion is not None and "<redacted>" not in result.suggestion:
         assert isinstance(url.parse(result.suggestion, "here").result, ParsedUrl)
+
+
+def test_each_scheme_has_its_port() -> None:
+    ports = {scheme: parsed(f"{scheme}://rtc.example.com").port for scheme in url.SCHEMES}
+    assert ports == {"ws": 80, "wss": 443, "http": 80, "https": 443}
+
+
+@pytest.mark.parametrize(
+    "word", ["undefined", "null", "None", "nil", "NaN", "[object Object]", "false"]
+)
+def test_the_word_of_a_variable_that_was_never_set_is_no_host(word: str) -> None:
+    result = url.parse(word, "here").result
+    assert isinstance(result, UnusableUrl)
+    assert (result.problem, result.suggestion) == (UrlProblem.LITERAL, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem", "suggestion"),
+    [
+        pytest.param(
+            "rtc.example.com:7880",
+            UrlProblem.NO_SCHEME,
+            "ws://rtc.example.com:7880",
+            id="LiveKit's own port has no TLS",
+        ),
+        pytest.param(
+            "rtc.example.com:443",
+            UrlProblem.NO_SCHEME,
+            "wss://rtc.example.com:443",
+            id="another port",
+        ),
+        pytest.param("wss://:abc", UrlProblem.NO_HOST, None, id="a port of letters alone"),
+        pytest.param("wss://rtc.example.1", UrlProblem.BAD_HOST, None, id="it ends in a number"),
+        pytest.param("wss://.", UrlProblem.BAD_HOST, None, id="a dot"),
+        pytest.param("WS://@A? @", UrlProblem.BLANKS, None, id="no better without the blank"),
+        pytest.param(
+            "wss://" + ".".join(["a" * 62] * 3 + ["b" * 65]),
+            UrlProblem.BAD_HOST,
+            None,
+            id="a label of 65",
+        ),
+        pytest.param(
+            "wss://" + ".".join(["a" * 63] * 3 + ["b" * 62]),
+            UrlProblem.BAD_HOST,
+            None,
+            id="a name of 254",
+        ),
+    ],
+)
+def test_unusable_at_the_edges(text: str, problem: UrlProblem, suggestion: str | None) -> None:
+    result = url.parse(text, "here").result
+    assert isinstance(result, UnusableUrl)
+    assert (result.problem, result.suggestion) == (problem, suggestion)
+
+
+@pytest.mark.parametrize(
+    ("written", "host"),
+    [
+        ("localhost.", "localhost"),
+        ("1.example.com", "1.example.com"),
+        (".".join(["a" * 63] * 3 + ["b" * 61]), ".".join(["a" * 63] * 3 + ["b" * 61])),
+    ],
+    ids=["one label and the root's dot", "it begins with a number", "a name of 253"],
+)
+def test_a_host_at_the_edges(written: str, host: str) -> None:
+    assert parsed(f"ws://{written}:7880").host == host
