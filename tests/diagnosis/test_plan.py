@@ -381,7 +381,8 @@ def test_only_a_secret_from_elsewhere_has_to_be_proven_to() -> None:
 
 def test_a_need_that_does_not_exist_keeps_nothing_back() -> None:
     made = make(EVERYTHING, (check("http.root", Layer.SERVER, "net.gone"),), codes=CODES)
-    assert (made.steps, dict(made.skipped)) == ({Step.ROUTE, Step.ROOT}, {})
+    assert made.steps == {Step.ROUTE, Step.ROOT}
+    assert not made.skipped
 
 
 @pytest.mark.parametrize(
