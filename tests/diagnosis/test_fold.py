@@ -13,6 +13,7 @@ from lkdoctor.diagnosis.fold import (
     _folded,
     _Judged,
     _order,
+    _repeatable,
     _summary,
     fails,
     fold,
@@ -24,6 +25,8 @@ from lkdoctor.facts.clock import ClockFact
 from lkdoctor.facts.cloud import CloudFact
 from lkdoctor.facts.network import TcpRefused
 from lkdoctor.facts.server import NoAnswer, Silence
+from lkdoctor.facts.tls import Certificate, TlsEstablished
+from lkdoctor.facts.token import token_fact
 from lkdoctor.findings import Confidence, Evidence, Finding, FixStep, Layer, Severity
 from lkdoctor.report.model import (
     CheckResult,
@@ -37,6 +40,7 @@ from lkdoctor.report.model import (
 )
 from lkdoctor.rules.base import Check, Unsure
 from lkdoctor.rules.examples import healthy
+from lkdoctor.tokens.decode import Keyring
 
 RUN = RunInfo(id="r1", command="diagnose", started_at=0.0, duration_ms=1.0)
 TARGET = TargetInfo(url="wss://rtc.example.com")
@@ -599,3 +603,72 @@ def test_a_report_says_what_wrote_it() -> None:
     assert (tool.name, tool.version) == ("lkdoctor", __version__)
     assert re.fullmatch(r"3\.\d+\.\d+", tool.python)
     assert re.fullmatch(rf"{sys.platform}-[a-z0-9_]+", tool.platform)
+
+
+@pytest.mark.parametrize(
+    ("reason", "settled"),
+    [
+        (reason, reason not in {"out_of_time", "interrupted", "not_trusted"})
+        for reason in SkipReason
+    ],
+    ids=str,
+)
+def test_what_could_have_been_asked_and_was_not_leaves_a_run_open(
+    reason: SkipReason, settled: bool
+) -> None:
+    checks = (PASS, result(Status.SKIP, reason=reason))
+    summary = _summary(checks, (), RUN, fail_on_warnings=False, not_tested=())
+    assert (summary.verdict is Verdict.HEALTHY) is settled
+
+
+def test_a_warning_fails_a_run_only_on_request() -> None:
+    facts = healthy()
+    assert facts.tls is not None
+    assert facts.clock is not None
+    attempt = facts.tls.attempt
+    assert isinstance(attempt, TlsEstablished)
+    now = facts.clock.best
+    ends = Certificate("CN=a", "CN=b", ("rtc.example.com",), now - 8e6, now + 1e4, False)
+    facts = facts._replace(tls=facts.tls._replace(attempt=attempt._replace(certificate=ends)))
+
+    report = fold(facts, run=RUN, target=TARGET, layers=NETWORK)
+    assert report.summary.exit_code is ExitCode.HEALTHY
+    report = fold(facts, run=RUN, target=TARGET, layers=NETWORK, fail_on_warnings=True)
+    assert report.summary.exit_code is ExitCode.WARNINGS
+
+
+def test_what_the_network_showed_can_be_repeated() -> None:
+    (refusal,) = fold(refused()._replace(url=healthy().url), run=RUN, target=TARGET).findings
+    commands = [one.repeat for one in refusal.evidence]
+    assert any(command is not None for command in commands)
+
+
+def test_a_command_that_cannot_be_made_costs_no_finding() -> None:
+    seen = found("x")._replace(evidence=(Evidence("TCP 203.0.113.10:443", "refused", None, "net"),))
+    faults: list[tuple[str, str]] = []
+    odd = Facts(url=7)  # type: ignore[arg-type]  # meant
+    assert _repeatable(seen, odd, faults) == seen
+    ((check, words),) = faults
+    assert check == seen.check
+    assert words.startswith("lkdoctor's command to repeat x broke: AttributeError: ")
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        (NO_FACTS, "none given: --token-file F, or --booking ID --user ID"),
+        (
+            Facts(token=token_fact("word", Keyring([]), origin="here", as_sent=True)[0]),
+            "nothing of the kind was found",
+        ),
+    ],
+    ids=["no token", "a token"],
+)
+def test_what_to_give_is_said_where_nothing_was_given(facts: Facts, words: str) -> None:
+    asked = check("a", look=lambda: None)._replace(layer=Layer.TOKEN)
+    assert results([asked], facts)["a"] == (Status.SKIP, words, SkipReason.NO_INPUT, None)
+
+
+def test_a_need_that_takes_no_part_blocks_nothing() -> None:
+    got = results([check("b", "elsewhere", look=lambda: None)])
+    assert got["b"][2:] == (SkipReason.NO_INPUT, None)

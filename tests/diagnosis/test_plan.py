@@ -399,3 +399,41 @@ def test_a_layer_is_named_as_well_as_a_prefix() -> None:
     left = plan(EVERYTHING._replace(skip=("network", "server")))
     assert {"net.dns", "net.tcp", "http.root"} <= set(left.skipped)
     assert "clock.skew" not in left.skipped
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        EVERYTHING._replace(join=True),
+        EVERYTHING._replace(no_join=True),
+        EVERYTHING._replace(keys=False),
+    ],
+    ids=["joins with a token", "joins nothing", "nothing to sign with"],
+)
+def test_a_room_is_created_only_where_one_of_ours_is_joined(inputs: Inputs) -> None:
+    with pytest.raises(UsageError, match=r"^--create-room makes"):
+        plan(inputs._replace(create_room=True))
+
+
+def test_whoever_joins_with_a_token_hears_of_webhooks() -> None:
+    joining = EVERYTHING._replace(join=True)
+    said = f"the app's backend gets webhooks of that, too: {WEBHOOKS}"
+    assert said in describe(plan(joining), joining)
+    quiet = EVERYTHING._replace(no_join=True)
+    assert said not in describe(plan(quiet), quiet)
+
+
+def test_a_dry_run_says_that_a_token_is_not_sent_only_where_it_is_not() -> None:
+    from_elsewhere = EVERYTHING._replace(apart=Apart(".env:1", None, "environment"))
+    words = "does not send the token that was given there (--trust-folder)"
+    assert words in describe(plan(from_elsewhere), from_elsewhere)
+    the_folder_s = EVERYTHING._replace(apart=Apart(".env:1", "environment"))
+    assert words not in describe(plan(the_folder_s), the_folder_s)
+
+
+def test_what_is_not_there_is_not_sent() -> None:
+    assert EVERYTHING.sends_token
+    assert not EVERYTHING._replace(token=False).sends_token
+    assert not EVERYTHING.must_show
+    assert SECRET_APART.must_show
+    assert not TOKEN_APART.must_show

@@ -424,3 +424,15 @@ def test_a_check_says_how_it_weighs_and_a_request_for_a_relay_what_it_is_for() -
         (Attribute.LIFETIME, (60).to_bytes(4)),
         (Attribute.REQUESTED_TRANSPORT, b"\x11\x00\x00\x00"),
     )
+
+
+def test_every_number_is_another_agent_s() -> None:
+    names = {"SUCCESS": "RESPONSE"}
+    for method in Method:
+        assert int(method) == int(aioice.Method[method.name])
+    for kind in Kind:
+        assert int(kind) == int(aioice.Class[names.get(kind.name, kind.name)])
+    theirs = {name.replace("-", "_"): number for number, name, *_ in aioice.ATTRIBUTES}
+    assert {one.name: one.value for one in Attribute} == {
+        one.name: theirs[one.name] for one in Attribute
+    }
