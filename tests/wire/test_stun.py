@@ -436,3 +436,18 @@ def test_every_number_is_another_agent_s() -> None:
     assert {one.name: one.value for one in Attribute} == {
         one.name: theirs[one.name] for one in Attribute
     }
+
+
+@pytest.mark.parametrize("bits", [0x40, 0x80, 0xC0])
+def test_what_begins_with_other_bits_is_another_protocol(bits: int) -> None:
+    """RFC 7983: DTLS, TURN channels and RTP share the port."""
+    data = bytearray(answer(aioice.Class.RESPONSE))
+    assert stun.parse(bytes(data)) is not None
+    data[0] |= bits
+    assert stun.parse(bytes(data)) is None
+    assert stun.next_in_stream(bytes(data)) is None
+
+
+def test_a_request_to_a_stun_server_is_a_fingerprint_and_nothing_else() -> None:
+    read = aioice.parse_message(stun.binding(ID))
+    assert (read.message_class, list(read.attributes)) == (aioice.Class.REQUEST, ["FINGERPRINT"])
