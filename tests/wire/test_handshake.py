@@ -389,3 +389,30 @@ def test_an_upgrade_has_the_headers_and_no_time_yet() -> None:
     assert isinstance(upgraded, Upgraded)
     assert upgraded.took_ms == 0.0
     assert upgraded.headers[-1] == ("server", "x")
+
+
+def test_no_bytes_are_the_end() -> None:
+    expected = NoMessage(P.DROPPED, "the connection ended without a close frame")
+    assert heard(opened(), [b""]) == expected
+
+
+def test_one_byte_of_a_message_is_a_message_that_did_not_end() -> None:
+    expected = NoMessage(P.SLOW, "1 bytes of a message that did not end")
+    assert heard(opened(), [b"\x82", End.TIMEOUT]) == expected
+
+
+def test_frames_are_counted_anew_behind_each_message() -> None:
+    made = opened()
+    assert heard(made, [frame(Opcode.BINARY, b"x")]) == Message(b"x", text=False)
+    flood = frame(Opcode.PING, b"") * (MAX_FRAMES + 1)
+    expected = NoMessage(P.TOO_LARGE, f"more than {MAX_FRAMES} frames and no message")
+    assert heard(made, [flood]) == expected
+
+
+def test_we_close_in_good_order() -> None:
+    made = opened()
+    made.close()
+    sent = made.pending()
+    mask, payload = sent[2:6], sent[6:]
+    code = bytes(byte ^ key for byte, key in zip(payload, mask, strict=False))
+    assert (sent[0], code) == (0x88, (1000).to_bytes(2))

@@ -326,3 +326,10 @@ def test_every_1xx_but_101_is_interim() -> None:
 def test_a_head_alone_is_an_answer_whose_body_did_not_come() -> None:
     answer = read([b"HTTP/1.1 200 OK\r\n\r\n", End.TIMEOUT])
     assert fact(answer) == answered(truncated=True)
+
+
+@pytest.mark.parametrize("status", [101, 204, 304])
+def test_what_stands_behind_an_answer_without_a_body_is_none(status: int) -> None:
+    answer = read([b"HTTP/1.1 %d None\r\n\r\nmore" % status])
+    assert isinstance(answer, http.Answer)
+    assert (answer.status, answer.body, answer.truncated) == (status, b"", False)

@@ -366,3 +366,35 @@ def test_a_fresh_token_is_the_same_as_the_same_alone() -> None:
     assert hash(token) == hash(signal.Refreshed("a-token-of-the-server"))
     assert token != signal.Refreshed("another")
     assert token != "a-token-of-the-server"
+
+
+def test_a_version_and_a_region_stand_in_either_place() -> None:
+    newer, older = join(), join()
+    newer.server_version = newer.server_region = ""
+    older.ClearField("server_info")
+    older.server_region = "eu"
+    for made in (newer, older):
+        joined = signal.read(response(join=made))
+        assert isinstance(joined, Joined)
+        assert (joined.server_version, joined.region) == ("1.13.5", "eu")
+    both = join()
+    both.server_version = both.server_region = "another"
+    joined = signal.read(response(join=both))
+    assert isinstance(joined, Joined)
+    assert (joined.server_version, joined.region) == ("1.13.5", "eu")
+
+
+OFFER = "m=application 9 UDP x\r\na=mid:0\r\na=ice-ufrag:u\r\na=ice-pwd:p\r\n"
+
+
+@pytest.mark.parametrize("size", [64 * 1024 - len(OFFER), 64 * 1024 - len(OFFER) + 3])
+def test_an_offer_is_read_only_so_far(size: int) -> None:
+    text = "a" * (size - 2) + "\r\n" + OFFER
+    offered = signal.read(response(offer=rtc.SessionDescription(type="offer", sdp=text, id=7)))
+    assert isinstance(offered, signal.Offered)
+    assert offered.id == 7
+    assert (offered.offer is not None) is (len(text) <= 64 * 1024)
+
+
+def test_the_first_ping_knows_no_round_trip() -> None:
+    assert rtc.SignalRequest.FromString(signal.ping(5)).ping_req.rtt == 0
