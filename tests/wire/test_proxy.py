@@ -164,3 +164,7 @@ def test_a_host_has_to_be_there_and_a_port_need_not(
 def test_a_scheme_of_any_length_is_named_in_short() -> None:
     said = f"it speaks {'a' * 20}, and only http:// can be used"
     assert parse(f"{'a' * 300}://p", "X") == UnusableProxy("X", said)
+
+
+def test_a_line_end_is_in_no_url() -> None:
+    assert parse("http://p/\nx", "X") == UnusableProxy("X", "it is no URL")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lkdoctor.facts.signal import Candidate
-from lkdoctor.redact import Secret
+from lkdoctor.redact import Secret, clean
 from lkdoctor.wire import sdp
 from lkdoctor.wire.sdp import Offer, OurSide, Section
 
@@ -94,7 +94,13 @@ def test_without_a_data_channel_the_first_section_carries_the_transport() -> Non
 
 @pytest.mark.parametrize(
     "line",
-    ["", "a b c", "1 1 udp 1 192.0.2.1 port typ host", "1 1 udp 1 192.0.2.1 7882 is host"],
+    [
+        "",
+        "a b c",
+        "1 1 udp 1 192.0.2.1 7882 typ",
+        "1 1 udp 1 192.0.2.1 port typ host",
+        "1 1 udp 1 192.0.2.1 7882 is host",
+    ],
 )
 def test_what_is_no_candidate_is_none(line: str) -> None:
     assert sdp.candidate(line) is None
@@ -114,7 +120,7 @@ def test_an_offer_is_read_only_so_far() -> None:
     offer = sdp.read(OFFER + many + more)
     assert offer is not None
     assert (len(offer.candidates), len(offer.sections)) == (64, 32)
-    assert sdp.read("a=x\r\n" * 1986 + OFFER) is None  # its ice-pwd stands in line 2003
+    assert sdp.read("a=x\r\n" * 1984 + OFFER) is None  # its ice-pwd stands in line 2001
     assert sdp.read("a=x\r\n" * 1983 + OFFER) is not None
     other = sdp.read(OFFER + "a=end-of-candidates\r\na=note:1 1 udp 1 192.0.2.1 9 typ host\r\n")
     assert other is not None
@@ -146,3 +152,24 @@ def test_a_candidate_has_a_port(port: str, read: int | None) -> None:
 def test_a_candidate_s_words_come_in_pairs() -> None:
     line = "candidate:1 1 tcp 1 192.0.2.1 7881 typ host generation 0 tcptype passive ufrag"
     assert sdp.candidate(line) == Candidate("tcp", "192.0.2.1", 7881, "host", "passive")
+
+
+def test_of_several_sections_the_first_is_taken_where_none_is_a_data_channel() -> None:
+    media = "m=audio 9 UDP 111\r\na=mid:0\r\nm=video 9 UDP 96\r\na=mid:1\r\n"
+    offer = sdp.read(f"a=ice-ufrag:u\r\na=ice-pwd:p\r\n{media}")
+    assert offer is not None
+    lines = sdp.answer(offer, OURS).splitlines()
+    assert [line for line in lines if line.startswith(("m=", "a=group"))] == [
+        "a=group:BUNDLE 0",
+        "m=audio 9 UDP 111",
+        "m=video 0 UDP 96",
+    ]
+
+
+def test_a_section_has_formats() -> None:
+    assert sdp.read("m=audio 9 UDP\r\na=ice-ufrag:u\r\na=ice-pwd:p\r\n") is None
+
+
+def test_a_password_that_is_a_word_is_not_blotted_out_of_all_texts() -> None:
+    assert sdp.read("m=audio 9 UDP 111\r\na=ice-ufrag:u\r\na=ice-pwd:reception\r\n") is not None
+    assert clean("the reception") == "the reception"
