@@ -341,3 +341,31 @@ def test_whom_it_is_for(
 )
 def test_what_is_built_otherwise_is_no_certificate(data: bytes) -> None:
     assert certificate.read(data) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "shown"),
+    [
+        pytest.param("883703", der(TEXT, b"a"), "2.999.3=a", id="a kind that nobody knows"),
+        pytest.param("2b0601", der(TEXT, b"a"), "1.3.6.1=a", id="of ISO"),
+        pytest.param("550403", b"\x0c\x81\x00", "CN=", id="nothing, its length in a byte more"),
+        pytest.param("550403", der(TEXT, b' a"b '), 'CN=\\ a\\"b\\ ', id="quoted as RFC 4514 says"),
+    ],
+)
+def test_a_part_of_a_name(kind: str, value: bytes, shown: str) -> None:
+    pair = der(SEQUENCE, der(OID, bytes.fromhex(kind)), value)
+    found = told(signed(subject=der(SEQUENCE, der(0x31, pair))))
+    assert (found.subject, found.unread) == (shown, ())
+
+
+def test_the_most_specific_part_of_a_name_stands_first() -> None:
+    def pair(kind: str, value: bytes) -> bytes:
+        return der(SEQUENCE, der(OID, bytes.fromhex(kind)), der(TEXT, value))
+
+    name = der(
+        SEQUENCE,
+        der(0x31, pair("550406", b"DE")),
+        der(0x31, pair("55040a", b"A"), pair("55040b", b"B")),
+        der(0x31, pair("550403", b"c")),
+    )
+    assert told(signed(subject=name)).subject == "CN=c,O=A+OU=B,C=DE"
