@@ -43,5 +43,7 @@ def words(error: Exception) -> str:
     """What an error of the operating system says, in the middle of a sentence."""
     if isinstance(error, PermissionError):
         return "permission denied"
+    if type(error) is ValueError:  # each version of Python has other words for it
+        return "has a NUL in its name"
     said = getattr(error, "strerror", None) or str(error)
     return safe(said[:1].lower() + said[1:], 80)
