@@ -50,6 +50,7 @@ TESTED_IN = {
     "diagnosis/doctor.py": "faults/test_faults.py",
     "diagnosis/run.py": "faults/test_faults.py",
     "diagnosis/rooms.py": "cli/test_rooms.py",
+    "diagnosis/trust.py": "safety/test_folder.py",
 }
 """Modules without a test module of their own, and whose tests are theirs."""
 
@@ -162,6 +163,12 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         _ = getattr(lkdoctor, "diagnos")  # noqa: B009 - mypy knows that it is not there
 
 
+def _is_ours(path: Path) -> bool:
+    """Whether it stands in no folder that a tool has left: .venv, .pytest_cache …"""
+    hidden = {part for part in path.relative_to(ROOT).parts[:-1] if part.startswith(".")}
+    return hidden <= {".ci", ".github"}
+
+
 def files() -> list[Path]:
     """What is (or will be) in the repository."""
     listed = subprocess.run(
@@ -172,8 +179,7 @@ def files() -> list[Path]:
         text=True,
     )
     if listed.returncode:  # not a clone
-        ours = (path for path in ROOT.rglob("*") if ".venv" not in path.parts)
-        return [path for path in ours if path.is_file() and ".git" not in path.parts]
+        return [path for path in ROOT.rglob("*") if path.is_file() and _is_ours(path)]
     return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
