@@ -228,3 +228,21 @@ def test_a_number_has_63_bits(written: object, number: int) -> None:
     result = listed(answer({"rooms": [ROOM | {"num_participants": written}]}))
     assert isinstance(result, RoomsListed)
     assert result.rooms[0].num_participants == number
+
+
+@pytest.mark.parametrize(
+    "no", [{"code": 5, "msg": "no"}, {"code": "internal", "msg": []}, {"code": "internal"}, {}]
+)
+def test_an_error_of_the_api_has_code_and_message(no: dict[str, object]) -> None:
+    assert isinstance(listed(answer(no, 500)), ForeignAnswer)
+
+
+def test_who_a_participant_is_unless_it_is_said() -> None:
+    every = {"recorder": True, "agent": True, "can_update_metadata": True}
+    people = [{"identity": "u1"}, {"identity": "u2", "permission": every}]
+    said = answer({"participants": people})
+    listing = twirp.participants(said, said.fact(0.0), "demo")
+    assert isinstance(listing, ParticipantsListed)
+    first, second = listing.participants
+    assert (first.kind_of, first.permission) == ("STANDARD", Permission())
+    assert second.permission == Permission(recorder=True, agent=True, can_update_metadata=True)
