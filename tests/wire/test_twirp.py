@@ -246,3 +246,15 @@ def test_who_a_participant_is_unless_it_is_said() -> None:
     first, second = listing.participants
     assert (first.kind_of, first.permission) == ("STANDARD", Permission())
     assert second.permission == Permission(recorder=True, agent=True, can_update_metadata=True)
+
+
+def test_what_a_room_and_a_permission_do_not_say_is_nothing_and_a_list_has_an_end() -> None:
+    bare = listed(answer({"rooms": [{"name": "demo"}, {"name": "x", "metadata": None}]}))
+    nothing = RoomInfo("demo", "", 0, 0, 0, 0.0, 0, 0, 0, active_recording=False)
+    assert bare == RoomsListed((nothing, nothing._replace(name="x")))
+    person = {"identity": "u", "permission": {"can_publish_sources": [f"S{i}" for i in range(25)]}}
+    said = answer({"participants": [person]})
+    listing = twirp.participants(said, said.fact(0.0), "demo")
+    assert isinstance(listing, ParticipantsListed)
+    sources = listing.participants[0].permission.can_publish_sources
+    assert sources == tuple(f"S{i}" for i in range(20))
