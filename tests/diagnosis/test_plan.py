@@ -437,3 +437,35 @@ def test_what_is_not_there_is_not_sent() -> None:
     assert not EVERYTHING.must_show
     assert SECRET_APART.must_show
     assert not TOKEN_APART.must_show
+
+
+@pytest.mark.parametrize(
+    ("only", "token", "proves"),
+    [
+        pytest.param("api.key", False, True, id="the API is asked"),
+        pytest.param("signal.validate", True, True, id="a token is shown"),
+        pytest.param("signal.validate", False, False, id="a token of ours is shown"),
+        pytest.param("net", True, False, id="nothing is shown"),
+    ],
+)
+def test_a_join_proves_the_server_where_more_than_that_is_sent(
+    only: str, token: bool, proves: bool
+) -> None:
+    inputs = SECRET_APART._replace(only=(only,), token=token)
+    assert (Step.JOIN in plan(inputs).steps) is proves
+    assert Step.JOIN not in plan(inputs._replace(apart=None)).steps
+
+
+def test_a_token_is_asked_about_where_nobody_joins() -> None:
+    quiet = EVERYTHING._replace(no_join=True)
+    asked = "asks /rtc/validate about the token that was given; nobody joins"
+    assert asked in describe(plan(quiet), quiet)
+    apart = quiet._replace(apart=Apart(".env:1", "environment"))
+    assert not [line for line in describe(plan(apart), apart) if line.startswith(asked)]
+
+
+def test_a_name_like_none_that_exists_is_answered_with_all_of_them() -> None:
+    with pytest.raises(UsageError) as raised:
+        plan(EVERYTHING._replace(skip=("zzzzzz",)))
+    assert raised.value.message == "--skip zzzzzz: no check, layer or finding has this name"
+    assert raised.value.advice == (f"checks: {', '.join(one.id for one in CHECKS)}",)
