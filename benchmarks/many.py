@@ -161,7 +161,7 @@ def of_people(many: int) -> dict[str, Work]:
 
 def of_entries(many: int) -> dict[str, Work]:
     """A log that says a cause and a symptom, over and over."""
-    seen = judge(scan([LOG]), catalogue.by_code(), NOON)
+    seen = judge(scan([LOG]), catalogue.cause, NOON)
     found = Verdict(seen.scan, (seen.entries * many)[:many], seen.leak)
     log = logs.LogInfo("app.log", many, len(LOG), "UTF-8", 0, interrupted=False)
     tool = this_tool()

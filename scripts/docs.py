@@ -15,7 +15,7 @@ from lkdoctor.findings import FixStep, Severity
 from lkdoctor.report.areas import TITLES
 
 if TYPE_CHECKING:
-    from lkdoctor.rules.base import Rule
+    from lkdoctor.rules.words import Words
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "causes"
@@ -29,72 +29,74 @@ SEVERITIES = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INF
 
 def pages() -> Mapping[str, str]:
     """Every page's text by its file name."""
-    rules = tuple(catalogue.rules())
-    made = {f"{rule.code}.md": "\n".join(page(rule)) + "\n" for rule in rules}
-    made["README.md"] = "\n".join(index(rules)) + "\n"
+    causes = tuple(catalogue.causes())
+    made = {f"{cause.code}.md": "\n".join(page(cause)) + "\n" for cause in causes}
+    made["README.md"] = "\n".join(index(causes)) + "\n"
     return made
 
 
-def page(rule: "Rule") -> Iterator[str]:
+def page(cause: "Words") -> Iterator[str]:
     """One cause, in Markdown."""
-    yield "<!-- Written by scripts/docs.py from the catalogue; change the rule, not this page. -->"
-    yield f"# {rule.code}"
+    yield "<!-- Written by scripts/docs.py from src/lkdoctor/causes/; change the cause there, not this page. -->"
+    yield f"# {cause.code}"
     yield ""
-    yield f"**{escaped(rule.title)}**"
+    yield f"**{escaped(cause.title)}**"
     yield ""
-    area = TITLES[rule.layer]
-    yield f"{area} · {SEVERITIES[rule.severity]} · {rule.confidence} · check `{rule.check}`"
-    if rule.symptoms:
+    area = TITLES[cause.layer]
+    check = f" · check `{cause.check}`" if cause.check else " · in logs"
+    yield f"{area} · {SEVERITIES[cause.severity]} · {cause.confidence}{check}"
+    if cause.symptoms:
         yield ""
         yield "## What your user or your log shows"
         yield ""
-        yield from (f"- {code(symptom)}" for symptom in rule.symptoms)
+        yield from (f"- {code(symptom)}" for symptom in cause.symptoms)
     yield ""
     yield "## Cause"
     yield ""
-    yield from escaped(rule.cause).splitlines()
+    yield from escaped(cause.cause).splitlines()
     yield ""
     yield "## How it is found"
     yield ""
-    yield from escaped(rule.how).splitlines()
+    yield from escaped(cause.how).splitlines()
     yield ""
     yield "## Fix"
     yield ""
-    for number, step in enumerate(rule.fix, 1):
+    for number, step in enumerate(cause.fix, 1):
         yield from _step(number, step)
-    yield from _links("Explains", rule.explains)
-    yield from _links("Related", rule.related)
+    yield from _cases(cause)
+    yield from _links("Explains", cause.explains)
+    yield from _links("Related", cause.related)
     yield "## Source"
     yield ""
-    yield from escaped(rule.source).splitlines()
+    yield from escaped(cause.source).splitlines()
     yield ""
-    yield "On the command line: " + code(f"lkdoctor explain {rule.code}")
+    yield "On the command line: " + code(f"lkdoctor explain {cause.code}")
 
 
-def index(rules: tuple["Rule", ...]) -> Iterator[str]:
+def index(causes: tuple["Words", ...]) -> Iterator[str]:
     """All causes by area."""
     yield "<!-- Written by scripts/docs.py from the catalogue. -->"
     yield "# Causes"
     yield ""
     yield "Everything that lkdoctor can find, in the order in which a connection can break."
-    for layer in dict.fromkeys(rule.layer for rule in rules):
+    for layer in dict.fromkeys(cause.layer for cause in causes):
         yield ""
         yield f"## {TITLES[layer]}"
         yield ""
         yield "| code | what it is | severity |"
         yield "|---|---|---|"
-        for rule in rules:
-            if rule.layer is layer:
-                title = escaped(rule.title).replace("|", "\\|")
-                yield f"| [{rule.code}]({rule.code}.md) | {title} | {SEVERITIES[rule.severity]} |"
+        for cause in causes:
+            if cause.layer is layer:
+                title = escaped(cause.title).replace("|", "\\|")
+                yield f"| [{cause.code}]({cause.code}.md) | {title} | {SEVERITIES[cause.severity]} |"
 
 
-def table(rules: tuple["Rule", ...]) -> Iterator[str]:
+def table(causes: tuple["Words", ...]) -> Iterator[str]:
     """All causes in a row an area, each with its page."""
-    yield f"| area | the {len(rules)} causes that lkdoctor names |"
+    yield f"| area | the {len(causes)} causes that lkdoctor names |"
     yield "|---|---|"
-    for layer in dict.fromkeys(rule.layer for rule in rules):
-        codes = (rule.code for rule in rules if rule.layer is layer)
+    for layer in dict.fromkeys(cause.layer for cause in causes):
+        codes = (cause.code for cause in causes if cause.layer is layer)
         yield f"| {TITLES[layer]} | {', '.join(f'[{c}](docs/causes/{c}.md)' for c in codes)} |"
 
 
@@ -104,11 +106,35 @@ def readme(text: str) -> str:
     Raises:
         ValueError: it has no place for the table.
     """
-    rules = tuple(catalogue.rules())
-    filled, count = TABLE.subn(lambda _: "\n".join(table(rules)) + "\n", text)
+    causes = tuple(catalogue.causes())
+    filled, count = TABLE.subn(lambda _: "\n".join(table(causes)) + "\n", text)
     if count != 1:
         raise ValueError(f"{README.name} has {count} places for the table of causes")
     return filled
+
+
+def _cases(cause: "Words") -> Iterator[str]:
+    """What is told apart, by what lkdoctor says then."""
+    shown = list(cause.shown_cases())
+    if not shown:
+        return
+    yield "## What lkdoctor tells apart"
+    yield ""
+    for name, case in shown:
+        yield f"### {name.replace('-', ' ')}"
+        yield ""
+        if case.title is not None:
+            yield f"**{escaped(case.title)}**"
+            yield ""
+        weight = SEVERITIES[case.severity or cause.severity], case.confidence or cause.confidence
+        if weight != (SEVERITIES[cause.severity], cause.confidence):
+            yield " · ".join(weight)
+            yield ""
+        if case.cause is not None:
+            yield from escaped(case.cause).splitlines()
+            yield ""
+        for number, step in enumerate(case.fix, 1):
+            yield from _step(number, step)
 
 
 def _step(number: int, step: FixStep) -> Iterator[str]:

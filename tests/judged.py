@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from examples.healthy import healthy
+
 from lkdoctor.diagnosis.fold import fold
 from lkdoctor.facts import Facts
 from lkdoctor.findings import Finding, Layer
 from lkdoctor.report.model import Report, RunInfo, TargetInfo
-from lkdoctor.rules.examples import healthy
 
 LAYERS = (
     Layer.NETWORK,

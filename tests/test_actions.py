@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import jwt
 import pytest
+from examples.healthy import healthy
 from probes.peers import Caller, address, free_port, peer
 from servers import RunningServer
 
@@ -33,7 +34,6 @@ from lkdoctor.facts.signal import (
     UpgradeUnanswered,
 )
 from lkdoctor.redact import Secret
-from lkdoctor.rules.examples import healthy
 from lkdoctor.tokens.proof import Proof
 from lkdoctor.wire import http
 

@@ -9,14 +9,15 @@ from types import FunctionType
 from typing import cast
 
 import pytest
+from examples.healthy import healthy
 
+import examples
 from lkdoctor import catalogue
 from lkdoctor.facts import Facts
 from lkdoctor.facts.codec import fact_type
 from lkdoctor.findings import Layer
 from lkdoctor.report.layout import cells
 from lkdoctor.rules.base import Check, Rule
-from lkdoctor.rules.examples import healthy
 from lkdoctor.sandbox import Fault
 
 RULES = tuple(catalogue.rules())
@@ -63,14 +64,14 @@ def test_codes_and_checks_are_named_once() -> None:
 
 def test_layers_come_in_the_order_in_which_a_connection_breaks() -> None:
     order = list(Layer)
-    for items in (RULES, CHECKS):
-        places = [order.index(item.layer) for item in cast("tuple[Rule | Check, ...]", items)]
+    for layers in ([r.words.layer for r in RULES], [c.layer for c in CHECKS]):
+        places = [order.index(layer) for layer in layers]
         assert places == sorted(places)
 
 
 def test_a_layer_pays_for_itself_alone() -> None:
     assert {check.layer for check in catalogue.checks([Layer.CLOCK])} == {Layer.CLOCK}
-    assert {rule.layer for rule in catalogue.rules([Layer.CLOCK, Layer.TLS])} == {
+    assert {rule.words.layer for rule in catalogue.rules([Layer.CLOCK, Layer.TLS])} == {
         Layer.CLOCK,
         Layer.TLS,
     }
@@ -83,23 +84,23 @@ def test_by_code_has_them_all() -> None:
 
 @every_rule
 def test_the_sick_example_is_found(rule: Rule) -> None:
-    assert rule.code in {finding.code for finding in rule.findings(rule.sick())}
+    assert rule.code in {finding.code for finding in rule.findings(examples.sick(rule.code))}
 
 
 @every_rule
 def test_the_healthy_example_is_not(rule: Rule) -> None:
-    assert list(rule.findings(rule.healthy())) == []
+    assert list(rule.findings(examples.near(rule.code))) == []
 
 
 @every_rule
 def test_the_sick_example_has_no_other_cause_beside_it(rule: Rule) -> None:
     """What else is found there is folded under the rule, or the rule under it."""
-    others = codes(rule.sick()) - {rule.code}
+    others = codes(examples.sick(rule.code)) - {rule.code}
     by_code = catalogue.by_code()
     unexplained = {
         code
         for code in others
-        if code not in rule.explains and rule.code not in by_code[code].explains
+        if code not in rule.words.explains and rule.code not in by_code[code].words.explains
     }
     assert unexplained == set()
 
@@ -110,14 +111,14 @@ def test_a_healthy_server_has_no_finding() -> None:
 
 @every_rule
 def test_a_cause_says_all_that_a_reader_needs(rule: Rule) -> None:
-    assert cells(rule.title) <= 60
-    assert not rule.title.endswith(".")
-    assert rule.cause
-    assert rule.how
-    assert rule.fix
-    assert rule.source
-    assert all(step.text for step in rule.fix)
-    for finding in rule.findings(rule.sick()):
+    assert cells(rule.words.title) <= 60
+    assert not rule.words.title.endswith(".")
+    assert rule.words.cause
+    assert rule.words.how
+    assert rule.words.fix
+    assert rule.words.source
+    assert all(step.text for step in rule.words.fix)
+    for finding in rule.findings(examples.sick(rule.code)):
         assert finding.evidence
         assert all(e.label and e.observed for e in finding.evidence)
         assert finding.fix
@@ -127,12 +128,12 @@ def test_a_cause_says_all_that_a_reader_needs(rule: Rule) -> None:
 @every_rule
 def test_a_cause_stands_in_its_own_layer_and_names_what_exists(rule: Rule) -> None:
     known = {other.code for other in RULES}
-    assert rule.check in CHECK_IDS
-    assert {rule.code, *rule.explains, *rule.related} <= known
-    assert rule.code not in rule.explains
+    assert rule.words.check in CHECK_IDS
+    assert {rule.code, *rule.words.explains, *rule.words.related} <= known
+    assert rule.code not in rule.words.explains
     modules = [
         importlib.import_module(f"lkdoctor.rules.{name}")
-        for name in catalogue.modules_of(rule.layer)
+        for name in catalogue.modules_of(rule.words.layer)
     ]
     assert any(rule in module.RULES for module in modules)
 
@@ -182,7 +183,7 @@ def test_nothing_secret_stands_in_an_example(rule: Rule) -> None:
     from lkdoctor.facts.codec import facts_to_json
     from lkdoctor.redact import clean
 
-    for facts in (rule.sick(), rule.healthy()):
+    for facts in (examples.sick(rule.code), examples.near(rule.code)):
         text = repr(facts_to_json(facts))
         assert clean(text) == text
 

@@ -13,6 +13,7 @@ from lkdoctor.findings import Layer
 
 if TYPE_CHECKING:
     from lkdoctor.rules.base import Check, Rule
+    from lkdoctor.rules.words import Words
 
 LAYERS: Final = (
     Layer.ENV,
@@ -60,13 +61,41 @@ def named(codes: Iterable[tuple[Layer, str]]) -> Iterator["Rule"]:
     """The rules of these codes, each in the layer that holds it."""
     wanted = set(codes)
     for rule in rules(layer for layer, _ in wanted):
-        if (rule.layer, rule.code) in wanted:
+        if (rule.words.layer, rule.code) in wanted:
             yield rule
 
 
 def by_code() -> dict[str, "Rule"]:
     """All rules by their code."""
     return {rule.code: rule for rule in rules()}
+
+
+def codes() -> tuple[str, ...]:
+    """The codes of all causes, those that only logs name included, by the alphabet."""
+    from pathlib import Path
+
+    from lkdoctor.rules.words import FOLDER
+
+    return tuple(sorted(path.stem for path in Path(FOLDER).glob("*.toml")))
+
+
+def cause(code: str) -> "Words":
+    """How a cause is told; one file is read.
+
+    Raises:
+        KeyError: there is none of this code.
+    """
+    from lkdoctor.rules import words
+
+    return words.of(code)
+
+
+def causes() -> Iterator["Words"]:
+    """How every cause is told, in layer order; those that only logs name stand last in theirs."""
+    ruled = [rule.code for rule in rules()]
+    told = [cause(code) for code in (*ruled, *sorted(set(codes()) - set(ruled)))]
+    order = list(Layer)
+    yield from sorted(told, key=lambda words: order.index(words.layer))
 
 
 def _modules(layers: Iterable[Layer]) -> Iterator["_Module"]:

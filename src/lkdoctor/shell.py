@@ -16,19 +16,25 @@ class Fixed(str):
     __slots__ = ()
 
 
+class Made(str):
+    """What this module has made: it stands in a longer command as it is."""
+
+    __slots__ = ()
+
+
 PIPE: Final = Fixed("|")
 NO_INPUT: Final = Fixed("</dev/null")
 NO_ERRORS: Final = Fixed("2>/dev/null")
 
 
-def command(*words: str) -> str:
-    """One command of these words."""
-    return " ".join(map(_quoted, words))
+def command(*words: str) -> Made:
+    """One command of these words, or a part of one."""
+    return Made(" ".join(map(_quoted, words)))
 
 
-def then(*commands: str) -> str:
+def then(*commands: str) -> Made:
     """One after the other, whatever becomes of them."""
-    return "; ".join(commands)
+    return Made("; ".join(commands))
 
 
 def operand(text: str) -> tuple[str, ...]:
@@ -59,4 +65,4 @@ def setting(variable: str, value: str) -> str:
 
 def _quoted(word: str) -> str:
     # Without secrets before it is quoted: the mark in their place has < and > in it.
-    return word if isinstance(word, Fixed) else shlex.quote(visible(clean(word)))
+    return word if isinstance(word, Fixed | Made) else shlex.quote(visible(clean(word)))

@@ -31,7 +31,7 @@ def test_all_causes(capsys: pytest.CaptureFixture[str]) -> None:
     """Every code once."""
     assert run(["explain"]) == 0
     words = capsys.readouterr().out.split()
-    codes = list(catalogue.by_code())
+    codes = catalogue.codes()
     assert sorted(word for word in words if word in codes) == sorted(codes)
 
 
@@ -58,7 +58,7 @@ def test_json_of_one_and_of_all(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["explain", "-j"]) == 0
     every = json.loads(capsys.readouterr().out)
     assert one in every
-    assert [cause["code"] for cause in every] == list(catalogue.by_code())
+    assert [cause["code"] for cause in every] == [cause.code for cause in catalogue.causes()]
 
 
 def test_plain_has_four_columns(capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,7 +70,7 @@ def test_plain_has_four_columns(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_quiet_is_the_codes(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["explain", "-q"]) == 0
-    assert capsys.readouterr().out.splitlines() == list(catalogue.by_code())
+    assert capsys.readouterr().out.splitlines() == [cause.code for cause in catalogue.causes()]
 
 
 def test_there_is_no_report_to_save(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,7 +89,7 @@ def test_a_cause_that_only_logs_show(shell: Shell) -> None:
     assert shell("explain", "page-mixed-content", "-q").out == "page-mixed-content\n"
     assert shell("explain", "page-mixed-content", "-o", "plain").out.endswith("open ws://\n")
     spoken = shell("explain", "page-mixed-content", "--accessible").out
-    assert "Fix: Use wss://, with a certificate." in spoken
+    assert "Fix 1 of 1: Use wss://, with a certificate." in spoken
 
 
 def test_disconnect_reasons_are_a_table(shell: Shell) -> None:

@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from examples.healthy import healthy
 
 from lkdoctor.cli.app import run
 from lkdoctor.cli.options import OutputFormat, OutputOptions, streams_for
@@ -19,7 +20,6 @@ from lkdoctor.findings import Layer
 from lkdoctor.report import github, jsonfile, junit, ndjson, plain
 from lkdoctor.report.layout import line
 from lkdoctor.report.model import ExitCode, Report, RunInfo, TargetInfo
-from lkdoctor.rules.examples import healthy
 
 RUN = RunInfo(id="r1", command="diagnose", started_at=0.0, duration_ms=1.0)
 HEALTHY = fold(healthy(), run=RUN, target=TargetInfo(), layers=[Layer.NETWORK])

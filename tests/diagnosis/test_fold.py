@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 
 import pytest
+from examples.healthy import healthy
 
 from lkdoctor import __version__, catalogue
 from lkdoctor.diagnosis.fold import (
@@ -39,7 +40,6 @@ from lkdoctor.report.model import (
     Verdict,
 )
 from lkdoctor.rules.base import Check, Unsure
-from lkdoctor.rules.examples import healthy
 from lkdoctor.tokens.decode import Keyring
 
 RUN = RunInfo(id="r1", command="diagnose", started_at=0.0, duration_ms=1.0)

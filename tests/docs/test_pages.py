@@ -26,7 +26,7 @@ def test_pages_are_what_the_catalogue_says() -> None:
 
 
 def test_every_cause_has_its_page_and_no_page_is_left_over() -> None:
-    codes = {f"{code}.md" for code in catalogue.by_code()}
+    codes = {f"{code}.md" for code in catalogue.codes()}
     assert {path.name for path in CAUSES.iterdir()} == codes | {"README.md"}
 
 
@@ -64,4 +64,4 @@ def test_the_readme_s_table_has_every_cause() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     rows = text.partition("<!-- causes -->")[2].partition("<!-- /causes -->")[0]
     linked = re.findall(r"\[([\w-]+)\]\(docs/causes/\1\.md\)", rows)
-    assert linked == list(catalogue.by_code())
+    assert linked == [cause.code for cause in catalogue.causes()]

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
 import pytest
+from examples.healthy import healthy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +22,6 @@ from lkdoctor.facts.codec import (
     record_from_json,
     to_json,
 )
-from lkdoctor.rules.examples import healthy
 
 LAYERS = Facts._fields
 

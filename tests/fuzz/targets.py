@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from examples.healthy import healthy
 from livekit.protocol import models, rtc
 
 from lkdoctor import booking, catalogue, names, redact
@@ -40,7 +41,6 @@ from lkdoctor.logs import verdict
 from lkdoctor.logs.scan import scan
 from lkdoctor.redact import Secret
 from lkdoctor.report import model
-from lkdoctor.rules.examples import healthy
 from lkdoctor.tokens import compare, mint
 from lkdoctor.tokens.decode import Key, Keyring
 from lkdoctor.wire import certificate, http, sdp, signal, stun, twirp, url
@@ -544,15 +544,10 @@ def any_name(data: bytes) -> object:
     return names.skeleton(text)
 
 
-@functools.cache
-def _rules() -> dict[str, Any]:
-    return {rule.code: rule for rule in catalogue.rules()}
-
-
 def log(data: bytes) -> object:
     found = scan([piece for piece in _cut(data) if piece])
     assert all(len(one.quote) <= 300 for one in found.found)
-    return verdict.judge(found, _rules(), float(NOW))
+    return verdict.judge(found, catalogue.cause, float(NOW))
 
 
 def _cut(data: bytes) -> Iterator[bytes]:

@@ -95,4 +95,4 @@ async def test_a_healthy_session_s_log_says_nothing(version: str) -> None:
     assert log.lines > 5
     texts = {one.phrase.text for one in log.found}
     assert texts <= {"removing participant without connection"}
-    assert not judge(log, catalogue.by_code(), time.time()).problem
+    assert not judge(log, catalogue.cause, time.time()).problem

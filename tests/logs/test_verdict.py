@@ -13,7 +13,7 @@ HIDDEN = "Encountered unknown websocket error during connection"
 
 
 def verdict(*lines: str, now: float = NOW) -> Verdict:
-    return judge(scan(["\n".join(lines).encode()]), catalogue.by_code(), now)
+    return judge(scan(["\n".join(lines).encode()]), catalogue.cause, now)
 
 
 def told(found: Verdict) -> list[tuple[str, str, list[str]]]:

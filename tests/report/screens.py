@@ -9,7 +9,9 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-from lkdoctor import catalogue
+import examples.healthy
+
+import examples
 from lkdoctor.diagnosis.fold import fold
 from lkdoctor.facts import Facts
 from lkdoctor.findings import Confidence, Evidence, Finding, FixStep, Layer, Severity, Snippet
@@ -23,12 +25,11 @@ from lkdoctor.report.model import (
     Status,
     TargetInfo,
 )
-from lkdoctor.rules import examples
 
 FOLDER: Final = Path(__file__).parent.parent / "snapshots"
 
 RUN: Final = RunInfo(
-    id="r1", command="diagnose", started_at=examples.NOON, duration_ms=612.4, completed=True
+    id="r1", command="diagnose", started_at=examples.healthy.NOON, duration_ms=612.4, completed=True
 )
 TARGET: Final = TargetInfo(
     url="wss://rtc.example.com",
@@ -53,17 +54,16 @@ CANVASES: Final = {
 
 def healthy() -> Facts:
     """All layers, each as the catalogue's examples have it where all is well."""
-    rules = catalogue.by_code()
-    return examples.healthy()._replace(
-        env=rules["env-missing"].healthy().env,
-        token=rules["token-expired"].healthy().token,
-        name=rules["name-file-unsafe"].healthy().name,
+    return examples.healthy.healthy()._replace(
+        env=examples.near("env-missing").env,
+        token=examples.near("token-expired").token,
+        name=examples.near("name-file-unsafe").name,
     )
 
 
 def sick(code: str) -> Facts:
     """The catalogue's example of a cause; what it says nothing about is well."""
-    facts = catalogue.by_code()[code].sick()
+    facts = examples.sick(code)
     rest = healthy()
     return facts._replace(env=facts.env or rest.env, name=facts.name or rest.name)
 

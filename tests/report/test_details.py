@@ -1,8 +1,9 @@
 """What went over the wire, in words: every kind of answer that a layer can give."""
 
 import pytest
-from report.screens import sick
+from examples.healthy import NOON, answer, no_answer
 
+import examples
 from lkdoctor import catalogue
 from lkdoctor.config.manifests import Ecosystem, Package
 from lkdoctor.facts import NO_FACTS, Facts
@@ -48,7 +49,6 @@ from lkdoctor.facts.url import UnusableUrl, UrlFact, UrlProblem
 from lkdoctor.findings import Layer
 from lkdoctor.report import details
 from lkdoctor.rules.base import Rule
-from lkdoctor.rules.examples import NOON, answer, no_answer
 
 
 def network(dns: object = Resolved(("203.0.113.10",), 12.0), *tcp: object) -> Facts:
@@ -299,7 +299,7 @@ def test_words(facts: Facts, layer: Layer, expected: tuple[str, str]) -> None:
 @pytest.mark.parametrize("rule", tuple(catalogue.rules()), ids=lambda rule: rule.code)
 def test_every_example_can_be_told(rule: Rule) -> None:
     """Each pair has a label and a text, whatever a rule's example holds."""
-    facts = sick(rule.code)
+    facts = examples.sick(rule.code)
     for layer in Layer:
         assert all(label and text for label, text in details.of(layer, facts))
 

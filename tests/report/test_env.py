@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from examples.healthy import NOON
 
 from lkdoctor.config.sources import Given, load
 from lkdoctor.diagnosis.fold import fold
@@ -12,7 +13,6 @@ from lkdoctor.findings import Layer
 from lkdoctor.report import env as layout
 from lkdoctor.report.layout import Canvas, cells, plain
 from lkdoctor.report.model import Report, RunInfo, TargetInfo
-from lkdoctor.rules.examples import NOON
 from lkdoctor.wire.url import parse
 
 KEY = "APIxk3pLw9Za7Qm"

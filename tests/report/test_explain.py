@@ -9,7 +9,7 @@ from lkdoctor.report.layout import Canvas, cells, plain, spelt
 
 
 def shown(code: str, canvas: Canvas) -> str:
-    return plain(spelt(explain.render(catalogue.by_code()[code], canvas), canvas))
+    return plain(spelt(explain.render(catalogue.cause(code), canvas), canvas))
 
 
 @pytest.mark.parametrize("canvas", ["80-unicode", "60-ascii", "44-unicode", "accessible"])
@@ -24,25 +24,25 @@ LISTED = ("tls-expired", "tls-expires-soon", "identity-number", "proxy-upgrade-s
 @pytest.mark.parametrize("canvas", ["80-unicode", "60-ascii", "44-unicode", "accessible"])
 def test_catalogue_screen(canvas: str) -> None:
     """By area, each with its weight."""
-    rules = [catalogue.by_code()[code] for code in LISTED]
-    lines = spelt(explain.catalogue(rules, CANVASES[canvas]), CANVASES[canvas])
+    causes = [catalogue.cause(code) for code in LISTED]
+    lines = spelt(explain.catalogue(causes, CANVASES[canvas]), CANVASES[canvas])
     same_screen(f"explain/catalogue-{canvas}", plain(lines))
 
 
-@pytest.mark.parametrize("rule", tuple(catalogue.rules()), ids=lambda rule: rule.code)
-def test_every_cause_fits_the_screen(rule: explain.Cause) -> None:
+@pytest.mark.parametrize("cause", tuple(catalogue.causes()), ids=lambda cause: cause.code)
+def test_every_cause_fits_the_screen(cause: explain.Cause) -> None:
     """Only what is to be pasted may be wider."""
     whole = {
         row.strip()
-        for step in rule.fix
+        for step in cause.fix
         for row in [step.command or "", *(step.snippet.body.splitlines() if step.snippet else [])]
     }
-    rows = shown(rule.code, Canvas(80)).splitlines()
+    rows = shown(cause.code, Canvas(80)).splitlines()
     assert [row for row in rows if cells(row) > 80 and row.strip() not in whole] == []
 
 
 def test_json_has_every_field() -> None:
-    told = explain.to_json(catalogue.by_code()["tls-expired"])
+    told = explain.to_json(catalogue.cause("tls-expired"))
     assert list(told) == [
         "code",
         "layer",
@@ -54,6 +54,7 @@ def test_json_has_every_field() -> None:
         "cause",
         "how",
         "fix",
+        "cases",
         "explains",
         "related",
         "source",

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import pytest
 from jsonschema import Draft202012Validator
 from report.screens import RUN, check, finding, report, sick
 
+import examples
 from lkdoctor import catalogue
-from lkdoctor.facts import NO_FACTS
+from lkdoctor.facts import NO_FACTS, Facts
 from lkdoctor.report import jsonfile, model
 from lkdoctor.report.schema import text as schema_text
+from lkdoctor.rules.base import Rule
 
 ROOT = Path(__file__).parent.parent.parent
 SCHEMA = json.loads(schema_text())
@@ -42,10 +45,10 @@ def test_schema_is_what_the_records_say() -> None:
 
 
 @pytest.mark.parametrize("rule", tuple(catalogue.rules()), ids=lambda rule: rule.code)
-@pytest.mark.parametrize("example", ["sick", "healthy"])
-def test_every_example_is_valid(rule: Any, example: str) -> None:
+@pytest.mark.parametrize("example", [examples.sick, examples.near])
+def test_every_example_is_valid(rule: Rule, example: Callable[[str], Facts]) -> None:
     """Every kind of fact that a rule knows is in the schema."""
-    assert errors(document(report(getattr(rule, example)()))) == []
+    assert errors(document(report(example(rule.code)))) == []
 
 
 @pytest.mark.parametrize(

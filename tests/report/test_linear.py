@@ -12,6 +12,8 @@ from types import FrameType
 from typing import Any, Final
 
 import pytest
+from examples.media import FINE
+from examples.rehearsal import played
 from report import test_logs, test_tokens
 from report.screens import TARGET, check, finding, healthy, report
 from report.test_rooms import CAMERA, NOON, person, room
@@ -50,8 +52,6 @@ from lkdoctor.report import findings as told
 from lkdoctor.report.layout import Canvas, Line
 from lkdoctor.report.model import ExitCode, Report, Status
 from lkdoctor.report.rooms import Ending, Outcome
-from lkdoctor.rules.media import FINE
-from lkdoctor.rules.rehearsal import played
 from lkdoctor.tokens.compare import Comparison, compare
 
 FEW: Final = 12
@@ -271,7 +271,7 @@ DRAWINGS: Final[dict[str, tuple[Callable[[int], Any], Drawing]]] = {
     "tokens, many": (granted, lambda it, c: tokens.render(it, c, verbose=1)),
     "tokens, compared": (compared, tokens.comparison),
     "explain, catalogue": (
-        lambda number: tuple(catalogue.rules())[:1] * number,
+        lambda number: tuple(catalogue.causes())[:1] * number,
         explain.catalogue,
     ),
     "logs": (log_of, lambda it, c: logs.render(it, test_logs.info(it), c)),

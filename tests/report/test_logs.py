@@ -42,7 +42,7 @@ LOGS = {
 
 
 def verdict(lines: list[str]) -> Verdict:
-    return judge(scan(["\n".join(lines).encode()]), catalogue.by_code(), NOW)
+    return judge(scan(["\n".join(lines).encode()]), catalogue.cause, NOW)
 
 
 def info(found: Verdict, name: str = "app.log") -> logs.LogInfo:

@@ -1,6 +1,7 @@
 """The table of paths, and the sentences that follow from it."""
 
 import pytest
+from examples.media import FINE, SILENT, STUN_SERVER, checked, example, ice_server
 
 from lkdoctor.diagnosis.fold import fold
 from lkdoctor.facts.media import (
@@ -14,7 +15,6 @@ from lkdoctor.facts.media import (
 from lkdoctor.report.layout import Canvas, cells, plain
 from lkdoctor.report.media import paths, render, sentences
 from lkdoctor.report.model import RunInfo, TargetInfo
-from lkdoctor.rules.media import FINE, SILENT, STUN_SERVER, checked, example, ice_server
 
 RUN = RunInfo(id="1", command="ice", started_at=1_790_000_000.0, duration_ms=182.0)
 PUBLIC = "203.0.113.10"

@@ -3,6 +3,9 @@
 from collections.abc import Callable
 
 import pytest
+from examples.healthy import healthy
+from examples.media import FINE, SILENT, STUN_SERVER, checked, ice_server
+from examples.rehearsal import played, stopped
 from report.screens import CANVASES, RUN, TARGET, same_screen
 
 from lkdoctor.diagnosis.fold import fold
@@ -13,9 +16,6 @@ from lkdoctor.report import rehearsal
 from lkdoctor.report.layout import Canvas, cells, plain, spelt
 from lkdoctor.report.model import Report
 from lkdoctor.report.rehearsal import path, percentile, told
-from lkdoctor.rules.examples import healthy
-from lkdoctor.rules.media import FINE, SILENT, STUN_SERVER, checked, ice_server
-from lkdoctor.rules.rehearsal import played, stopped
 
 
 def shown(fact: RehearsalFact | None, ways: MediaFact | None = None) -> Report:

@@ -3,6 +3,7 @@
 import pytest
 from report.screens import CANVASES, report, same_screen, sick
 
+from examples import healthy as examples
 from lkdoctor.facts import Facts
 from lkdoctor.facts.network import TcpRefused
 from lkdoctor.facts.signal import (
@@ -26,7 +27,6 @@ from lkdoctor.facts.url import ParsedUrl
 from lkdoctor.findings import Layer
 from lkdoctor.report import details, waterfall
 from lkdoctor.report.layout import Canvas, plain, spelt
-from lkdoctor.rules import examples
 
 LAYERS = (Layer.NETWORK, Layer.TLS, Layer.PROXY, Layer.CLOCK, Layer.SIGNAL)
 

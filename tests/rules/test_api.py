@@ -1,6 +1,7 @@
 """The server API: its own errors, and answers that are not its own."""
 
 import pytest
+from examples.healthy import answer, healthy, no_answer
 from judged import broken, causes, status, the_finding
 
 from lkdoctor.facts import Facts
@@ -15,7 +16,6 @@ from lkdoctor.facts.api import (
 from lkdoctor.facts.server import Exchange, ServerFact, Silence
 from lkdoctor.facts.signal import SignalFact, Validation, Whose
 from lkdoctor.findings import Confidence, Severity
-from lkdoctor.rules.examples import answer, healthy, no_answer
 
 DENIED = TwirpError("unauthenticated", "permissions denied", 401)
 BAD_ROUTE = TwirpError("bad_route", 'no handler for path "/twirp/…"', 404)

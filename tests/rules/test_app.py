@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from examples.healthy import answer, healthy
 
 from lkdoctor import catalogue
 from lkdoctor.config.manifests import Ecosystem, Package
@@ -21,7 +22,6 @@ from lkdoctor.facts.signal import SignalFact, Validation, Whose
 from lkdoctor.facts.url import HostKind, ParsedUrl, UrlFact
 from lkdoctor.findings import Finding
 from lkdoctor.rules.app import CHECKS, KNOWN, RULES
-from lkdoctor.rules.examples import answer, healthy
 
 NPM, GO, PUB = Ecosystem.NPM, Ecosystem.GO, Ecosystem.PUB
 ANDROID = (Ecosystem.MAVEN, "io.livekit:livekit-android")

@@ -1,13 +1,13 @@
 """The clock: a difference is a cause only beyond what the measurement can be wrong by."""
 
 import pytest
+from examples.healthy import NOON, answer, healthy
 from judged import causes, status, the_finding
 
 from lkdoctor.facts import Facts
 from lkdoctor.facts.clock import ClockFact
 from lkdoctor.facts.signal import SignalFact, Validation, Whose
 from lkdoctor.findings import Confidence, Severity
-from lkdoctor.rules.examples import NOON, answer, healthy
 
 EXPIRED = "invalid token: x, error: token has invalid claims: token is expired"
 

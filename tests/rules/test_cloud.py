@@ -1,6 +1,7 @@
 """The regions of LiveKit Cloud: which answer is a cause, and on whose server."""
 
 import pytest
+from examples.healthy import answer, healthy, no_answer
 
 from lkdoctor import catalogue
 from lkdoctor.diagnosis.fold import fold
@@ -11,7 +12,6 @@ from lkdoctor.facts.server import Exchange, Silence
 from lkdoctor.facts.url import HostKind, ParsedUrl
 from lkdoctor.findings import Layer
 from lkdoctor.report.model import Report, RunInfo, TargetInfo
-from lkdoctor.rules.examples import answer, healthy, no_answer
 
 RUN = RunInfo(id="1", command="diagnose", started_at=1_790_000_000.0, duration_ms=612.0)
 LISTED = answer(200, "{}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from examples.healthy import NOON, answer
 
 from lkdoctor.config.sources import Given, load
 from lkdoctor.diagnosis.fold import fold
@@ -22,7 +23,6 @@ from lkdoctor.findings import Finding, Layer, Severity
 from lkdoctor.redact import clean
 from lkdoctor.report.model import Report, RunInfo, Status, TargetInfo, Verdict
 from lkdoctor.rules import env as rules
-from lkdoctor.rules.examples import NOON, answer
 from lkdoctor.wire.url import parse
 
 URL = "wss://demo-x4k2.livekit.cloud"

@@ -7,10 +7,12 @@ from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin
 
 import pytest
+from examples.healthy import answer, healthy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from judged import LAYERS, RUN, broken, report, status
 
+import examples
 from lkdoctor import catalogue
 from lkdoctor.diagnosis.fold import fold
 from lkdoctor.facts import Facts
@@ -27,7 +29,6 @@ from lkdoctor.facts.url import HostKind, ParsedUrl, UrlFact
 from lkdoctor.findings import Finding, Severity
 from lkdoctor.report.model import Report, TargetInfo
 from lkdoctor.rules.base import Rule
-from lkdoctor.rules.examples import answer, healthy
 
 RULES = tuple(catalogue.rules())
 OWN = tuple(catalogue.rules(LAYERS))
@@ -45,18 +46,18 @@ def grave(findings: tuple[Finding, ...]) -> list[str]:
 
 @every_rule
 def test_the_sick_example_s_cause_stands_first(rule: Rule) -> None:
-    assert judged(rule.sick()).findings[0].code == rule.code
+    assert judged(examples.sick(rule.code)).findings[0].code == rule.code
 
 
 @every_rule
 def test_the_healthy_example_has_nothing_grave(rule: Rule) -> None:
-    assert grave(judged(rule.healthy()).findings) == []
+    assert grave(judged(examples.near(rule.code)).findings) == []
 
 
 @every_rule
 def test_a_saved_example_is_judged_alike(rule: Rule) -> None:
     """Facts go to JSON and back without losing what decides."""
-    facts = rule.sick()
+    facts = examples.sick(rule.code)
     again = facts_from_json(facts_to_json(facts))
     assert again == facts
     assert judged(again).findings == judged(facts).findings
@@ -65,10 +66,10 @@ def test_a_saved_example_is_judged_alike(rule: Rule) -> None:
 @pytest.mark.parametrize("rule", OWN, ids=lambda rule: rule.code)
 def test_the_check_that_a_cause_belongs_to_says_so(rule: Rule) -> None:
     """A check with a grave finding is never shown as passed."""
-    (finding, *_) = [f for f in rule.findings(rule.sick()) if f.code == rule.code]
+    (finding, *_) = [f for f in rule.findings(examples.sick(rule.code)) if f.code == rule.code]
     expected = "fail" if finding.severity is Severity.ERROR else "warn"
     if finding.severity is not Severity.INFO:
-        assert status(rule.sick(), rule.check)[0] == expected
+        assert status(examples.sick(rule.code), rule.words.check or "")[0] == expected
 
 
 LOCAL = ParsedUrl(

@@ -1,6 +1,10 @@
 """What follows from what media could reach, cause by cause."""
 
 import pytest
+from examples.media import FINE, OK, RELAY, SILENT, STUN_SERVER, checked, ice_server
+from examples.media import example as with_media
+from examples.server_config import FINE as CONFIG
+from examples.server_config import example as configured
 
 from lkdoctor.diagnosis.fold import fold
 from lkdoctor.facts import Facts
@@ -23,10 +27,6 @@ from lkdoctor.facts.tls import (
 )
 from lkdoctor.findings import Confidence, Finding, Severity
 from lkdoctor.report.model import Report, RunInfo, TargetInfo
-from lkdoctor.rules.media import FINE, OK, RELAY, SILENT, STUN_SERVER, checked, ice_server
-from lkdoctor.rules.media import example as with_media
-from lkdoctor.rules.server_config import FINE as CONFIG
-from lkdoctor.rules.server_config import example as configured
 
 RUN = RunInfo(id="1", command="ice", started_at=1_790_000_000.0, duration_ms=612.0)
 PUBLIC, OTHER, INSIDE = "203.0.113.10", "198.51.100.9", "192.168.1.20"

@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
+from examples.healthy import healthy
 
+import examples
 from lkdoctor.diagnosis.fold import fold
 from lkdoctor.facts import Facts
 from lkdoctor.facts.api import ApiFact, RoomsListed
@@ -11,7 +13,6 @@ from lkdoctor.facts.name import name_fact
 from lkdoctor.findings import Layer
 from lkdoctor.names import NameOf
 from lkdoctor.report.model import ExitCode, Report, RunInfo, TargetInfo
-from lkdoctor.rules.examples import healthy
 from lkdoctor.rules.name import RULES
 
 
@@ -75,5 +76,5 @@ def test_a_thousand_names_do_not_make_a_thousand_lines_of_evidence() -> None:
 
 @pytest.mark.parametrize("rule", [pytest.param(rule, id=rule.code) for rule in RULES])
 def test_each_rule_s_examples_are_sick_and_healthy(rule: Any) -> None:
-    assert {f.code for f in rule.findings(rule.sick())} == {rule.code}
-    assert list(rule.findings(rule.healthy())) == []
+    assert {f.code for f in rule.findings(examples.sick(rule.code))} == {rule.code}
+    assert list(rule.findings(examples.near(rule.code))) == []

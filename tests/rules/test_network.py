@@ -1,6 +1,7 @@
 """DNS and TCP: which observation is a cause, and which only looks like one."""
 
 import pytest
+from examples.healthy import answer, healthy, no_answer
 from judged import broken, causes, only, report, status, the_finding
 
 from lkdoctor.facts import Facts
@@ -25,7 +26,6 @@ from lkdoctor.facts.network import (
 from lkdoctor.facts.server import Exchange, NoAnswer, ServerFact, Silence
 from lkdoctor.facts.url import HostKind, ParsedUrl, UrlFact
 from lkdoctor.findings import Confidence, Severity
-from lkdoctor.rules.examples import answer, healthy, no_answer
 
 V4, V6 = "203.0.113.10", "2001:db8::10"
 OPEN = TcpConnected(V4, 443, 24.0)
@@ -194,10 +194,10 @@ def test_a_missing_name_is_named(family: Family, title: str) -> None:
     assert the_finding(facts).title == title
 
 
-def test_a_title_that_would_be_too_long_gives_way_to_the_rule_s() -> None:
+def test_a_title_that_would_be_too_long_is_cut() -> None:
     dns = NameNotFound("no such name", 18.0)
     facts = stopped(dns=dns, host=f"{'very-' * 12}long.example.com")
-    assert the_finding(facts).title == "The server's name does not exist"
+    assert the_finding(facts).title == f"{('very-' * 12)[:44]}… does not exist"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Proxies: upgrades and paths that get lost, upstreams that are not there, gates and limits."""
 
 import pytest
+from examples.healthy import answer, healthy, no_answer
 from judged import broken, causes, report, the_finding
 
 from lkdoctor.facts import Facts
@@ -18,7 +19,6 @@ from lkdoctor.facts.signal import (
 )
 from lkdoctor.facts.token import TokenFact
 from lkdoctor.findings import Confidence
-from lkdoctor.rules.examples import answer, healthy, no_answer
 from lkdoctor.tokens.decode import Around
 from lkdoctor.tokens.reading import TokenText, Unreadable
 

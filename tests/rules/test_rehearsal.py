@@ -3,16 +3,18 @@
 from typing import Any
 
 import pytest
+from examples.healthy import healthy
+from examples.media import FINE, checked
+from examples.rehearsal import played, stopped
 
+import examples
 from lkdoctor.diagnosis.fold import fold
 from lkdoctor.diagnosis.rehearsal import left_out
 from lkdoctor.facts import Facts
 from lkdoctor.facts.rehearsal import Outcome, RehearsalFact, SdkEnd, Step, StepResult, Stopped, loss
 from lkdoctor.findings import Layer
 from lkdoctor.report.model import Report, RunInfo, SkipReason, TargetInfo
-from lkdoctor.rules.examples import healthy
-from lkdoctor.rules.media import FINE, checked
-from lkdoctor.rules.rehearsal import CHECKS, RULES, played, stopped
+from lkdoctor.rules.rehearsal import CHECKS, RULES
 
 RUN = RunInfo(id="1", command="rehearse", started_at=1_790_000_000.0, duration_ms=4500.0)
 
@@ -342,6 +344,6 @@ def test_loss_is_unknown_where_nothing_was_counted() -> None:
 
 def test_every_example_is_named_alone() -> None:
     for rule in RULES:
-        facts = rule.sick()
+        facts = examples.sick(rule.code)
         shown = fold(facts, run=RUN, target=TargetInfo(), layers=(Layer.MEDIA,))
         assert [finding.code for finding in shown.findings] == [rule.code]

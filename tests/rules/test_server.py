@@ -1,6 +1,7 @@
 """Plain HTTP: who answers, who refuses, and how a peer can fail to answer."""
 
 import pytest
+from examples.healthy import answer, healthy, no_answer
 from judged import broken, causes, only, status, the_finding
 
 from lkdoctor.facts import Facts
@@ -18,7 +19,6 @@ from lkdoctor.facts.signal import (
 )
 from lkdoctor.facts.url import HostKind, ParsedUrl, UrlFact
 from lkdoctor.findings import Confidence
-from lkdoctor.rules.examples import answer, healthy, no_answer
 
 PAGE = "<!doctype html><html><head><title>Example shop</title></head></html>"
 NO_TOKEN = answer(401, "no permissions to access the room")

@@ -1,6 +1,8 @@
 """A server's configuration: what keeps it from starting, and what keeps clients out."""
 
 import pytest
+from examples.healthy import healthy
+from examples.server_config import FINE, example
 from judged import causes, report, status, the_finding
 
 from lkdoctor.config.server_schema import schema
@@ -20,8 +22,7 @@ from lkdoctor.facts.server_config import (
 from lkdoctor.facts.signal import Joined
 from lkdoctor.facts.url import HostKind, ParsedUrl, UrlFact
 from lkdoctor.findings import Confidence, Severity
-from lkdoctor.rules.examples import healthy
-from lkdoctor.rules.server_config import CHECKS, FINE, example
+from lkdoctor.rules.server_config import CHECKS
 
 EVERY = schema().versions
 KEY = ServerKey("APIxk…7Qm", 43, "livekit.yaml:7", ours=True, same_secret=True)

@@ -1,6 +1,7 @@
 """Signalling: what each refusal, silence and first message means."""
 
 import pytest
+from examples.healthy import NOON, answer, healthy, no_answer
 from judged import LAYERS, broken, causes, report, status, the_finding
 
 from lkdoctor import catalogue
@@ -39,7 +40,6 @@ from lkdoctor.facts.signal import (
 )
 from lkdoctor.facts.token import TokenFact
 from lkdoctor.findings import Confidence, Severity
-from lkdoctor.rules.examples import NOON, answer, healthy, no_answer
 from lkdoctor.tokens.decode import Around, Signature, SignatureState
 from lkdoctor.tokens.reading import GrantRead, Moment, ReadToken, TimeForm, TokenText
 
@@ -694,7 +694,7 @@ def test_a_leave_says_its_reason_and_what_it_means(reason: str) -> None:
     finding = the_finding(first(LeftAtOnce(2.0, reason, "DISCONNECT")))
     assert finding.title == f"The server ends the session at once: {reason}"
     assert finding.evidence[0].observed == f"leave {reason}, DISCONNECT"
-    generic = catalogue.by_code()["signal-leave-on-connect"].cause
+    generic = catalogue.by_code()["signal-leave-on-connect"].words.cause
     assert (finding.cause == generic) is (reason == "SOMETHING_NEW")
 
 

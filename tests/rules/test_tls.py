@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from examples.healthy import NOON, answer, healthy, no_answer
 from judged import broken, causes, only, report, status, the_finding
 
 from lkdoctor.facts import Facts
@@ -21,7 +22,6 @@ from lkdoctor.facts.tls import (
 )
 from lkdoctor.facts.url import HostKind, ParsedUrl, UrlFact
 from lkdoctor.findings import Confidence, Severity
-from lkdoctor.rules.examples import NOON, answer, healthy, no_answer
 
 DAY = 86400.0
 CERTIFICATE = Certificate(

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 import servers
 from conformance.token_cases import CASES, Case
+from examples.healthy import healthy
 from tokens.samples import GOOD, KEY, NOW, RING, SECRET, changed, token, with_video
 
+import examples
 from lkdoctor.diagnosis.fold import fails, fold
 from lkdoctor.facts import Facts
 from lkdoctor.facts.api import ApiFact, ForeignAnswer
@@ -18,7 +20,6 @@ from lkdoctor.facts.token import token_fact
 from lkdoctor.findings import Confidence, Finding, Layer, Severity
 from lkdoctor.redact import Secret, safe
 from lkdoctor.report.model import Report, RunInfo, Status, TargetInfo
-from lkdoctor.rules.examples import healthy
 from lkdoctor.rules.token import RULES
 from lkdoctor.tokens.decode import Key, Keyring
 
@@ -533,13 +534,13 @@ def test_every_refusal_has_a_cause_that_quotes_it(case: Case, version: str) -> N
 
 @pytest.mark.parametrize("rule", [pytest.param(rule, id=rule.code) for rule in RULES])
 def test_each_rule_s_examples_are_sick_and_healthy(rule: Any) -> None:
-    assert {f.code for f in rule.findings(rule.sick())} == {rule.code}
-    assert list(rule.findings(rule.healthy())) == []
+    assert {f.code for f in rule.findings(examples.sick(rule.code))} == {rule.code}
+    assert list(rule.findings(examples.near(rule.code))) == []
 
 
 @pytest.mark.parametrize("rule", [pytest.param(rule, id=rule.code) for rule in RULES])
 def test_a_sick_example_names_its_own_cause_first(rule: Any) -> None:
-    report = judged(rule.sick())
+    report = judged(examples.sick(rule.code))
     assert report.findings[0].code == rule.code
 
 

@@ -1,6 +1,7 @@
 """Every fault of a URL is named by its code before anything is dialled."""
 
 import pytest
+from examples.healthy import answer, no_answer
 
 from lkdoctor.facts import Facts
 from lkdoctor.facts.network import Family, NameNotFound, NetworkFact, Resolved, TcpRefused
@@ -8,7 +9,6 @@ from lkdoctor.facts.server import Elsewhere, ServerFact, Silence
 from lkdoctor.facts.signal import SignalFact, Validation, Whose
 from lkdoctor.facts.url import ParsedUrl
 from lkdoctor.findings import Finding
-from lkdoctor.rules.examples import answer, no_answer
 from lkdoctor.rules.url import CHECKS, RULES
 from lkdoctor.wire.url import parse
 

@@ -182,9 +182,10 @@ def test_any_url(url: str, folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def saved() -> Any:
+    from examples.healthy import healthy
+
     from lkdoctor.diagnosis.fold import fold
     from lkdoctor.report.model import RunInfo, TargetInfo, to_json
-    from lkdoctor.rules.examples import healthy
 
     run_info = RunInfo(id="1", command="diagnose", started_at=1.0, duration_ms=1.0)
     return to_json(fold(healthy(), run=run_info, target=TargetInfo()))

@@ -169,7 +169,7 @@ def _on_terminal(
     return process.returncode, bytes(shown).replace(b"\r\n", b"\n")
 
 
-STEPS = [step for rule in catalogue.rules() for step in rule.fix]
+STEPS = [step for rule in catalogue.rules() for step in rule.words.fix]
 COMMANDS = {step.command.split()[0] for step in STEPS if step.command}
 SNIPPETS = {row.strip() for step in STEPS if step.snippet for row in step.snippet.body.splitlines()}
 

@@ -340,7 +340,7 @@ def test_a_fault_is_written_as_it_is_read() -> None:
 def test_every_cause_of_these_layers_can_be_had() -> None:
     """But for those that are not in what a server says, each with its reason."""
     layers = {Layer.TOKEN, Layer.CLOCK, Layer.PROXY, Layer.SIGNAL, Layer.SERVER, Layer.API}
-    wanted = {rule.code for rule in catalogue.rules() if rule.layer in layers}
+    wanted = {rule.code for rule in catalogue.rules() if rule.words.layer in layers}
     assert wanted - set(Fault) - set(ELSEWHERE) == set()
     assert set(ELSEWHERE) - wanted == set()
 

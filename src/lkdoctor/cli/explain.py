@@ -11,11 +11,10 @@ from lkdoctor.cli.options import FailOn, OutputFormat, OutputOptions, command
 from lkdoctor.cli.output import refuse_forms
 from lkdoctor.cli.streams import Streams
 from lkdoctor.errors import UsageError
-from lkdoctor.logs.causes import BY_CODE, ShortCause
 from lkdoctor.report.model import ExitCode
 
 if TYPE_CHECKING:
-    from lkdoctor.rules.base import Rule
+    from lkdoctor.rules.words import Words
 
 app = subcommand()
 
@@ -24,8 +23,7 @@ def _codes(incomplete: str) -> list[str]:
     """What a shell offers in place of CODE."""
     from lkdoctor import catalogue
 
-    codes = dict.fromkeys((*catalogue.by_code(), *BY_CODE))
-    return [code for code in codes if code.startswith(incomplete)]
+    return [code for code in catalogue.codes() if code.startswith(incomplete)]
 
 
 @app.command()
@@ -68,34 +66,33 @@ def explain(
                 "a code and --log exclude each other", advice=["leave out one of them"]
             )
         return _log(log, output, streams)
-    if code is not None and _normal(code) in BY_CODE and _normal(code) not in catalogue.by_code():
-        return _short(BY_CODE[_normal(code)], output, streams)
-    rules = tuple(catalogue.rules()) if code is None else (_rule(code),)
+    causes = tuple(catalogue.causes()) if code is None else (_cause(code),)
     match output.format:
         case OutputFormat.HUMAN if output.quiet:
-            streams.result_text("".join(f"{rule.code}\n" for rule in rules))
+            streams.result_text("".join(f"{cause.code}\n" for cause in causes))
         case OutputFormat.HUMAN if code is None:
-            streams.result(pages.catalogue(rules, streams.canvas))
+            streams.result(pages.catalogue(causes, streams.canvas))
         case OutputFormat.HUMAN:
-            streams.result(pages.render(rules[0], streams.canvas))
+            streams.result(pages.render(causes[0], streams.canvas))
         case OutputFormat.PLAIN:
-            rows = [(rule.code, rule.layer, rule.severity, rule.title) for rule in rules]
+            rows = [(cause.code, cause.layer, cause.severity, cause.title) for cause in causes]
             table = [("#code", "layer", "severity", "title"), *rows]
             streams.result_text("".join("\t".join(row) + "\n" for row in table))
         case _:
-            told: Any = [pages.to_json(rule) for rule in rules]
+            told: Any = [pages.to_json(cause) for cause in causes]
             streams.result_document(jsonfile.text(told if code is None else told[0]))
     return ExitCode.HEALTHY
 
 
-def _rule(code: str) -> "Rule":
+def _cause(code: str) -> "Words":
     from lkdoctor import catalogue
 
-    known = catalogue.by_code()
-    wanted = _normal(code)
-    if wanted in known:
-        return known[wanted]
-    names = (*known, *BY_CODE)
+    wanted = code.strip().lower().replace("_", "-")
+    try:
+        return catalogue.cause(wanted)
+    except KeyError:
+        pass
+    names = catalogue.codes()
     near = [
         *difflib.get_close_matches(wanted, names, n=3, cutoff=0.5),
         *(other for other in names if wanted and wanted in other),
@@ -104,28 +101,6 @@ def _rule(code: str) -> "Rule":
     raise UsageError(
         f"no cause is called {code!r}", advice=[*advice, "all of them: lkdoctor explain"]
     )
-
-
-def _normal(code: str) -> str:
-    return code.strip().lower().replace("_", "-")
-
-
-def _short(cause: ShortCause, output: OutputOptions, streams: Streams) -> ExitCode:
-    """A cause that only logs show."""
-    from lkdoctor.report import explain as pages
-    from lkdoctor.report import jsonfile
-
-    match output.format:
-        case OutputFormat.HUMAN if output.quiet:
-            streams.result_text(f"{cause.code}\n")
-        case OutputFormat.HUMAN:
-            streams.result(pages.short(cause, streams.canvas))
-        case OutputFormat.PLAIN:
-            row = (cause.code, cause.layer, "error", cause.title)
-            streams.result_text("#code\tlayer\tseverity\ttitle\n" + "\t".join(row) + "\n")
-        case _:
-            streams.result_document(jsonfile.text(pages.short_json(cause)))
-    return ExitCode.HEALTHY
 
 
 # ------------------------------------------------------------------ --log
@@ -165,7 +140,7 @@ def _log(name: str, output: OutputOptions, streams: Streams) -> ExitCode:
             f"--log: {_shown(name)} is empty",
             advice=["paste the log's text into it, or pipe it: … | lkdoctor explain --log -"],
         )
-    verdict = judge(scan, catalogue.by_code(), SystemClock().now())
+    verdict = judge(scan, catalogue.cause, SystemClock().now())
     code = (
         ExitCode.INTERRUPTED
         if interrupted

@@ -97,7 +97,7 @@ def _made(port: int, faults: Sequence[str], version: str | None) -> "Sandbox":
 def _listed(faults: Sequence["Fault"], canvas: Canvas) -> Iterator[Line]:
     from lkdoctor import catalogue
 
-    titles = {rule.code: rule.title for rule in catalogue.rules()}
+    titles = {rule.code: rule.words.title for rule in catalogue.rules()}
     column = max(len(fault) for fault in faults) + 2
     for fault in faults:
         command = "" if fault.change.told_by == "diagnose" else f" {fault.change.told_by}"

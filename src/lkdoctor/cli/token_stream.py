@@ -204,8 +204,8 @@ class Verdicts:
         for rule, judge, known in self._judges:
             for judgement in judge(token=fact, **known):
                 found.append(rule.code)
-                folded.update(rule.explains)
-                grave = (judgement.severity or rule.severity) is Severity.ERROR
-                if grave and (judgement.confidence or rule.confidence) is not Confidence.HINT:
+                folded.update(rule.words.explains)
+                grave = (judgement.severity or rule.words.severity) is Severity.ERROR
+                if grave and (judgement.confidence or rule.words.confidence) is not Confidence.HINT:
                     usable = False
         return usable, [code for code in dict.fromkeys(found) if code not in folded]

@@ -117,5 +117,5 @@ def _plan(case: Case, request: Request) -> tuple[Plan, Inputs]:
         skip=request.skip,
         apart=case.target.apart,
     )
-    codes = {rule.code: rule.check for rule in catalogue.rules()}
+    codes = {rule.code: rule.words.check or "" for rule in catalogue.rules()}
     return plans.make(inputs, catalogue.checks(), codes=codes), inputs

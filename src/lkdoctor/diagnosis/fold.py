@@ -78,11 +78,14 @@ def fold(
     faults = list((broken or {}).items())
     explains: dict[str, tuple[str, ...]] = {}
     for rule in (*catalogue.rules(layers), *catalogue.named(also)):
-        explains[rule.code] = rule.explains
         try:
-            found += rule.findings(facts)
+            mine = tuple(rule.findings(facts))
         except Exception as error:  # noqa: BLE001 - one broken rule must not silence the others
-            faults.append((rule.check, own_fault(f"rule {rule.code}", error)))
+            faults.append((rule.words.check or "", own_fault(f"rule {rule.code}", error)))
+            continue
+        if mine:  # only then are the cause's words needed
+            found += mine
+            explains[rule.code] = rule.words.explains
     deselected = {
         check for check, skip in (skipped or {}).items() if skip.reason is SkipReason.DESELECTED
     }

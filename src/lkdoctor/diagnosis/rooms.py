@@ -468,25 +468,13 @@ async def ending(
 
 def may_not_delete(said: str) -> Finding:
     """Why the API refused to delete a room: the one grant of which listing needs none."""
-    from lkdoctor.rules.api import RULES
+    from lkdoctor.rules.base import Seen, finding
 
-    rule = next(rule for rule in RULES if rule.code == "api-permission")
-    return Finding(
-        code=rule.code,
-        check=rule.check,
-        layer=rule.layer,
-        severity=rule.severity,
-        confidence=rule.confidence,
-        title=rule.title,
-        symptom=rule.symptoms[0],
-        cause=rule.cause,
-        evidence=(
-            Evidence("POST /twirp/livekit.RoomService/DeleteRoom", said, "200", "api"),
-            Evidence("grant that it needs", "roomCreate", None, "api"),
-        ),
-        fix=rule.fix,
-        source=rule.source,
+    evidence = (
+        Evidence("POST /twirp/livekit.RoomService/DeleteRoom", said, "200", "api"),
+        Evidence("grant that it needs", "roomCreate", None, "api"),
     )
+    return finding("api-permission", Seen(evidence))
 
 
 def difference(before: View, now: View) -> str:

@@ -1,10 +1,9 @@
 """What a scanned log comes to: the causes in it, what only shows them folded under them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple, Protocol
 
-from lkdoctor.findings import Layer, Severity
-from lkdoctor.logs.causes import BY_CODE
+from lkdoctor.findings import FixStep, Layer, Severity
 from lkdoctor.logs.phrases import Phrase, Weight
 from lkdoctor.logs.scan import Found, Scan
 
@@ -12,14 +11,22 @@ LEAK: Final = "token-leak"
 
 
 class Known(Protocol):
-    """What is used of a rule of the catalogue."""
+    """What is used of a cause's words."""
 
-    @property
-    def code(self) -> str: ...
     @property
     def layer(self) -> Layer: ...
     @property
     def title(self) -> str: ...
+    @property
+    def check(self) -> str | None: ...
+    @property
+    def cause(self) -> str: ...
+    @property
+    def fix(self) -> tuple[FixStep, ...]: ...
+
+
+Tell = Callable[[str], Known]
+"""The words of a cause, by its code."""
 
 
 class Candidate(NamedTuple):
@@ -84,7 +91,7 @@ _SEVERITIES: Final = tuple(Severity)
 _LAYERS: Final = tuple(Layer)
 
 
-def judge(scan: Scan, rules: Mapping[str, Known], now: float) -> Verdict:
+def judge(scan: Scan, tell: Tell, now: float) -> Verdict:
     """Order what was found, and fold symptoms under a cause that has them.
 
     Causes stay apart even where the catalogue says that one explains the other: a log tells of
@@ -92,7 +99,7 @@ def judge(scan: Scan, rules: Mapping[str, Known], now: float) -> Verdict:
 
     Args:
         scan: what stands in the log.
-        rules: the catalogue, by code.
+        tell: the catalogue.
         now: seconds since 1970, for tokens that are still valid.
     """
     causes: dict[str, list[Found]] = {}
@@ -103,7 +110,7 @@ def judge(scan: Scan, rules: Mapping[str, Known], now: float) -> Verdict:
         else:
             others.append(found)
     entries = [
-        _entry(found, tuple(dict.fromkeys(c for f in found for c in f.phrase.codes)), rules)
+        _entry(found, tuple(dict.fromkeys(c for f in found for c in f.phrase.codes)), tell)
         for found in causes.values()
     ]
     entries.sort(key=_order)
@@ -114,25 +121,25 @@ def judge(scan: Scan, rules: Mapping[str, Known], now: float) -> Verdict:
             left.append(found)
         else:
             entries[home] = entries[home]._replace(shown_by=(*entries[home].shown_by, found))
-    entries += _symptoms(left, rules)
-    return Verdict(scan, tuple(sorted(entries, key=_order)), _leak(scan, rules, now))
+    entries += _symptoms(left, tell)
+    return Verdict(scan, tuple(sorted(entries, key=_order)), _leak(scan, tell, now))
 
 
-def candidate(code: str, rules: Mapping[str, Known]) -> Candidate:
+def candidate(code: str, tell: Tell) -> Candidate:
     """What is known of a code."""
-    rule = rules.get(code)
-    if rule is not None:
-        return Candidate(code, rule.layer, rule.title)
-    short = BY_CODE[code]
-    return Candidate(code, short.layer, short.title, short.cause, short.fix)
+    words = tell(code)
+    if words.check is not None:
+        return Candidate(code, words.layer, words.title)
+    fix = tuple(step.text for step in words.fix)
+    return Candidate(code, words.layer, words.title, words.cause, fix)
 
 
-def _entry(found: Iterable[Found], codes: tuple[str, ...], rules: Mapping[str, Known]) -> Entry:
+def _entry(found: Iterable[Found], codes: tuple[str, ...], tell: Tell) -> Entry:
     told = tuple(sorted(found, key=lambda one: one.first.line))
     return Entry(
         weight=min((f.phrase.weight for f in told), key=_WEIGHTS.index),
         severity=min((f.phrase.severity for f in told), key=_SEVERITIES.index),
-        candidates=tuple(candidate(code, rules) for code in codes),
+        candidates=tuple(candidate(code, tell) for code in codes),
         found=told,
     )
 
@@ -158,14 +165,14 @@ def _home(phrase: Phrase, entries: list[Entry]) -> int | None:
     return 0 if grave and phrase.weight is Weight.WRAPS else None
 
 
-def _symptoms(found: list[Found], rules: Mapping[str, Known]) -> list[Entry]:
+def _symptoms(found: list[Found], tell: Tell) -> list[Entry]:
     """Symptoms whose cause the log does not name, one for each set of candidates."""
     groups: dict[tuple[Weight, tuple[str, ...]], list[Found]] = {}
     for one in found:
         groups.setdefault((one.phrase.weight, one.phrase.codes), []).append(one)
     narrow = any(weight is Weight.NARROWS for weight, _ in groups)
     made = [
-        _entry(told, codes, rules)
+        _entry(told, codes, tell)
         for (weight, codes), told in groups.items()
         if not (narrow and weight is Weight.WRAPS)
     ]
@@ -176,11 +183,11 @@ def _symptoms(found: list[Found], rules: Mapping[str, Known]) -> list[Entry]:
     return made
 
 
-def _leak(scan: Scan, rules: Mapping[str, Known], now: float) -> Leak | None:
+def _leak(scan: Scan, tell: Tell, now: float) -> Leak | None:
     if not scan.token_lines and not scan.secret_lines:
         return None
     ends = [token.expires for token in scan.tokens]
     valid = None
     if ends and scan.token_lines <= len(ends):
         valid = sum(1 for end in ends if end is None or end > now)
-    return Leak(candidate(LEAK, rules), valid)
+    return Leak(candidate(LEAK, tell), valid)

@@ -31,12 +31,12 @@ SEVERITIES = {
 
 
 class Cause(Protocol):
-    """What is shown of a rule."""
+    """What is shown of a cause's words."""
 
     @property
     def code(self) -> str: ...
     @property
-    def check(self) -> str: ...
+    def check(self) -> str | None: ...
     @property
     def layer(self) -> Layer: ...
     @property
@@ -59,6 +59,18 @@ class Cause(Protocol):
     def explains(self) -> tuple[str, ...]: ...
     @property
     def related(self) -> tuple[str, ...]: ...
+    def shown_cases(self) -> Iterable[tuple[str, "Case"]]: ...
+
+
+class Case(Protocol):
+    """What is shown of one of its cases."""
+
+    @property
+    def title(self) -> str | None: ...
+    @property
+    def cause(self) -> str | None: ...
+    @property
+    def fix(self) -> tuple[FixStep, ...]: ...
 
 
 def render(cause: Cause, canvas: Canvas) -> Iterator[Line]:
@@ -73,21 +85,39 @@ def render(cause: Cause, canvas: Canvas) -> Iterator[Line]:
     for text in wrap(cause.title, _room(canvas)):
         yield line(text)
     yield BLANK
-    yield from labelled("Shows as", _quoted(cause.symptoms, canvas), canvas, hang=1)
+    if cause.symptoms or cause.check is not None:
+        yield from labelled("Shows as", _quoted(cause.symptoms, canvas), canvas, hang=1)
     yield from labelled("Cause", cause.cause.splitlines(), canvas)
-    yield from labelled("Found by", cause.how.splitlines(), canvas)
+    yield from labelled("Found by", _how(cause).splitlines(), canvas)
     yield from steps(inert(cause.fix, canvas), canvas)
+    titles = dict.fromkeys(case.title or _spaced(name) for name, case in cause.shown_cases())
+    if titles:
+        yield from labelled("Cases", tuple(titles), canvas, hang=2)
+    yield from _about(cause, canvas)
+
+
+def _spaced(name: str) -> str:
+    return name.replace("-", " ")
+
+
+def _about(cause: Cause, canvas: Canvas) -> Iterator[Line]:
     if cause.explains:
         yield from labelled("Explains", [", ".join(cause.explains)], canvas)
     if cause.related:
         yield from labelled("Related", [", ".join(cause.related)], canvas)
-    given = ""
-    if cause.layer is Layer.APP:
-        given = " --project-dir ."
-    elif cause.check.startswith("server.config."):
-        given = " --server-config livekit.yaml"
-    yield from labelled("Check", [f"lkdoctor diagnose{given} --only {cause.check}"], canvas)
-    yield from labelled("Source", cause.source.splitlines(), canvas)
+    if cause.check is not None:
+        given = ""
+        if cause.layer is Layer.APP:
+            given = " --project-dir ."
+        elif cause.check.startswith("server.config."):
+            given = " --server-config livekit.yaml"
+        yield from labelled("Check", [f"lkdoctor diagnose{given} --only {cause.check}"], canvas)
+    if cause.source:
+        yield from labelled("Source", cause.source.splitlines(), canvas)
+
+
+def _how(cause: Cause) -> str:
+    return cause.how or "a log names it (lkdoctor explain --log FILE); no check looks for it"
 
 
 def catalogue(causes: Iterable[Cause], canvas: Canvas) -> Iterator[Line]:
@@ -137,56 +167,20 @@ def to_json(cause: Cause) -> dict[str, Any]:
         "title": cause.title,
         "symptoms": list(cause.symptoms),
         "cause": cause.cause,
-        "how": cause.how,
+        "how": _how(cause),
         "fix": [_step(step) for step in cause.fix],
+        "cases": [
+            {
+                "name": name,
+                "title": case.title,
+                "cause": case.cause,
+                "fix": [_step(step) for step in case.fix],
+            }
+            for name, case in cause.shown_cases()
+        ],
         "explains": list(cause.explains),
         "related": list(cause.related),
         "source": cause.source,
-    }
-
-
-class Short(Protocol):
-    """What is shown of a cause that only logs show."""
-
-    @property
-    def code(self) -> str: ...
-    @property
-    def layer(self) -> Layer: ...
-    @property
-    def title(self) -> str: ...
-    @property
-    def cause(self) -> str: ...
-    @property
-    def fix(self) -> tuple[str, ...]: ...
-
-
-def short(cause: Short, canvas: Canvas) -> Iterator[Line]:
-    """A cause that no check looks for."""
-    found = "in logs (lkdoctor explain --log FILE); no check looks for it"
-    if canvas.accessible:
-        yield sentence(f"{cause.code}: {cause.title}")
-        yield sentence(f"Area: {TITLES[cause.layer]}")
-        yield from (sentence(f"Cause: {row}") for row in cause.cause.splitlines())
-        yield from (sentence(f"Fix: {text}") for text in cause.fix)
-        yield sentence(f"Found {found}")
-        return
-    yield line(Span(cause.code, Style.TITLE), "   ", Span(TITLES[cause.layer], Style.DIM))
-    for text in wrap(cause.title, _room(canvas)):
-        yield line(text)
-    yield BLANK
-    yield from labelled("Cause", cause.cause.splitlines(), canvas)
-    yield from labelled("Found by", [found], canvas)
-    yield from labelled("Fix", cause.fix, canvas)
-
-
-def short_json(cause: Short) -> dict[str, Any]:
-    """Such a cause in JSON types."""
-    return {
-        "code": cause.code,
-        "layer": cause.layer.value,
-        "title": cause.title,
-        "cause": cause.cause,
-        "fix": [{"text": text, "destructive": False} for text in cause.fix],
     }
 
 
@@ -205,7 +199,7 @@ def _spoken(cause: Cause) -> Iterator[Line]:
     for i, symptom in enumerate(cause.symptoms, 1):
         yield sentence(f"Shows as, {i} of {len(cause.symptoms)}: {symptom}")
     yield sentence(f"Cause: {cause.cause}")
-    yield sentence(f"How it is found: {cause.how}")
+    yield sentence(f"How it is found: {_how(cause)}")
     for i, step in enumerate(cause.fix, 1):
         lead = f"Fix {i} of {len(cause.fix)}"
         yield sentence(f"{lead}: {step.text}")
@@ -213,11 +207,15 @@ def _spoken(cause: Cause) -> Iterator[Line]:
             yield line(f"{lead}, command: {step.command}")
         if step.snippet:
             yield from (line(row) for row in step.snippet.body.splitlines())
+    for name, case in cause.shown_cases():
+        told = f"Case: {case.title or _spaced(name)}"
+        yield sentence(f"{told}. {case.cause}" if case.cause else told)
     if cause.explains:
         yield sentence(f"Explains: {', '.join(cause.explains)}")
     if cause.related:
         yield sentence(f"Related: {', '.join(cause.related)}")
-    yield sentence(f"Source: {cause.source}")
+    if cause.source:
+        yield sentence(f"Source: {cause.source}")
 
 
 def _quoted(symptoms: tuple[str, ...], canvas: Canvas) -> tuple[str, ...]:

@@ -6,13 +6,15 @@ of None is a layer that it can use but does not need. A layer that was not looke
 "not judged", without an ``if`` in the rule. No evidence, no finding.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from types import FunctionType
 from typing import Any, NamedTuple, cast
 
 from lkdoctor.facts import Facts
-from lkdoctor.findings import Confidence, Evidence, Finding, FixStep, Layer, Severity
+from lkdoctor.findings import Confidence, Evidence, Finding, Layer, Severity
+from lkdoctor.rules import words
+from lkdoctor.rules.words import Words
 
 
 class Effect(StrEnum):
@@ -64,51 +66,46 @@ class Check(NamedTuple):
         return None if arguments is None else self.look(**arguments)
 
 
-class Judgement(NamedTuple):
-    """What a rule concludes; all but the evidence replaces the rule's own words where it is set."""
+class Advice(NamedTuple):
+    """A step of the repair that the facts call for; its words are a ``[step.NAME]`` of the cause."""
+
+    name: str
+    values: Mapping[str, str] = {}
+
+
+class Seen(NamedTuple):
+    """What a judge has seen of a cause. Its words are data: `lkdoctor.causes`."""
 
     evidence: tuple[Evidence, ...]
-    title: str | None = None
-    cause: str | None = None
-    symptom: str | None = None
-    """What the user sees in this case, where it is not the rule's first symptom; "": nothing."""
+    case: str = ""
+    """Which of the cause's cases this is, where it can be told apart; its words come first. Of
+    several, with a blank between, the first that has a title gives the title, and so on."""
+    values: Mapping[str, str] = {}
+    """What the words leave open, by name: ``{"host": "rtc.example.com"}``; safe to show."""
+    steps: tuple[Advice, ...] = ()
+    """What to do, where that depends on how many things are wrong; in place of the case's steps."""
     severity: Severity | None = None
+    """Where this depends on more than the case."""
     confidence: Confidence | None = None
-    fix: tuple[FixStep, ...] = ()
-    """Steps that this case allows to spell out; they stand in place of the rule's."""
     location: str | None = None
+    """``.env.local:3``"""
     check: Check | None = None
     """The question that this answers, where one cause can be found in two ways."""
 
 
-Judge = Callable[..., Iterator[Judgement]]
+Judge = Callable[..., Iterator[Seen]]
 
 
 class Rule(NamedTuple):
-    """One cause: how it shows, why it happens, what to do, and the function that recognises it."""
+    """One cause: its words, which are data, and the function that recognises it."""
 
     code: str
-    check: str
-    layer: Layer
-    severity: Severity
-    confidence: Confidence
-    title: str
-    """The cause in one line, at most 60 cells."""
-    symptoms: tuple[str, ...]
-    """What the app's user or its log shows, in the clients' own words, the commonest first."""
-    cause: str
-    how: str
-    """How it is found: which observation decides."""
-    fix: tuple[FixStep, ...]
-    source: str
     judge: Judge
-    sick: Callable[[], Facts]
-    """An example that raises this finding."""
-    healthy: Callable[[], Facts]
-    """The nearest example that does not."""
-    explains: tuple[str, ...] = ()
-    """Codes that are only consequences where this one is found."""
-    related: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> Words:
+        """How it shows, why it happens, what to do; read when first asked for."""
+        return words.of(self.code)
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -116,28 +113,48 @@ class Rule(NamedTuple):
         required, _ = _parameters(self.judge)
         return required
 
+    def seen(self, facts: Facts) -> Iterator[Seen]:
+        """What its judge sees in the facts; nothing where a layer that it needs is missing."""
+        arguments = _arguments(self.judge, facts)
+        if arguments is not None:
+            yield from self.judge(**arguments)
+
     def findings(self, facts: Facts) -> Iterator[Finding]:
         """What this rule says about the facts."""
-        arguments = _arguments(self.judge, facts)
-        if arguments is None:
-            return
-        for judgement in self.judge(**arguments):
-            yield Finding(
-                code=self.code,
-                check=self.check if judgement.check is None else judgement.check.id,
-                layer=self.layer if judgement.check is None else judgement.check.layer,
-                severity=judgement.severity or self.severity,
-                confidence=judgement.confidence or self.confidence,
-                title=judgement.title or self.title,
-                symptom=next(iter(self.symptoms), "")
-                if judgement.symptom is None
-                else judgement.symptom,
-                cause=judgement.cause or self.cause,
-                evidence=judgement.evidence,
-                fix=judgement.fix or self.fix,
-                source=self.source,
-                location=judgement.location,
-            )
+        return (finding(self.code, seen) for seen in self.seen(facts))
+
+
+def cause(code: str, judge: Judge) -> Rule:
+    """The rule that recognises this cause.
+
+    Args:
+        code: of its file in `lkdoctor.causes`.
+        judge: yields what was seen of it.
+    """
+    return Rule(code, judge)
+
+
+def finding(code: str, seen: Seen) -> Finding:
+    """What was seen of a cause, in its words."""
+    own = words.of(code)
+    case = words.together((*(own.cases[name] for name in seen.case.split()), own.general))
+    values = {**own.example, **seen.values} if own.example else seen.values
+    steps = tuple(words.filled_step(own.steps[s.name], s.values) for s in seen.steps)
+    symptom = next(iter(own.symptoms), "") if case.symptom is None else case.symptom
+    return Finding(
+        code=code,
+        check=(own.check or "") if seen.check is None else seen.check.id,
+        layer=own.layer if seen.check is None else seen.check.layer,
+        severity=seen.severity or case.severity or own.severity,
+        confidence=seen.confidence or case.confidence or own.confidence,
+        title=words.fitting(case.title or own.title, values) or own.title,
+        symptom=symptom,
+        cause=words.filled(case.cause or own.cause, values),
+        evidence=seen.evidence,
+        fix=steps or tuple(words.filled_step(step, values) for step in case.fix),
+        source=own.source,
+        location=seen.location,
+    )
 
 
 def _parameters(function: Callable[..., Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 from typing import Final
 
-from lkdoctor.facts import Facts
 from lkdoctor.facts.clock import ClockFact
 from lkdoctor.facts.server import HttpAnswer, ServerFact
-from lkdoctor.facts.signal import SignalFact, Validation, Whose
-from lkdoctor.findings import Confidence, Evidence, FixStep, Layer, Severity
+from lkdoctor.facts.signal import SignalFact
+from lkdoctor.findings import Confidence, Evidence, Layer, Severity
 from lkdoctor.rules.answers import evidence, of_validation, one_line
-from lkdoctor.rules.base import Check, Effect, Judgement, Rule, Unsure
-from lkdoctor.rules.examples import NOON, answer, healthy
+from lkdoctor.rules.base import Check, Effect, Seen, Unsure, cause
 from lkdoctor.tokens.predict import Refusal, recognise
 
 _LEEWAY_MS: Final = 60_000.0
@@ -34,7 +32,7 @@ def _span(milliseconds: float) -> str:
     return f"{seconds / 3600:.0f} h" if seconds < 47.5 * 3600 else f"{seconds / 86400:.0f} days"
 
 
-def _apart(clock: ClockFact, signal: SignalFact | None = None) -> Iterator[Judgement]:
+def _apart(clock: ClockFact, signal: SignalFact | None = None) -> Iterator[Seen]:
     if clock.skew_ms is None:
         return
     surely = abs(clock.skew_ms) - clock.uncertainty_ms
@@ -49,13 +47,13 @@ def _apart(clock: ClockFact, signal: SignalFact | None = None) -> Iterator[Judge
         "net",
     )
     grave = surely >= _LEEWAY_MS
-    consequence = _AHEAD if clock.skew_ms > 0 else _BEHIND
-    yield Judgement(
+    direction = "ahead" if clock.skew_ms > 0 else "behind"
+    yield Seen(
         (proof, *_refusals(signal)),
-        title=f"The server's clock is {_span(clock.skew_ms)} {side} this machine's",
-        cause=_CAUSE + consequence if grave else _SLIGHT,
-        severity=Severity.ERROR if grave and not _all_accepted(signal) else Severity.WARNING,
-        confidence=Confidence.LIKELY if grave else Confidence.HINT,
+        case=direction if grave else f"slightly-{direction}",
+        values={"span": _span(clock.skew_ms)},
+        severity=None if grave and not _all_accepted(signal) else Severity.WARNING,
+        confidence=None if grave else Confidence.HINT,
     )
 
 
@@ -75,23 +73,6 @@ def _all_accepted(signal: SignalFact | None) -> bool:
     """Whether the server took every token that it was asked about, whatever its clock says."""
     asked = [v.answer for v in signal.validations] if signal is not None else []
     return bool(asked) and all(a.kind == "answer" and a.status == 200 for a in asked)
-
-
-_CAUSE: Final = (
-    "The two clocks differ by more than the minute that LiveKit forgives; from two clocks alone "
-    "nobody can tell which is wrong. "
-)
-
-_SLIGHT: Final = (
-    "A machine that keeps its time by the network is never so far off. LiveKit forgives a minute; "
-    "beyond it tokens end early, or are refused as if they came from the future."
-)
-
-_AHEAD: Final = (
-    "To the server, tokens made here end early: one for ten minutes may be over before it is used."
-)
-
-_BEHIND: Final = "To the server, tokens made here are from the future, and it refuses them."
 
 
 def _look(clock: ClockFact, server: ServerFact | None = None) -> str | Unsure | None:
@@ -117,62 +98,4 @@ CHECKS: Final = (
 )
 
 
-def _off_by(seconds: float) -> Facts:
-    clock = ClockFact(NOON, NOON + seconds, seconds * 1000, 512.0, "Date header")
-    return healthy()._replace(clock=clock)
-
-
-def _sick() -> Facts:
-    said = answer(401, "invalid token: <token>, error: token has invalid claims: token is expired")
-    refused = SignalFact(validations=(Validation(Whose.MINTED, "/rtc/validate", said),))
-    return _off_by(600.0)._replace(signal=refused, api=None)
-
-
-RULES: Final = (
-    Rule(
-        code="clock-server-wrong",
-        check="clock.skew",
-        layer=Layer.CLOCK,
-        severity=Severity.ERROR,
-        confidence=Confidence.LIKELY,
-        title="This machine and the server disagree about the time",
-        symptoms=(
-            "could not establish signal connection: invalid token",
-            "token is expired",
-            "token is not valid yet",
-        ),
-        cause=_CAUSE + "Tokens seem expired or not yet valid, and certificates may, too.",
-        how="The server's Date header (or its pong) is compared with this machine's clock, half the "
-        "round trip taken off.",
-        fix=(
-            FixStep(
-                "See which of the two is wrong, on both machines:",
-                command="date -u; curl -sI https://example.com | grep -i ^date",
-            ),
-            FixStep(
-                "Let the wrong one keep its time by the network:",
-                command="sudo timedatectl set-ntp true && timedatectl status",
-            ),
-            FixStep(
-                "In WSL or a virtual machine that slept, set it once:", command="sudo hwclock -s"
-            ),
-            FixStep(
-                "If it was the server's, restart LiveKit afterwards.",
-                command="sudo systemctl restart livekit-server",
-                destructive=True,
-            ),
-        ),
-        source="RFC 7519 §4.1.4, RFC 9110 §6.6.1, livekit/livekit#2394",
-        judge=_apart,
-        sick=_sick,
-        healthy=lambda: _off_by(1.4),
-        explains=(
-            "token-expired",
-            "token-prefetched-short-ttl",
-            "clock-mint-ahead",
-            "signal-refused",
-            "api-refused",
-        ),
-        related=("clock-mint-ahead", "token-expired", "tls-not-yet-valid"),
-    ),
-)
+RULES: Final = (cause("clock-server-wrong", _apart),)

@@ -3,15 +3,13 @@
 from collections.abc import Iterator
 from typing import Final
 
-from lkdoctor.facts import Facts
 from lkdoctor.facts.cloud import CloudFact, RegionLook
-from lkdoctor.facts.network import Resolved, TcpConnected, TcpTimedOut
+from lkdoctor.facts.network import Resolved, TcpTimedOut
 from lkdoctor.facts.server import HttpAnswer
 from lkdoctor.facts.url import HostKind, ParsedUrl, UrlFact
-from lkdoctor.findings import Confidence, Evidence, FixStep, Layer, Severity
-from lkdoctor.rules.answers import Heard, duration, evidence, fitting, one_line, said
-from lkdoctor.rules.base import Check, Effect, Judgement, Rule, Unsure
-from lkdoctor.rules.examples import answer, healthy
+from lkdoctor.findings import Confidence, Evidence, Layer
+from lkdoctor.rules.answers import Heard, duration, evidence, one_line, said
+from lkdoctor.rules.base import Check, Effect, Seen, Unsure, cause
 
 _PATH: Final = "/settings/regions"
 
@@ -27,7 +25,7 @@ def _is_cloud(url: UrlFact | None) -> bool:
 # cloud-regions
 
 
-def _regions(cloud: CloudFact, url: UrlFact | None = None) -> Iterator[Judgement]:
+def _regions(cloud: CloudFact, url: UrlFact | None = None) -> Iterator[Seen]:
     asked = cloud.asked
     proof = evidence(Heard(f"GET {_PATH}", asked, _PATH), "200 and the regions")
     if isinstance(asked, HttpAnswer):
@@ -36,15 +34,11 @@ def _regions(cloud: CloudFact, url: UrlFact | None = None) -> Iterator[Judgement
         if asked.status == 200 and not cloud.unreadable:
             return
     if isinstance(asked, HttpAnswer) and asked.status in {401, 403}:
-        yield Judgement(
-            (proof,), title=f"Cloud refuses the token that asks for regions ({asked.status})"
-        )
+        yield Seen((proof,), case="refused", values={"status": str(asked.status)})
     elif cloud.unreadable:
-        yield Judgement(
-            (proof, Evidence("the answer", cloud.unreadable, "a list of regions", "cloud"))
-        )
+        yield Seen((proof, Evidence("the answer", cloud.unreadable, "a list of regions", "cloud")))
     else:
-        yield Judgement(
+        yield Seen(
             (proof,), confidence=None if isinstance(asked, HttpAnswer) else Confidence.LIKELY
         )
 
@@ -76,14 +70,15 @@ def _way(look: RegionLook) -> Evidence:
     return Evidence(label, observed, "reached", "cloud")
 
 
-def _cut_off(cloud: CloudFact) -> Iterator[Judgement]:
+def _cut_off(cloud: CloudFact) -> Iterator[Seen]:
     shut = [look for look in cloud.regions if not _is_open(look) and not look.passed_over]
     if not shut:
         return
     count = f"{len(shut)} of {len(cloud.regions)}"
-    yield Judgement(
+    yield Seen(
         tuple(_way(look) for look in cloud.regions[:12]),
-        title=fitting(f"{count} regions cannot be reached from this network"),
+        case="count",
+        values={"count": count},
     )
 
 
@@ -113,104 +108,7 @@ CHECKS: Final = (
 )
 
 
-def _reached(name: str) -> RegionLook:
-    address = "203.0.113.20"
-    return RegionLook(
-        name=name,
-        url=f"https://clinic-x4k2.{name}.production.livekit.cloud",
-        dns=Resolved((address,), 10.0),
-        tcp=TcpConnected(address, 443, 20.0),
-        tls="established",
-        ready_ms=70.0,
-        root=answer(200, "OK"),
-        validation=answer(200, "success"),
-    )
-
-
-def _with(*regions: RegionLook, status: int = 200) -> Facts:
-    body = '{"regions":[…]}' if status == 200 else "invalid API key"
-    return healthy()._replace(cloud=CloudFact(answer(status, body), regions))
-
-
-def _self_hosted() -> Facts:
-    return healthy()._replace(cloud=CloudFact(answer(404, "404 page not found")))
-
-
-def _sick_geo() -> Facts:
-    silent = _reached("oindia")._replace(
-        tcp=TcpTimedOut("203.0.113.20", 443, 5000.0),
-        tls="",
-        ready_ms=None,
-        root=None,
-        validation=None,
-    )
-    return _with(_reached("dfra1"), silent)
-
-
 RULES: Final = (
-    Rule(
-        code="cloud-regions",
-        check="cloud.regions",
-        layer=Layer.CLOUD,
-        severity=Severity.ERROR,
-        confidence=Confidence.CERTAIN,
-        title="LiveKit Cloud does not tell its regions",
-        symptoms=(
-            "Could not fetch region settings",
-            "engine: signal failure: failed to retrieve region info",
-        ),
-        cause="Clients of LiveKit Cloud ask for the regions first and connect to the nearest; some give up where "
-        "that fails. 401 is about the token; anything else about what stands in between (a firewall, a proxy, "
-        "missing root certificates).",
-        how="GET /settings/regions with a bearer token (--follow-regions) is not answered with a list. On a "
-        "server of one's own 404 is right.",
-        fix=(
-            FixStep(
-                "With 401: see what is wrong with the token:", command="lkdoctor token decode -"
-            ),
-            FixStep(
-                "Else see who answers:",
-                command='curl -si -H "Authorization: Bearer $LIVEKIT_TOKEN" https://PROJECT.livekit.cloud/settings/regions',
-            ),
-            FixStep(
-                "Let *.livekit.cloud 443/tcp out of the firewall, and connections to it alone."
-            ),
-        ),
-        source="livekit/client-sdk-js src/room/RegionUrlProvider.ts, livekit/python-sdks livekit-api "
-        "_failover.py, livekit/livekit#2470, livekit/agents#4252, livekit/agents-js#932",
-        judge=_regions,
-        sick=lambda: _with(status=401),
-        healthy=_self_hosted,
-        related=("cloud-geo", "token-unknown-key"),
-    ),
-    Rule(
-        code="cloud-geo",
-        check="cloud.regions",
-        layer=Layer.CLOUD,
-        severity=Severity.WARNING,
-        confidence=Confidence.LIKELY,
-        title="Some regions cannot be reached from this network",
-        symptoms=(
-            "it connects at times, and at times it does not",
-            "room connection has timed out (signal)",
-        ),
-        cause="Clients go to the nearest region and, where it fails, to the next. From this network some do not "
-        "answer at all: a firewall that allows single addresses only, or a country's filter.",
-        how="Each region that Cloud names (--follow-regions) is dialled by itself: DNS, TCP, TLS, GET /.",
-        fix=(
-            FixStep(
-                "Allow *.livekit.cloud and *.host.livekit.cloud by name, not by address, 443/tcp and 3478/udp."
-            ),
-            FixStep(
-                "Compare from another network (a phone's hotspot):",
-                command="lkdoctor ws-probe --follow-regions",
-            ),
-            FixStep("Pin the project to regions that the users' countries reach (Cloud settings)."),
-        ),
-        source="LiveKit documentation “Configuring firewalls”, livekit/livekit#1573",
-        judge=_cut_off,
-        sick=_sick_geo,
-        healthy=lambda: _with(_reached("dfra1"), _reached("oindia")),
-        related=("cloud-regions", "tcp-timeout"),
-    ),
+    cause("cloud-regions", _regions),
+    cause("cloud-geo", _cut_off),
 )
