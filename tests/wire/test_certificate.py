@@ -369,3 +369,14 @@ def test_the_most_specific_part_of_a_name_stands_first() -> None:
         der(0x31, pair("550403", b"c")),
     )
     assert told(signed(subject=name)).subject == "CN=c,O=A+OU=B,C=DE"
+
+
+@pytest.mark.parametrize("size", [127, 128, 255, 256])
+def test_a_length_has_as_many_bytes_as_it_takes(size: int) -> None:
+    assert told(signed(subject=common_name(der(TEXT, b"a" * size)))).subject == f"CN={'a' * size}"
+
+
+@pytest.mark.parametrize("begins", [b"", FROM + FROM, b"\x17"], ids=["one", "three", "cut"])
+def test_of_dates_there_are_two(begins: bytes) -> None:
+    found = told(signed(begins=begins))
+    assert (found.not_before, found.not_after, found.unread) == (None, None, ("dates",))

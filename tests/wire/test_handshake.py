@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import logging
 import re
 import zlib
 from collections.abc import Callable, Iterable
@@ -392,8 +393,20 @@ def test_an_upgrade_has_the_headers_and_no_time_yet() -> None:
 
 
 def test_no_bytes_are_the_end() -> None:
+    conversation = opened().message()
+    next(conversation)
+    with pytest.raises(StopIteration) as stop:
+        conversation.send(b"")
     expected = NoMessage(P.DROPPED, "the connection ended without a close frame")
-    assert heard(opened(), [b""]) == expected
+    assert stop.value.value == expected
+
+
+def test_no_log_gets_what_is_sent(caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever switches logging on for all that there is gets no token into it."""
+    with caplog.at_level(logging.DEBUG, "lkdoctor.websockets"), caplog.at_level(logging.DEBUG):
+        conversation = websocket().upgrade(Secret("made-up-token-of-nobody"))
+        finish(conversation, [switching(next(conversation)) + frame(Opcode.BINARY, b"x")])
+    assert caplog.text == ""
 
 
 def test_one_byte_of_a_message_is_a_message_that_did_not_end() -> None:

@@ -174,6 +174,11 @@ def test_a_crowd_is_counted_only_so_far() -> None:
             id="a fresh token",
         ),
         pytest.param(
+            response(refresh_token="t" * 65536),
+            signal.Refreshed("t" * 65536),
+            id="the longest token",
+        ),
+        pytest.param(
             response(refresh_token="t" * 65537),
             signal.Other("refresh_token"),
             id="a text too long for a token",
@@ -303,6 +308,9 @@ def test_of_ice_servers_only_so_much_is_taken() -> None:
     made.ice_servers.extend([long] * 40)
     found = signal.logins(response(join=made))
     assert len(found) == 256
+    joined = signal.read(response(join=made))
+    assert isinstance(joined, Joined)
+    assert [len(server.urls) for server in joined.ice_servers] == [16] * 16
     assert set(found) == {("turn:x", Login("u" * 512, Secret("c" * 512)))}
 
 
