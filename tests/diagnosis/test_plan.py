@@ -469,3 +469,18 @@ def test_a_name_like_none_that_exists_is_answered_with_all_of_them() -> None:
         plan(EVERYTHING._replace(skip=("zzzzzz",)))
     assert raised.value.message == "--skip zzzzzz: no check, layer or finding has this name"
     assert raised.value.advice == (f"checks: {', '.join(one.id for one in CHECKS)}",)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("signal.jion", "signal.join"),
+        ("netwrk", "network"),
+        ("proxy-upgrade-striped", "proxy-upgrade-stripped"),
+    ],
+    ids=["a check", "a layer", "a code"],
+)
+def test_what_was_meant_is_asked_first(typed: str, meant: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        plan(EVERYTHING._replace(only=(typed,)))
+    assert f"{raised.value.advice[0]},".startswith(f"did you mean: {meant},")

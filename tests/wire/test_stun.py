@@ -451,3 +451,10 @@ def test_what_begins_with_other_bits_is_another_protocol(bits: int) -> None:
 def test_a_request_to_a_stun_server_is_a_fingerprint_and_nothing_else() -> None:
     read = aioice.parse_message(stun.binding(ID))
     assert (read.message_class, list(read.attributes)) == (aioice.Class.REQUEST, ["FINGERPRINT"])
+
+
+def test_eight_bytes_tell_whether_it_is_stun() -> None:
+    data = stun.binding(ID)
+    other = data[:7] + b"\x00"
+    assert [stun.next_in_stream(other[:size]) for size in (6, 7, 8)] == [0, 0, None]
+    assert stun.next_in_stream(data[:8]) == 0
