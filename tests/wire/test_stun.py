@@ -375,7 +375,7 @@ def test_a_signature_is_looked_for_within_the_bytes_that_came() -> None:
 
 
 def test_a_signature_is_found_behind_attributes_of_any_length() -> None:
-    for size in range(9):
+    for size in (*range(9), 20):
         data = stun.encode(
             Method.BINDING,
             Kind.SUCCESS,
@@ -458,3 +458,14 @@ def test_eight_bytes_tell_whether_it_is_stun() -> None:
     other = data[:7] + b"\x00"
     assert [stun.next_in_stream(other[:size]) for size in (6, 7, 8)] == [0, 0, None]
     assert stun.next_in_stream(data[:8]) == 0
+
+
+@pytest.mark.parametrize("lacks", ["REALM", "NONCE"])
+def test_a_challenge_that_says_not_how_is_not_answered(lacks: str) -> None:
+    said: dict[str, object] = {"ERROR_CODE": (401, "no"), "REALM": "realm", "NONCE": b"nonce"}
+    del said[lacks]
+    asking = stun.allocate(LOGIN, IDS)
+    next(asking)
+    with pytest.raises(StopIteration) as stop:
+        asking.send(turn(aioice.Class.ERROR, aioice.Method.ALLOCATE, IDS[0], **said))
+    assert stop.value.value.tried == Tried(Outcome.REFUSED_BY, None, 401, "no")
