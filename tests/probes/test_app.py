@@ -270,7 +270,8 @@ def test_a_pipe_keeps_nobody_waiting(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("nowhere", "no such folder"), ("a", "is not a folder"), ("\0", "embedded")]
+    ("name", "words"),
+    [("nowhere", "no such folder"), ("a", "is not a folder"), ("\0", "has a NUL in its name")],
 )
 def test_a_folder_that_is_none(name: str, words: str, tmp_path: Path) -> None:
     (tmp_path / "a").write_text("")

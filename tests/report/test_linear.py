@@ -319,7 +319,7 @@ WRITINGS: Final[dict[str, tuple[Callable[[int], Any], Writing]]] = {
 
 
 def in_proportion(make: Callable[[int], Any], show: Callable[[Any], object]) -> None:
-    show(make(1))  # modules are loaded, patterns compiled
+    show(make(FEW))  # modules are loaded, patterns compiled, causes read
     dozens = [make(FEW * many) for many in (1, 2, 3)]
     some, more, most = (steps_of(functools.partial(show, it)) for it in dozens)
     # On a straight line, the second dozen takes as much as the third, whatever the rest takes.

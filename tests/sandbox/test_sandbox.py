@@ -324,8 +324,9 @@ async def test_a_client_who_never_reads(bystander: Sandbox) -> None:
     """He is let go when too much waits for him; the others are served meanwhile."""
     async with aiohttp.ClientSession() as http:
         ws = await _join(bystander, http)
-        for _ in range(3000):
-            await ws.send_str('{"ping": "1"}')
+        with contextlib.suppress(ConnectionError):  # he may be let go while he still writes
+            for _ in range(3000):
+                await ws.send_str('{"ping": "1"}')
         async with http.get(bystander.http_url) as answer:
             assert await answer.text() == "OK"
         await ws.close()
