@@ -180,6 +180,7 @@ def too_wide(text: str, columns: int) -> list[str]:
         row
         for row in re.split("[\r\n]", text)
         if cells(row) > columns
+        and len(row.split()) > 1
         and max(map(len, row.split())) <= columns - 16
         and row.strip() not in SNIPPETS
         and row.split()[0] not in {*COMMANDS, "#"}

@@ -996,9 +996,6 @@ CHECKS: Final = (
 )
 
 
-# ------------------------------------------------------------------ examples
-
-
 RULES: Final = (
     cause("env-file-unreadable", _file_unreadable),
     cause("env-missing", _missing),

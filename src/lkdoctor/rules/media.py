@@ -737,9 +737,6 @@ TURN: Final = _check("turn", "The TURN servers relay media", _look_turn)
 CHECKS: Final = (DIRECT, STUN, TURN)
 
 
-# ------------------------------------------------------------------ examples
-
-
 RULES: Final = (
     cause("ice-no-candidates", _no_candidates),
     cause("ice-hosting-without-udp", _hosting),

@@ -656,9 +656,6 @@ def _left_behind(rehearsal: RehearsalFact) -> Iterator[Seen]:
         yield Seen((*left, *_step(rehearsal, Step.LEAVING)))
 
 
-# ------------------------------------------------------------------ examples
-
-
 # ------------------------------------------------------------------ the rules
 
 

@@ -949,9 +949,6 @@ CHECKS: Final = (
 )
 
 
-# ------------------------------------------------------------------ examples
-
-
 RULES: Final = (
     cause("env-config-strict", _strict),
     cause("env-server-keys-format", _keys_format),

@@ -972,9 +972,6 @@ CHECKS: Final = (
 )
 
 
-# ------------------------------------------------------------------ examples
-
-
 _DECODE_AGAIN: Final = FixStep("Look at it again:", command="lkdoctor token decode -")
 
 RULES: Final = (
