@@ -103,7 +103,7 @@ def causes(report: dict[str, Any]) -> list[str]:
 
 def test_a_booking_that_works(real_server: RunningServer, tmp_path: Path) -> None:
     code, report = played(real_server, tmp_path, *BOOKING, "--seconds", "1", "--timeout", "20")
-    assert (code, causes(report)) == (0, [])
+    assert (code, causes(report)) == (0, []), report["findings"]
     fact = report["facts"]["rehearsal"]
     assert [(p["role"], p["identity"], p["room"]) for p in fact["participants"]] == [
         ("provider", "ada", "booking-b1"),
@@ -708,7 +708,7 @@ def test_in_place_with_yes_who_comes_in_is_let_alone(
     people = ("--room", room, "--as", "provider:ada", "--as", "client:carl", "--seconds", "0")
     with Guest(real_server, room, "gwen", late=True) as guest:
         code, report = in_place(real_server, tmp_path, moment, guest, *people, "--yes")
-    assert (code, causes(report)) == (0, [])
+    assert (code, causes(report)) == (0, []), report["findings"]
 
 
 def test_in_place_is_refused_while_people_are_in_the_room(
