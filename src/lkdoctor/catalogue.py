@@ -60,8 +60,9 @@ def rules(layers: Iterable[Layer] = LAYERS) -> Iterator["Rule"]:
 def named(codes: Iterable[tuple[Layer, str]]) -> Iterator["Rule"]:
     """The rules of these codes, each in the layer that holds it."""
     wanted = set(codes)
+    names = {code for _, code in wanted}
     for rule in rules(layer for layer, _ in wanted):
-        if (rule.words.layer, rule.code) in wanted:
+        if rule.code in names and (rule.words.layer, rule.code) in wanted:
             yield rule
 
 

@@ -482,22 +482,27 @@ def sdk_of(leader: int) -> int:
     return 0
 
 
+def told_as_it_goes(server: RunningServer, folder: Path, *options: str) -> "subprocess.Popen[str]":
+    """A rehearsal that tells each event as it comes, and leaves its report in ``report.json``."""
+    kept = {k: v for k, v in os.environ.items() if k in {"PATH", "HOME"} or "COVERAGE" in k}
+    words = [sys.executable, "-m", "lkdoctor", "rehearse", *options, "-o", "ndjson"]
+    return subprocess.Popen(
+        [*words, "--save", "report.json"],
+        cwd=folder,
+        env=kept | surroundings(server),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("step", ["connection", "publishing", "receiving", "leaving"])
 def test_a_step_that_the_sdk_did_not_live_to_play_is_no_pass(
     step: str, real_server: RunningServer, tmp_path: Path
 ) -> None:
     (tmp_path / "lkdoctor.toml").write_text("[roles.provider]\nroomAdmin = true")
-    words = [sys.executable, "-m", "lkdoctor", "rehearse", *BOOKING, *SHORT, "-o", "ndjson"]
-    kept = {k: v for k, v in os.environ.items() if k in {"PATH", "HOME"} or "COVERAGE" in k}
-    with subprocess.Popen(
-        [*words, "--seconds", "2", "--save", "report.json"],
-        cwd=tmp_path,
-        env=kept | surroundings(real_server),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with told_as_it_goes(real_server, tmp_path, *BOOKING, *SHORT, "--seconds", "2") as process:
         assert process.stdout is not None
         sdk = 0
         for row in process.stdout:
@@ -643,16 +648,7 @@ def in_place(
     server: RunningServer, folder: Path, moment: tuple[str, str], guest: Guest, *options: str
 ) -> tuple[int, dict[str, Any]]:
     """Rehearse in the booking's own room; exactly at that moment the guest comes in."""
-    words = [sys.executable, "-m", "lkdoctor", "rehearse", *options, "-o", "ndjson"]
-    kept = {k: v for k, v in os.environ.items() if k in {"PATH", "HOME"} or "COVERAGE" in k}
-    with subprocess.Popen(
-        [*words, "--in-place", "--timeout", "20", "--save", "report.json"],
-        cwd=folder,
-        env=kept | surroundings(server),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with told_as_it_goes(server, folder, *options, "--in-place", "--timeout", "20") as process:
         assert process.stdout is not None
         for row in process.stdout:
             event = json.loads(row)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -51,10 +51,6 @@ class ListByDefault(TyperGroup):
 
 app = subcommand(
     "List, show and end rooms through the server API. Without a word: list.", cls=ListByDefault
-)
-
-_KNOWN_TO_ALL: Final = (
-    "Signs its own short-lived token; a ready LIVEKIT_TOKEN does where no key is."
 )
 
 

@@ -1,5 +1,6 @@
 """The whole way from a case to a report; what the command line and the library both call."""
 
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from lkdoctor import catalogue
@@ -101,6 +102,22 @@ def judge_again(saved: object, *, fail_on_warnings: bool = False) -> Report:
     )
 
 
+class _CheckOf(Mapping[str, str]):
+    """The check of each code; a cause's file is read only where somebody names it."""
+
+    def __init__(self) -> None:
+        self._rules = catalogue.by_code()
+
+    def __getitem__(self, code: str) -> str:
+        return self._rules[code].words.check or ""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rules)
+
+    def __len__(self) -> int:
+        return len(self._rules)
+
+
 def _plan(case: Case, request: Request) -> tuple[Plan, Inputs]:
     inputs = Inputs(
         url=case.facts.url,
@@ -117,5 +134,4 @@ def _plan(case: Case, request: Request) -> tuple[Plan, Inputs]:
         skip=request.skip,
         apart=case.target.apart,
     )
-    codes = {rule.code: rule.words.check or "" for rule in catalogue.rules()}
-    return plans.make(inputs, catalogue.checks(), codes=codes), inputs
+    return plans.make(inputs, catalogue.checks(), codes=_CheckOf()), inputs

@@ -29,7 +29,7 @@ from lkdoctor.facts.tls import (
     TlsNotSpoken,
 )
 from lkdoctor.facts.url import ParsedUrl, UrlFact
-from lkdoctor.findings import Confidence, Evidence, FixStep, Layer, Severity, Snippet
+from lkdoctor.findings import Confidence, Evidence, Layer, Severity
 from lkdoctor.rules.answers import fitting, one_line
 from lkdoctor.rules.base import Check, Effect, Look, Seen, Unsure, cause
 
@@ -81,26 +81,6 @@ def _reached(media: MediaFact, *, fit: bool = True) -> Evidence:
     expected = None if fit else "one of the addresses for media"
     return _seen("signalling came through at", media.reached or "a proxy", expected)
 
-
-NO_CANDIDATES: Final = "The server offers no address for media"
-NO_CANDIDATES_CAUSE: Final = (
-    "The server's offer is there, and names no candidate: its list of interfaces or addresses leaves "
-    "none (rtc.interfaces, rtc.ips), or it runs where there is only loopback, which it does not offer "
-    "by itself."
-)
-NO_CANDIDATES_FIX: Final = (
-    FixStep(
-        "Take out what leaves nothing over, and name the address at which clients reach the server:",
-        snippet=Snippet(
-            "yaml", "rtc:\n  # interfaces: …   ips: …   remove both\n  node_ip: 203.0.113.10"
-        ),
-    ),
-    FixStep(
-        "Judge the rest of its configuration:",
-        command="lkdoctor diagnose --server-config livekit.yaml",
-    ),
-)
-"""A rehearsal meets the same; see rules/rehearsal.py."""
 
 # ------------------------------------------------------------------ why nothing gets through
 

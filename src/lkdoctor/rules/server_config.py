@@ -21,7 +21,7 @@ from lkdoctor.facts.server_config import (
 )
 from lkdoctor.facts.signal import Joined, SignalFact
 from lkdoctor.facts.url import HostKind, ParsedUrl, UrlFact
-from lkdoctor.findings import Confidence, Evidence, Layer, Severity, Snippet
+from lkdoctor.findings import Confidence, Evidence, Layer, Severity
 from lkdoctor.rules import media as watched
 from lkdoctor.rules.answers import fitting, one_line
 from lkdoctor.rules.base import Advice, Check, Look, Seen, cause
@@ -703,9 +703,6 @@ def _turn_443(server_config: ServerConfigFact, url: UrlFact | None = None) -> It
             ),
             location=fact.where("turn.tls_port"),
         )
-
-
-_TURN_ALONE: Final = Snippet("yaml", "turn:\n  domain: turn.example.com\n  tls_port: 443")
 
 
 def _turn_external_tls(server_config: ServerConfigFact) -> Iterator[Seen]:

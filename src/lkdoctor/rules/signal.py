@@ -27,7 +27,7 @@ from lkdoctor.facts.signal import (
     Whose,
 )
 from lkdoctor.facts.token import TokenFact
-from lkdoctor.findings import Confidence, Evidence, FixStep, Layer, Severity
+from lkdoctor.findings import Confidence, Evidence, Layer, Severity
 from lkdoctor.rules.answers import (
     V1_SINCE,
     Heard,
@@ -66,11 +66,6 @@ _HIDDEN: Final = (
     "Encountered websocket error during connection establishment",
 )
 """What livekit-client 2.17 and later show in place of every body but that of 401, 403 and one 404."""
-
-_SERVER_LOG: Final = FixStep(
-    "Read the server's log at this moment:",
-    command="docker compose logs --since 5m livekit || journalctl -u livekit-server --since -5m",
-)
 
 _WHOSE_FIRST: Final = (Whose.GIVEN, Whose.MINTED, Whose.NONE)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from lkdoctor.facts.clock import ClockFact
 from lkdoctor.facts.token import TokenFact
-from lkdoctor.findings import Confidence, Evidence, FixStep, Layer, Severity
+from lkdoctor.findings import Confidence, Evidence, Layer, Severity
 from lkdoctor.names import MAX_BYTES
 from lkdoctor.rules.base import Check, Seen, Unsure, cause
 from lkdoctor.tokens.decode import Around, Fault, SignatureState
@@ -971,8 +971,6 @@ CHECKS: Final = (
     ),
 )
 
-
-_DECODE_AGAIN: Final = FixStep("Look at it again:", command="lkdoctor token decode -")
 
 RULES: Final = (
     cause("token-not-jwt", _not_jwt),
